@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Endpoints: who owns an address on this node, and what the programs need to know of each. */
+#pragma once
+#include "address.h"
+
+/* cilium_lxc: address of this node -> endpoint or host. */
+struct endpoint_key {
+	union ip_address address;
+	__u8 family;
+	__u8 pad;
+	__u16 cluster_id;
+};
+
+enum endpoint_info_flags { ENDPOINT_F_HOST = 1 };
+
+struct endpoint_info {
+	__u16 endpoint_id;	/* index of cilium_endpoints; 0 with ENDPOINT_F_HOST */
+	__u16 flags;
+};
+
+enum endpoint_config_flags {
+	ENDPOINT_ENFORCE_INGRESS = 1,
+	ENDPOINT_ENFORCE_EGRESS = 2,
+	ENDPOINT_AUDIT = 4,		/* a denied packet is reported as audited and passes */
+	ENDPOINT_READY = 8,		/* cleared: every packet is dropped with DROP_EP_NOT_READY */
+};
+
+/* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. */
+struct endpoint_config {
+	__u8 mac[6];		/* of the pod's eth0 */
+	__u8 node_mac[6];	/* of the host side, answers ARP and ND */
+	__u32 ifindex;		/* of the host side */
+	__be32 ipv4;		/* 0: none */
+	__u8 ipv6[16];		/* zero: none */
+	__u32 identity;
+	__u32 ingress_set;	/* policy set, meaningful with ENDPOINT_ENFORCE_INGRESS */
+	__u32 egress_set;	/* policy set, meaningful with ENDPOINT_ENFORCE_EGRESS */
+	__u32 policy_revision;	/* moves whenever an allowed flow may have become a denied one, or back */
+	__u32 flags;
+	__u32 pad;
+};
