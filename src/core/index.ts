@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/core.
+
+export {
+  type Cidr,
+  cidrContains,
+  cidrFirst,
+  cidrLast,
+  cidrNth,
+  cidrSize,
+  compareCidr,
+  formatCidr,
+  hostCidr,
+  isCidr,
+  parseCidr,
+  tryParseCidr,
+} from "./cidr.ts";
+export { type Clock, FakeClock, systemClock } from "./clock.ts";
+export {
+  type Config,
+  type ConfigCheck,
+  type ConfigSource,
+  defineOption,
+  type LoadConfigInput,
+  loadConfig,
+  type Option,
+  optionHelp,
+} from "./config.ts";
+export { configTypes, formatDuration, parseDuration } from "./config-types.ts";
+export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";
+export {
+  compareIp,
+  type Family,
+  ip16,
+  ipAdd,
+  ipFamily,
+  ipFrom16,
+  ipFromBigInt,
+  ipFromBytes,
+  ipToBigInt,
+  ipToBytes,
+  isIp,
+  parseIp,
+  tryParseIp,
+} from "./ip.ts";
+export { formatLabel, type Label, labelSources, parseLabel } from "./label.ts";
+export { defaultLabelFilter, type LabelFilter, parseLabelFilter } from "./label-filter.ts";
+export { Labels } from "./labels.ts";
+export { type RunModulesOptions, type RunningModules, runModules } from "./lifecycle.ts";
+export type { Health, Module } from "./lifecycle-types.ts";
+export { configureLogging, createLogger, type LogFields, type LogFormat, type Logger, type LogLevel } from "./log.ts";
+export { macFromBytes, macToBytes, parseMac, randomMac } from "./mac.ts";
+export {
+  type Counter,
+  createMetrics,
+  type Gauge,
+  type Histogram,
+  type MetricOptions,
+  type Metrics,
+} from "./metrics.ts";
+export { type PodLabelInput, podLabels } from "./pod-labels.ts";
+export { createReconciler, type Reconciler, type ReconcilerOps, type ReconcilerOptions } from "./reconciler.ts";
+export { doneStatus, errorStatus, pendingStatus, type Status } from "./status.ts";
+export { Table } from "./table.ts";
+export type {
+  Batch,
+  Change,
+  IndexFunctions,
+  IndexValue,
+  ReadonlyTable,
+  TableKey,
+  TableOptions,
+  WatchOptions,
+} from "./table-types.ts";
