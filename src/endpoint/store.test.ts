@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { EndpointStore, type StoredEndpoint } from "./store.ts";
+
+const sample: StoredEndpoint = {
+  version: 1,
+  id: 7,
+  containerId: "c1",
+  containerInterfaceName: "eth0",
+  netnsPath: "/run/netns/x",
+  interfaceName: "lxc0123456789ab",
+  ifindex: 12,
+  mac: "02:00:00:00:00:01",
+  nodeMac: "02:00:00:00:00:02",
+  ipv4: "10.1.0.5",
+  podNamespace: "default",
+  podName: "a",
+  labels: ["k8s:app=a"],
+  identity: 300,
+};
+
+test("EndpointStore gives back what was saved, and forgets what was removed", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "endpoints-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const store = new EndpointStore(directory);
+  store.save(sample);
+  store.save({ ...sample, id: 3 });
+  assert.deepEqual(store.load(), { endpoints: [{ ...sample, id: 3 }, sample], errors: [] });
+  store.remove(3);
+  store.remove(99);
+  assert.deepEqual(store.load().endpoints, [sample]);
+});
+
+test("EndpointStore names a corrupt file, keeps it, and loads the others", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "endpoints-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const store = new EndpointStore(directory);
+  for (const id of [7, 8, 9, 10]) store.save({ ...sample, id });
+  writeFileSync(join(directory, "8", "endpoint.json"), '{"version": 1, "id": ');
+  writeFileSync(join(directory, "9", "endpoint.json"), JSON.stringify({ ...sample, id: 70000 }));
+  writeFileSync(join(directory, "10", "endpoint.json"), JSON.stringify({ ...sample, id: 11 }));
+  const { endpoints, errors } = store.load();
+  assert.deepEqual(endpoints.map((e) => e.id), [7]);
+  assert.deepEqual(errors.map((e) => e.path), ["10", "8", "9"].map((id) => join(directory, id, "endpoint.json")));
+  assert.match(errors[0]?.message ?? "", /id is 11, expected 10/);
+  assert.match(errors[2]?.message ?? "", /^id: /);
+  assert.match(readFileSync(join(directory, "8", "endpoint.json"), "utf8"), /"id": $/);
+});
