@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/identity.
+
+export { IdentityExhaustedError } from "./errors.ts";
+export { MemoryIdentityBackend, type MemoryIdentityOptions, createMemoryIdentityAllocator } from "./memory-allocator.ts";
+export { Identity, type IdentityScope, identityScope, isReservedIdentity, reservedNames } from "./numeric.ts";
+export { IdPool } from "./pool.ts";
+export { reservedIdentityOf, reservedIdentityRows, reservedLabels } from "./reserved.ts";
+export { createIdentityTable } from "./table.ts";
+export {
+  clusterIdentityRange,
+  type IdentityAllocator,
+  type IdentityRange,
+  type IdentityRow,
+  type IdentitySource,
+} from "./types.ts";
