@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/datapath.
+
+export { createDatapath } from "./datapath.ts";
+export { DatapathError } from "./errors.ts";
+export { decodeEvent } from "./events/decode.ts";
+export { type DropReason, dropReason, dropReasons, dropReasonText } from "./events/drop-reasons.ts";
+export { fileName, files } from "./events/files.ts";
+export {
+  authTypeName,
+  observationPointName,
+  policyMatchName,
+  traceReasonName,
+} from "./events/names.ts";
+export type {
+  CaptureEvent,
+  DatapathEvent,
+  DebugEvent,
+  DropEvent,
+  EventHeader,
+  EventReader,
+  EventReaderOptions,
+  PolicyVerdictEvent,
+  TraceEvent,
+  UnknownEvent,
+} from "./events/types.ts";
+export { openPinnedMaps } from "./maps/open.ts";
+export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
+export type * from "./maps/types.ts";
+export { computeMtu } from "./mtu.ts";
+export { dissect } from "./packet/dissect.ts";
+export { protocolName, protocolNumber } from "./packet/protocols.ts";
+export { summarize } from "./packet/summary.ts";
+export type * from "./packet/types.ts";
+export type {
+  ConntrackTimeouts,
+  Datapath,
+  DatapathConfig,
+  DatapathObjectRow,
+  EndpointDevice,
+  MonitorAggregation,
+  MonitorEvents,
+  MtuInfo,
+  RemoteNode,
+} from "./types.ts";

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows and operations of the typed map wrappers. Addresses are canonical strings, ports are in host order.
+import type { MonitorAggregation, MonitorEvents } from "../types.ts";
+
+export type Direction = "ingress" | "egress";
+
+/** cilium_lxc: who owns an address of this node. */
+export interface LxcRow {
+  readonly address: string;
+  /** 0 when `host`. */
+  readonly endpointId: number;
+  /** An address of the node itself. */
+  readonly host: boolean;
+}
+
+/** cilium_endpoints: what the programs know of an endpoint. */
+export interface EndpointConfigRow {
+  readonly id: number;
+  readonly mac: string;
+  readonly nodeMac: string;
+  /** Of the host side. */
+  readonly ifindex: number;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly identity: number;
+  /** Policy sets, 0 when the direction is not enforced. */
+  readonly ingressSet: number;
+  readonly egressSet: number;
+  /** Move it whenever an allowed flow may have become a denied one, or back. */
+  readonly policyRevision: number;
+  readonly enforceIngress: boolean;
+  readonly enforceEgress: boolean;
+  readonly audit: boolean;
+  /** False: every packet is dropped with "Endpoint policy program not available". */
+  readonly ready: boolean;
+}
+
+/** cilium_ipcache_v2 and cilium_ipcache_exact. */
+export interface IpcacheMapRow {
+  /** Canonical prefix; a whole address is /32 or /128. */
+  readonly prefix: string;
+  readonly clusterId?: number;
+  readonly identity: number;
+  readonly tunnelEndpoint?: string;
+  readonly encryptKey: number;
+  readonly skipTunnel: boolean;
+  readonly remoteCluster: boolean;
+}
+
+/** Names an entry of the ipcache. */
+export type IpcacheMapKey = Pick<IpcacheMapRow, "prefix" | "clusterId">;
+
+/** cilium_node_map_v2: underlay addresses from which tunnel packets are taken. */
+export interface NodeMapRow {
+  readonly address: string;
+  readonly nodeId: number;
+  readonly spi: number;
+}
+
+export type PolicyMapVerdict = "allow" | "deny" | "audit";
+
+/** What a policy entry matches. */
+export interface PolicyMapKey {
+  /** 0: any. */
+  readonly identity: number;
+  readonly direction: Direction;
+  /** IP protocol number; 0: any (then `portPrefix` must be 0). */
+  readonly protocol: number;
+  /** Host order; for ICMP the type. */
+  readonly port: number;
+  /** How many leading bits of `port` count: 0 any port, 16 exactly `port`. */
+  readonly portPrefix: number;
+}
+
+export interface PolicyMapEntry extends PolicyMapKey {
+  readonly verdict: PolicyMapVerdict;
+  /** Names the rule; 0: none. */
+  readonly cookie: number;
+  /** 0: no proxy. */
+  readonly proxyPort: number;
+  readonly authType: number;
+}
+
+/** An entry with the set that holds it. */
+export interface PolicyMapRow extends PolicyMapEntry {
+  readonly set: number;
+}
+
+/** One conntrack entry, seen from the local endpoint. */
+export interface ConntrackRow {
+  readonly family: 4 | 6;
+  /** Which map holds it. */
+  readonly table: "tcp" | "any";
+  readonly protocol: number;
+  readonly local: string;
+  readonly localPort: number;
+  readonly remote: string;
+  readonly remotePort: number;
+  /** Who opened it: ingress means the remote side. */
+  readonly direction: Direction;
+  readonly txPackets: bigint;
+  readonly txBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly rxBytes: bigint;
+  /** Seconds of CLOCK_MONOTONIC, as `lastTxReport` and `lastRxReport`. */
+  readonly expires: number;
+  readonly lastTxReport: number;
+  readonly lastRxReport: number;
+  readonly peerIdentity: number;
+  readonly policyRevision: number;
+  readonly ipcacheRevision: number;
+  readonly cookie: number;
+  /** Bits of `enum ct_flags`. */
+  readonly flags: number;
+  readonly flagNames: readonly string[];
+  readonly revNatIndex: number;
+  readonly txFlagsSeen: number;
+  readonly rxFlagsSeen: number;
+  readonly route: "unknown" | "local" | "tunnel" | "stack";
+  readonly peerEndpoint: number;
+  readonly tunnelEndpoint?: string;
+  readonly proxyPort: number;
+  readonly backendId: number;
+}
+
+/** cilium_metrics, summed over the CPUs. */
+export interface MetricsRow {
+  /** 0 forwarded, else a drop reason. */
+  readonly reason: number;
+  readonly direction: "unknown" | "ingress" | "egress" | "service";
+  readonly line: number;
+  readonly file: number;
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
+/** cilium_runtime_config, decoded. */
+export interface RuntimeConfigRow {
+  readonly utimeOffset: bigint;
+  readonly agentLiveness: bigint;
+  readonly ipcacheRevision: bigint;
+  readonly monitorAggregation: MonitorAggregation;
+  readonly monitorInterval: number;
+  readonly monitorEvents: MonitorEvents;
+}
+
+/** A map of rows. All writes are batched; a full map or a bad row throws and names the row. */
+export interface RowMap<Row, Key> {
+  upsertMany(rows: readonly Row[]): void;
+  /** Missing keys are no error. Returns how many were there. */
+  deleteMany(keys: readonly Key[]): number;
+  list(): Row[];
+}
+
+export type LxcMap = RowMap<LxcRow, Pick<LxcRow, "address">>;
+
+/** An array: deleting clears the slot, listing gives the used ones. */
+export interface EndpointsMap extends RowMap<EndpointConfigRow, Pick<EndpointConfigRow, "id">> {
+  get(id: number): EndpointConfigRow | undefined;
+}
+
+export interface IpcacheMap extends RowMap<IpcacheMapRow, IpcacheMapKey> {
+  /** The entry of exactly this prefix. */
+  get(key: IpcacheMapKey): IpcacheMapRow | undefined;
+  /** The entry that the programs would use for this address. */
+  lookup(address: string): IpcacheMapRow | undefined;
+}
+
+export type NodesMap = RowMap<NodeMapRow, Pick<NodeMapRow, "address">>;
+
+export interface PolicyMap {
+  /** Makes the set hold exactly these entries. For a set that no endpoint uses yet, or with the same meaning. */
+  writeSet(set: number, entries: readonly PolicyMapEntry[]): void;
+  /** Adds or changes entries in place; safe while the set is used when they only add allows. */
+  addEntries(set: number, entries: readonly PolicyMapEntry[]): void;
+  /** Returns how many were there. */
+  removeEntries(set: number, keys: readonly PolicyMapKey[]): number;
+  /** Returns how many entries the set had. */
+  deleteSet(set: number): number;
+  /** Entries of one set, or of all. */
+  list(set?: number): PolicyMapRow[];
+  /** Ids of all sets with entries, rising. */
+  sets(): number[];
+}
+
+export interface SweepResult {
+  readonly scanned: number;
+  readonly deleted: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+export interface ConntrackMap {
+  /** Snapshot of all four maps (or of one family); entries that come and go meanwhile may be missing. */
+  list(family?: 4 | 6): ConntrackRow[];
+  /** Deletes everything. */
+  flush(): number;
+  /** Deletes expired entries batch by batch, giving the event loop a turn between batches. */
+  sweepExpired(signal?: AbortSignal): Promise<SweepResult>;
+  /** Deletes entries that the predicate accepts, for example those of a removed endpoint. */
+  deleteWhere(predicate: (row: ConntrackRow) => boolean): number;
+}
+
+export interface MetricsMap {
+  list(): MetricsRow[];
+}
+
+export interface RuntimeConfigMap {
+  get(): RuntimeConfigRow;
+  /** Tells the programs that a known address may have changed identity or place. Returns the new revision. */
+  bumpIpcacheRevision(): bigint;
+  setMonitorAggregation(level: MonitorAggregation): void;
+  setMonitorInterval(seconds: number): void;
+  setEvents(events: MonitorEvents): void;
+  /** Nanoseconds of CLOCK_MONOTONIC; says that an agent is alive. */
+  setAgentLiveness(nanoseconds: bigint): void;
+}
+
+/** Every map of the datapath. Owns their file descriptors when it comes from `openPinnedMaps`. */
+export interface DatapathMaps {
+  readonly lxc: LxcMap;
+  readonly endpoints: EndpointsMap;
+  readonly ipcache: IpcacheMap;
+  readonly nodes: NodesMap;
+  readonly policy: PolicyMap;
+  readonly conntrack: ConntrackMap;
+  readonly metrics: MetricsMap;
+  readonly runtimeConfig: RuntimeConfigMap;
+}
+
+/** What `openPinnedMaps` gives: read-only clients open pins without the agent. */
+export interface OpenedMaps extends DatapathMaps, Disposable {}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the datapath is asked for and what it gives back; no kernel types cross this border.
+import type { EventReader, EventReaderOptions } from "./events/types.ts";
+import type { DatapathMaps } from "./maps/types.ts";
+
+/** How much the kernel aggregates trace events before it reports them. */
+export type MonitorAggregation = "none" | "low" | "medium" | "maximum";
+
+/** Which event kinds the programs report. Drops cost nothing until something is dropped. */
+export interface MonitorEvents {
+  readonly drop: boolean;
+  readonly trace: boolean;
+  readonly policyVerdict: boolean;
+}
+
+/** Conntrack life times in seconds; the defaults are Cilium's. */
+export interface ConntrackTimeouts {
+  readonly tcp: number;
+  readonly tcpSyn: number;
+  readonly tcpFin: number;
+  readonly any: number;
+}
+
+export interface DatapathConfig {
+  /** bpffs mount, for example `/sys/fs/bpf`; mounted by `start()` when it is not. */
+  readonly bpfRoot: string;
+  /** Folder with container.o, entry.o, host.o, overlay.o. */
+  readonly objectDir: string;
+  readonly enableIpv4: boolean;
+  readonly enableIpv6: boolean;
+  /** Underlay addresses of this node. The tunnel uses IPv4 when there is one. */
+  readonly nodeIpv4?: string;
+  readonly nodeIpv6?: string;
+  /** Addresses of `cilium_host`, the pods' gateway. */
+  readonly routerIpv4?: string;
+  readonly routerIpv6?: string;
+  readonly ipv4PodCidr?: string;
+  readonly ipv6PodCidr?: string;
+  /** UDP port of the tunnel, 8472. */
+  readonly tunnelPort: number;
+  /** Device MTU in bytes; 0 takes it from the device that holds the node address. */
+  readonly mtu: number;
+  readonly ctTcpMax: number;
+  readonly ctAnyMax: number;
+  readonly policyMapMax: number;
+  readonly ipcacheMax: number;
+  readonly ctTimeouts?: Partial<ConntrackTimeouts>;
+  readonly monitorAggregation: MonitorAggregation;
+  /** Seconds between two reports of one busy flow. */
+  readonly monitorInterval: number;
+  /** Default: everything. */
+  readonly monitorEvents?: MonitorEvents;
+  /** Seconds between two conntrack sweeps; 0 leaves sweeping to the caller. Default 60. */
+  readonly ctSweepInterval?: number;
+}
+
+/** MTUs in bytes. `device` for cilium_host and pods' devices, `route` for routes that may lead into the tunnel. */
+export interface MtuInfo {
+  readonly device: number;
+  readonly route: number;
+}
+
+/** A local pod's host-side device. */
+export interface EndpointDevice {
+  readonly id: number;
+  readonly ifindex: number;
+  /** Name of the host side, `lxc…`, for messages. */
+  readonly hostDevice: string;
+}
+
+/** Another node, as far as routes are concerned. */
+export interface RemoteNode {
+  readonly name: string;
+  readonly ipv4PodCidr?: string;
+  readonly ipv6PodCidr?: string;
+}
+
+/** State of one thing that the datapath keeps in the kernel (a device, route, sysctl or program link). */
+export interface DatapathObjectRow {
+  readonly kind: "device" | "address" | "route" | "sysctl" | "link";
+  readonly name: string;
+  readonly state: "pending" | "done" | "error";
+  /** Milliseconds since the epoch of the last change of state. */
+  readonly since: number;
+  /** How often it had to be put right after it was done once. */
+  readonly repairs: number;
+  readonly error?: string;
+}
+
+/** The datapath of one node (one network namespace, the one of the calling process). */
+export interface Datapath {
+  /** Typed maps; usable after `start()`. */
+  readonly maps: DatapathMaps;
+  /** Known after `start()`. */
+  readonly mtu: MtuInfo;
+  /**
+   * Brings everything up, or takes over what an earlier run left: mounts, sysctls, devices, maps, programs, links,
+   * routes. Idempotent. Throws `DatapathError` (one line, with what to do) and leaves running programs in place.
+   */
+  start(): Promise<void>;
+  /** Ends watching and repairing; programs, links, maps, devices and routes stay. */
+  stop(): Promise<void>;
+  /** Removes links, pins, devices and routes, as well as those of an earlier run. Callable without `start()`. */
+  destroy(): Promise<void>;
+  /** Loads the entry programs of an endpoint and attaches them to both hooks of its host device; replaces atomically. */
+  attachEndpoint(endpoint: EndpointDevice): Promise<void>;
+  /** Removes the endpoint's links and pins; no error when there are none. */
+  detachEndpoint(id: number): Promise<void>;
+  /** Cheap check (no load): true when both links are in place on that device, else attaches and returns false. */
+  ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean>;
+  /** Ids of endpoints with pinned links, also of an earlier run. */
+  attachedEndpoints(): readonly number[];
+  /** Replaces the wanted set of remote nodes; their pod CIDR routes are written, changed and pruned at once. */
+  setRemoteNodes(nodes: readonly RemoteNode[]): Promise<void>;
+  /** A reader of the event ring buffer; there may be one running at a time on a node. */
+  createEventReader(options?: EventReaderOptions): EventReader;
+  /** What the datapath keeps in the kernel, for status. */
+  status(): readonly DatapathObjectRow[];
+}
