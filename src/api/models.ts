@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON models of the agent's REST API; field names as Cilium's openapi has them. Times are RFC 3339 strings.
+export type * from "./models-config.ts";
+export type * from "./models-endpoint.ts";
+export type * from "./models-status.ts";
+
+/** An identity and the labels it stands for (`source:key=value`, sorted). */
+export interface Identity {
+  readonly id: number;
+  readonly labels: readonly string[];
+  readonly labelsSHA256?: string;
+}
+
+/** How many local endpoints use an identity. */
+export interface IdentityEndpoints {
+  readonly identity: Identity;
+  readonly refCount: number;
+}
+
+/** One prefix of the ipcache. */
+export interface IPListEntry {
+  /** Always with a length: "10.1.0.5/32". */
+  readonly cidr: string;
+  readonly identity: number;
+  /** Node behind which the prefix lives. */
+  readonly hostIP?: string;
+  readonly encryptKey?: number;
+  readonly metadata?: { readonly source: string; readonly namespace?: string; readonly name?: string };
+}
+
+/** One family of a node's addresses. */
+export interface NodeAddressingElement {
+  readonly enabled?: boolean;
+  readonly ip?: string;
+  /** Pods' prefix. */
+  readonly "alloc-range"?: string;
+  readonly "address-type"?: string;
+}
+
+/** A node of the cluster. */
+export interface NodeElement {
+  /** "cluster/node". */
+  readonly name: string;
+  readonly "primary-address"?: { readonly ipv4?: NodeAddressingElement; readonly ipv6?: NodeAddressingElement };
+  readonly "secondary-addresses"?: readonly NodeAddressingElement[];
+  readonly "health-endpoint-address"?: { readonly ipv4?: NodeAddressingElement; readonly ipv6?: NodeAddressingElement };
+  /** local, kvstore, custom-resource. */
+  readonly source?: string;
+}
+
+/** Answer of GET /cluster/nodes (we always answer with all nodes as added). */
+export interface ClusterNodeStatus {
+  readonly "client-id"?: number;
+  readonly self: string;
+  readonly "nodes-added": readonly NodeElement[];
+  readonly "nodes-removed"?: readonly NodeElement[];
+}
+
+/** Answer of GET, PUT and DELETE /policy. `policy` is JSON text. */
+export interface Policy {
+  readonly revision: number;
+  readonly policy: string;
+}
+
+/** A selector of a policy and the identities it matches now. */
+export interface SelectorIdentityMapping {
+  readonly selector: string;
+  readonly labels: readonly (readonly { readonly key: string; readonly value: string; readonly source: string }[])[];
+  readonly identities: readonly number[];
+  readonly users: number;
+}
+
+/** A map as GET /map lists it. */
+export interface BPFMapStatus {
+  readonly path: string;
+  readonly cache?: readonly BPFMapEntry[];
+}
+
+export interface BPFMapEntry {
+  readonly key: string;
+  readonly value?: string;
+  readonly "desired-action"?: "ok" | "insert" | "delete";
+  readonly "last-error"?: string;
+}
+
+export interface BPFMapList {
+  readonly maps: readonly BPFMapStatus[];
+}
+
+/** One direction of a dropped packet, as its event tells it. */
+export interface DropQuery {
+  /** Endpoint whose programs dropped the packet; 0: host or overlay. */
+  readonly endpoint: number;
+  readonly direction: "ingress" | "egress" | "unknown";
+  readonly sourceIdentity: number;
+  readonly destinationIdentity: number;
+  /** Rule cookie of the event; 0: none. */
+  readonly cookie: number;
+  /** Policy set of the event; 0: none. */
+  readonly policySet: number;
+}
+
+/** What decided a drop. Policies are "namespace/name" (cluster-wide ones "name"). */
+export type DropExplanation =
+  | { readonly kind: "rule"; readonly policy: string; readonly section?: string }
+  | { readonly kind: "default-deny"; readonly by: readonly string[] }
+  | { readonly kind: "unknown" };
+
+/** Answer of POST /ipam. */
+export interface IPAMResponse {
+  readonly address: AddressPair;
+  readonly ipv4?: IPAMAddressResponse;
+  readonly ipv6?: IPAMAddressResponse;
+  readonly "host-addressing": NodeAddressing;
+}
+
+export interface IPAMAddressResponse {
+  readonly ip: string;
+  readonly gateway?: string;
+  readonly cidrs?: readonly string[];
+  readonly "expiration-uuid"?: string;
+}
+
+/** Addresses of an endpoint. */
+export interface AddressPair {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly "ipv4-expiration-uuid"?: string;
+  readonly "ipv6-expiration-uuid"?: string;
+  readonly "ipv4-pool-name"?: string;
+  readonly "ipv6-pool-name"?: string;
+}
+
+/** Router addresses of the node (`ip`) and its pods' prefixes. */
+export interface NodeAddressing {
+  readonly ipv4?: NodeAddressingElement;
+  readonly ipv6?: NodeAddressingElement;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API server needs from the agent. All methods may throw ApiError; anything else becomes a 500.
+import type {
+  BPFMapList,
+  ClusterNodeStatus,
+  DaemonConfiguration,
+  DaemonConfigurationSpec,
+  DropExplanation,
+  DropQuery,
+  Endpoint,
+  EndpointChangeRequest,
+  EndpointHealth,
+  EndpointStatusChange,
+  Identity,
+  IdentityEndpoints,
+  IPAMResponse,
+  IPListEntry,
+  Policy,
+  SelectorIdentityMapping,
+  StatusResponse,
+  VersionInfo,
+} from "./models.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** How an endpoint was named in a URL; see `parseEndpointId`. */
+export type EndpointRef =
+  | { readonly kind: "cilium-local"; readonly id: number }
+  | { readonly kind: "cni-attachment-id"; readonly containerId: string; readonly interfaceName: string }
+  | { readonly kind: "container-id" | "container-name"; readonly value: string }
+  | { readonly kind: "pod-name" | "cep-name"; readonly namespace: string; readonly name: string }
+  | { readonly kind: "ipv4" | "ipv6"; readonly address: string };
+
+/** Which addresses POST /ipam wants. */
+export interface IpamRequest {
+  /** Both that are enabled when absent. */
+  readonly family?: "ipv4" | "ipv6";
+  /** "namespace/pod". */
+  readonly owner: string;
+  readonly pool: string;
+  /** Give the address back by itself unless an endpoint uses it in time. */
+  readonly expiration: boolean;
+}
+
+/** How DELETE ended: how many objects went, and what could not be removed. */
+export interface DeleteResult {
+  readonly deleted: number;
+  readonly errors: readonly string[];
+}
+
+/** A record of the monitor's stream. */
+export interface MonitorRecord {
+  /** Raw event: header, body, packet bytes. Empty for lost. */
+  readonly data: Uint8Array;
+  readonly cpu: number;
+  /** Events lost in front of this record. */
+  readonly lost: number;
+  /** 9 sample, 2 lost. */
+  readonly type: number;
+}
+
+/** The agent as the REST server sees it. Methods marked optional answer 501 when absent. */
+export interface AgentApi {
+  version(): VersionInfo;
+  healthz(options: { readonly brief: boolean; readonly requireK8s: boolean }): Awaitable<StatusResponse>;
+
+  getConfig(): Awaitable<DaemonConfiguration>;
+  /** 400 for unknown options or values. */
+  patchConfig(spec: DaemonConfigurationSpec): Awaitable<DaemonConfiguration>;
+
+  /** With labels: endpoints that have all of them. */
+  listEndpoints(labels: readonly string[]): Awaitable<readonly Endpoint[]>;
+  /** undefined: 404. */
+  getEndpoint(ref: EndpointRef): Awaitable<Endpoint | undefined>;
+  /** id 0: the agent chooses. 409 when there is one for that address or attachment; resolves after the build when synchronous. */
+  putEndpoint(id: number, request: EndpointChangeRequest): Awaitable<Endpoint>;
+  patchEndpoint(ref: EndpointRef, request: EndpointChangeRequest): Awaitable<Endpoint>;
+  /** undefined: 404. */
+  deleteEndpoint(ref: EndpointRef): Awaitable<DeleteResult | undefined>;
+  /** All endpoints of a container; deleted 0: 404. */
+  deleteEndpoints(selection: { readonly containerId: string }): Awaitable<DeleteResult>;
+  endpointHealth(ref: EndpointRef): Awaitable<EndpointHealth | undefined>;
+  endpointLog(ref: EndpointRef): Awaitable<readonly EndpointStatusChange[] | undefined>;
+
+  /** With labels: identities that have all of them. */
+  listIdentities(labels: readonly string[]): Awaitable<readonly Identity[]>;
+  getIdentity(id: number): Awaitable<Identity | undefined>;
+  identityEndpoints(): Awaitable<readonly IdentityEndpoints[]>;
+  listIps(filter: { readonly cidr?: string; readonly labels: readonly string[] }): Awaitable<readonly IPListEntry[]>;
+  nodes(): Awaitable<ClusterNodeStatus>;
+
+  getPolicy(): Awaitable<Policy>;
+  /** `resources`: manifests or bare rules as the user gave them. 400 names what is wrong; nothing is changed then. */
+  putPolicy(resources: readonly unknown[]): Awaitable<Policy>;
+  /** Of the policies that came by PUT; `name` is "namespace/name" or "name", absent means all. 404 when there is none. */
+  deletePolicy(selection: { readonly name?: string }): Awaitable<Policy>;
+  policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
+  explainDrop(query: DropQuery): Awaitable<DropExplanation>;
+
+  /** 502 when the pool is empty. */
+  ipamAllocate(request: IpamRequest): Awaitable<IPAMResponse>;
+  /** 409 when taken, 400 when not of the pool. */
+  ipamAllocateAddress(address: string, owner: string): Awaitable<void>;
+  /** 404 when not allocated, 400 when an endpoint uses it. */
+  ipamRelease(address: string): Awaitable<void>;
+
+  mapList?(): Awaitable<BPFMapList>;
+  /** Prometheus text. */
+  metrics(): Awaitable<string>;
+  /** Called for every event until disposed; must be cheap and must not throw. */
+  subscribeMonitor(listener: (record: MonitorRecord) => void): Disposable;
+}
