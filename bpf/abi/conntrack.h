@@ -5,7 +5,9 @@
 #pragma once
 #include "address.h"
 
-/* cilium_ct4_global (TCP) and cilium_ct_any4_global (the rest). ICMP echo: both ports hold the identifier. */
+/* cilium_ct4_global (TCP) and cilium_ct_any4_global (the rest). ICMP echo: the asking side's port is the
+ * identifier, the other port is 0.
+ */
 struct ct4_key {
 	__be32 local;
 	__be32 remote;
@@ -88,4 +90,6 @@ struct frag6_key {
 struct frag_value {
 	__be16 source_port;
 	__be16 destination_port;
+	__u8 icmp_type;		/* of the first fragment; 0 for other protocols */
+	__u8 pad[3];
 };

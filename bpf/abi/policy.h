@@ -38,8 +38,10 @@ enum policy_verdict { POLICY_ALLOW = 0, POLICY_DENY = 1, POLICY_AUDIT = 2 };
 struct policy_entry {
 	__u32 cookie;		/* names the rule; 0: none */
 	__be16 proxy_port;
-	__u8 verdict;
+	__u8 verdict;		/* enum policy_verdict */
 	__u8 auth_type;
+	__u8 prefix_bits;	/* prefixlen - POLICY_PREFIX_BASE: 0 any protocol, 8 any port, 24 one port (exact entries) */
+	__u8 pad[3];
 };
 
 /* Which kind of entry decided; numbers of the policy verdict event. */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Why a packet was dropped, and in which of our files: the numbers of drop events and of cilium_metrics. */
+#pragma once
+
+/* Numbers as operators know them from Cilium; only those that our programs give are listed. */
+enum drop_reason {
+	DROP_INVALID_SMAC = 130,
+	DROP_INVALID_DMAC = 131,
+	DROP_INVALID_SIP = 132,
+	DROP_POLICY = 133,
+	DROP_INVALID = 134,
+	DROP_CT_INVALID_HEADER = 135,
+	DROP_CT_UNKNOWN_PROTO = 137,
+	DROP_UNKNOWN_L3 = 139,
+	DROP_MISSED_TAIL_CALL = 140,
+	DROP_WRITE_ERROR = 141,
+	DROP_UNKNOWN_L4 = 142,
+	DROP_UNKNOWN_ICMP4_TYPE = 144,
+	DROP_UNKNOWN_ICMP6_TYPE = 146,
+	DROP_NO_TUNNEL_KEY = 147,
+	DROP_UNKNOWN_TARGET = 150,
+	DROP_UNROUTABLE = 151,
+	DROP_NO_LOCAL_ENDPOINT = 152,
+	DROP_CT_INSERT_FAILED = 155,
+	DROP_INVALID_EXTENSION_HEADER = 156,
+	DROP_FRAGMENT_UNSUPPORTED = 157,
+	DROP_UNSUPPORTED_L2 = 166,
+	DROP_INVALID_IDENTITY = 171,
+	DROP_UNKNOWN_SENDER = 172,
+	DROP_FRAGMENT_NOT_FOUND = 175,
+	DROP_FORBIDDEN_ICMP6 = 176,
+	DROP_PROXY_UNSUPPORTED = 180,
+	DROP_POLICY_DENY = 181,
+	DROP_VLAN_FILTERED = 182,
+	DROP_AUTH_REQUIRED = 189,
+	DROP_TTL_EXCEEDED = 196,
+	DROP_EP_NOT_READY = 203,
+};
+
+/* Files that can drop. The name in the comment is the file's. */
+enum source_file {
+	FILE_UNKNOWN = 0,
+	FILE_HOST = 1,			/* host.bpf.c */
+	FILE_CONTAINER = 2,		/* container.bpf.c */
+	FILE_OVERLAY = 3,		/* overlay.bpf.c */
+	FILE_ENTRY = 6,			/* entry.bpf.c */
+	FILE_ICMP = 103,		/* icmp.h */
+	FILE_IPV4 = 107,		/* ipv4.h */
+	FILE_CONNTRACK = 108,		/* conntrack.h */
+	FILE_LOCAL_DELIVERY = 109,	/* local_delivery.h */
+	FILE_ENCAP = 111,		/* encap.h */
+	FILE_IPV6 = 114,		/* ipv6.h */
+	FILE_ARP = 128,			/* arp.h */
+	FILE_NDP = 129,			/* ndp.h */
+	FILE_ETH = 130,			/* eth.h */
+	FILE_FRAGMENT = 131,		/* fragment.h */
+	FILE_L4 = 132,			/* l4.h */
+	FILE_POLICY = 133,		/* policy.h */
+	FILE_IP = 134,			/* ip.h */
+};
