@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attaches programs to hooks by links. With a pin, the link there gets the new program without a gap.
+import { closeSync, existsSync, mkdirSync, openSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { cgroupIdOf } from "../cgroup.ts";
+import { Errno } from "../errno.ts";
+import { SyscallError } from "../errors.ts";
+import { AttachType, BpfLink, type LinkInfo } from "./link.ts";
+import type { BpfProgram } from "./program.ts";
+import { BpfAttr, BpfCommand, bpf } from "./syscall.ts";
+
+export type TcxHook = "ingress" | "egress";
+
+/** enum bpf_attach_type of a tcx hook. */
+export function tcxAttachType(hook: TcxHook): number {
+  return hook === "ingress" ? AttachType.BPF_TCX_INGRESS : AttachType.BPF_TCX_EGRESS;
+}
+
+export interface AttachDevice {
+  readonly program: BpfProgram;
+  /** Of the caller's namespace: call inside withNetns() for others. */
+  readonly ifindex: number;
+  /** Path on a bpffs. A link of another device there, or a dead one, is replaced. */
+  readonly pin?: string;
+}
+
+/** Attaches to tcx, behind what is there. The program decides alone unless it returns TCX_NEXT (-1). */
+export function attachTcx(o: AttachDevice & { readonly hook: TcxHook }): BpfLink {
+  const attachType = tcxAttachType(o.hook);
+  return attachPinned(o.pin, o.program, {
+    fits: (info) => info.type === "tcx" && info.ifindex === o.ifindex && info.attachType === attachType,
+    create: () =>
+      BpfLink.create({ program: o.program, target: o.ifindex, attachType, what: `${o.hook} of device ${o.ifindex}` }),
+  });
+}
+
+/** Attaches to XDP in the driver's mode if it has one, else in the generic mode. */
+export function attachXdp(o: AttachDevice): BpfLink {
+  return attachPinned(o.pin, o.program, {
+    fits: (info) => info.type === "xdp" && info.ifindex === o.ifindex,
+    create: () =>
+      BpfLink.create({
+        program: o.program,
+        target: o.ifindex,
+        attachType: AttachType.BPF_XDP,
+        what: `XDP of device ${o.ifindex}`,
+      }),
+  });
+}
+
+/** Attaches to a cgroup v2 directory; `attachType` is of AttachType. */
+export function attachCgroup(o: {
+  readonly program: BpfProgram;
+  readonly cgroup: string;
+  readonly attachType: number;
+  readonly pin?: string;
+}): BpfLink {
+  return attachPinned(o.pin, o.program, {
+    fits: (info) =>
+      info.type === "cgroup" && info.attachType === o.attachType && info.cgroupId === cgroupIdOf(o.cgroup),
+    create: () => {
+      const directory = openSync(o.cgroup, "r");
+      try {
+        const what = `cgroup "${o.cgroup}"`;
+        return BpfLink.create({ program: o.program, target: directory, attachType: o.attachType, what });
+      } finally {
+        closeSync(directory);
+      }
+    },
+  });
+}
+
+interface Plan {
+  /** Whether the link at the pin is this attachment, and alive. */
+  fits(info: LinkInfo): boolean;
+  create(): BpfLink;
+}
+
+function attachPinned(pin: string | undefined, program: BpfProgram, plan: Plan): BpfLink {
+  if (pin === undefined) return plan.create();
+  if (existsSync(pin)) {
+    const current = updatePinned(pin, program, plan);
+    if (current !== undefined) return current;
+    unlinkSync(pin);
+  }
+  mkdirSync(dirname(pin), { recursive: true });
+  const link = plan.create();
+  try {
+    link.pin(pin);
+    return link;
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
+/** Undefined when the link there is of something else, or its device is gone. */
+function updatePinned(pin: string, program: BpfProgram, plan: Plan): BpfLink | undefined {
+  const link = BpfLink.openPinned(pin);
+  try {
+    if (plan.fits(link.info())) {
+      link.update(program);
+      return link;
+    }
+  } catch (error) {
+    // ENOLINK: its device went away or it was detached since we looked.
+    if (!(error instanceof SyscallError) || error.errno !== Errno.ENOLINK) {
+      link.close();
+      throw error;
+    }
+  }
+  link.close();
+  return undefined;
+}
+
+/** BPF_PROG_QUERY: ids of the programs on a tcx hook of a device of the caller's namespace, in the order they run. */
+export function queryTcx(ifindex: number, hook: TcxHook): number[] {
+  for (let room = 16; ; room *= 2) {
+    const programs = new Uint32Array(new ArrayBuffer(room * 4));
+    const attr = new BpfAttr(64)
+      .u32(0, ifindex)
+      .u32(4, tcxAttachType(hook))
+      .pointer(16, new Uint8Array(programs.buffer))
+      .u32(24, room);
+    const result = bpf(BpfCommand.BPF_PROG_QUERY, attr);
+    if (result === 0) return [...programs.subarray(0, attr.getU32(24))];
+    if (result !== -Errno.ENOSPC) {
+      const what = `Cannot list programs on ${hook} of device ${ifindex}`;
+      throw new SyscallError({ call: "bpf(BPF_PROG_QUERY)", errno: -result, what });
+    }
+  }
+}
