@@ -2,7 +2,11 @@
 // The only import door of src/identity.
 
 export { IdentityExhaustedError } from "./errors.ts";
-export { MemoryIdentityBackend, type MemoryIdentityOptions, createMemoryIdentityAllocator } from "./memory-allocator.ts";
+export {
+  createMemoryIdentityAllocator,
+  MemoryIdentityBackend,
+  type MemoryIdentityOptions,
+} from "./memory-allocator.ts";
 export { Identity, type IdentityScope, identityScope, isReservedIdentity, reservedNames } from "./numeric.ts";
 export { IdPool } from "./pool.ts";
 export { reservedIdentityOf, reservedIdentityRows, reservedLabels } from "./reserved.ts";

@@ -2,10 +2,10 @@
 // Free addresses of one prefix. Memory goes with the addresses in use, not with the size of the prefix.
 import {
   type Cidr,
+  type Clock,
   cidrContains,
   cidrNth,
   cidrSize,
-  type Clock,
   type Family,
   formatCidr,
   ipToBigInt,

@@ -59,7 +59,11 @@ export class Ipam {
    * One free address in each family asked for; all or none. With `expiration`, each goes back by itself unless
    * `stopExpiration` is called in time. Throws IpamExhaustedError, IpamInvalidError.
    */
-  allocate(owner: string, choice: FamilyChoice = "all", options: { readonly expiration?: boolean } = {}): AllocationPair {
+  allocate(
+    owner: string,
+    choice: FamilyChoice = "all",
+    options: { readonly expiration?: boolean } = {},
+  ): AllocationPair {
     checkOwner(owner);
     const taken: Allocation[] = [];
     try {
@@ -140,11 +144,14 @@ export class Ipam {
   #pool(family: Family): AddressPool {
     const pool = this.#pools.get(family);
     if (pool !== undefined) return pool;
-    throw new IpamInvalidError(`Cannot allocate IPv${family} address: IPv${family} is off on this node (enable-ipv${family})`);
+    throw new IpamInvalidError(
+      `Cannot allocate IPv${family} address: IPv${family} is off on this node (enable-ipv${family})`,
+    );
   }
 
   #poolOf(ip: string): AddressPool {
-    if (tryParseIp(ip) === undefined) throw new IpamInvalidError(`Cannot use address "${ip}": not an IPv4 or IPv6 address`);
+    if (tryParseIp(ip) === undefined)
+      throw new IpamInvalidError(`Cannot use address "${ip}": not an IPv4 or IPv6 address`);
     return this.#pool(ipFamily(ip));
   }
 
@@ -172,5 +179,6 @@ export class Ipam {
 }
 
 function checkOwner(owner: string): void {
-  if (owner === "" || owner === "router") throw new IpamInvalidError(`Cannot allocate address: owner "${owner}" is not allowed`);
+  if (owner === "" || owner === "router")
+    throw new IpamInvalidError(`Cannot allocate address: owner "${owner}" is not allowed`);
 }
