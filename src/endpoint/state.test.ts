@@ -2,17 +2,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IdPool } from "./id-pool.ts";
-import { endpointStates, mayFollow } from "./state.ts";
+import { endpointState, nextPhase, type Phase } from "./state.ts";
 
-test("mayFollow() lets every state but the last end in disconnecting", () => {
-  for (const state of endpointStates) {
-    assert.equal(mayFollow(state, "disconnecting"), state !== "disconnected", state);
-  }
+const phases: readonly Phase[] = ["restoring", "waiting-for-identity", "active", "disconnecting"];
+
+test("nextPhase() lets every endpoint be deleted, and nothing bring it back", () => {
+  for (const phase of phases) assert.equal(nextPhase(phase, "deleted"), "disconnecting");
+  assert.equal(nextPhase("disconnecting", "identity-allocated"), undefined);
+  assert.equal(nextPhase("disconnecting", "labels-changed"), undefined);
 });
 
-test("mayFollow() never makes an endpoint ready without regenerating", () => {
-  for (const state of endpointStates) {
-    assert.equal(mayFollow(state, "ready"), state === "ready" || state === "regenerating", state);
+test("nextPhase() keeps an active endpoint active while its labels change", () => {
+  assert.equal(nextPhase("active", "labels-changed"), "active");
+});
+
+test("endpointState() says ready only of an active endpoint whose status is done", () => {
+  for (const phase of phases) {
+    for (const kind of ["pending", "done", "error"] as const) {
+      const state = endpointState(phase, kind === "error" ? { kind, since: 0, error: "x" } : { kind, since: 0 });
+      assert.equal(state === "ready", phase === "active" && kind === "done");
+    }
   }
 });
 

@@ -1,41 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-// The states of an endpoint and which may follow which.
+// The life of an endpoint: phases, what moves it on, and the state that operators see.
+import type { Status } from "../core/index.ts";
 
 /**
- * - `waiting-for-identity`: addresses and device are known, labels have no identity yet
- * - `waiting-to-regenerate`: has an identity, the kernel does not know of it (or of its newest policy)
- * - `regenerating`: its policy set, slot and programs are being written
- * - `ready`: the kernel holds what the row says
- * - `not-ready`: the last regeneration failed; it is tried again with back-off, the last good state stays in force
- * - `restoring`: read back from the state folder after a start, what the kernel holds stays in force
- * - `disconnecting`: being taken out of maps and hooks
- * - `disconnected`: gone; the row is removed
+ * Where an endpoint is in its life; kept in its row.
+ * - `restoring`: read back from the state folder; what the kernel holds stays in force until policies and
+ *   identities are known again
+ * - `waiting-for-identity`: its labels have no identity yet; the programs know nothing of it
+ * - `active`: has an identity; the reconciler brings the kernel to what the row says
+ * - `disconnecting`: being taken out of maps and hooks; its row goes when that is done
  */
+export type Phase = "restoring" | "waiting-for-identity" | "active" | "disconnecting";
+
+/** What happens to an endpoint. */
+export type EndpointEvent = "identity-allocated" | "labels-changed" | "deleted";
+
+const transitions: Readonly<Record<Phase, Readonly<Partial<Record<EndpointEvent, Phase>>>>> = {
+  restoring: { "identity-allocated": "active", "labels-changed": "restoring", deleted: "disconnecting" },
+  "waiting-for-identity": {
+    "identity-allocated": "active",
+    "labels-changed": "waiting-for-identity",
+    deleted: "disconnecting",
+  },
+  // The old identity stays in force until the new one is there: a label change never opens a gap.
+  active: { "identity-allocated": "active", "labels-changed": "active", deleted: "disconnecting" },
+  disconnecting: { deleted: "disconnecting" },
+};
+
+/** The phase after an event, or undefined when the event comes too late to matter (the endpoint is going). */
+export function nextPhase(phase: Phase, event: EndpointEvent): Phase | undefined {
+  return transitions[phase][event];
+}
+
+/** The states of the REST API and the command line. */
 export const endpointStates = [
   "waiting-for-identity",
+  "not-ready",
   "waiting-to-regenerate",
   "regenerating",
-  "ready",
-  "not-ready",
   "restoring",
+  "ready",
   "disconnecting",
   "disconnected",
+  "invalid",
 ] as const;
 
 export type EndpointState = (typeof endpointStates)[number];
 
-const next: Readonly<Record<EndpointState, readonly EndpointState[]>> = {
-  "waiting-for-identity": ["waiting-to-regenerate", "disconnecting"],
-  "waiting-to-regenerate": ["regenerating", "waiting-for-identity", "disconnecting"],
-  regenerating: ["ready", "not-ready", "waiting-to-regenerate", "waiting-for-identity", "disconnecting"],
-  ready: ["waiting-to-regenerate", "waiting-for-identity", "disconnecting"],
-  "not-ready": ["waiting-to-regenerate", "waiting-for-identity", "regenerating", "disconnecting"],
-  restoring: ["waiting-to-regenerate", "waiting-for-identity", "disconnecting"],
-  disconnecting: ["disconnected"],
-  disconnected: [],
-};
-
-/** Whether an endpoint in `from` may go to `to`; staying is always allowed. */
-export function mayFollow(from: EndpointState, to: EndpointState): boolean {
-  return from === to || next[from].includes(to);
+/** The state that operators see: the phase, and for active endpoints how far the kernel is. */
+export function endpointState(phase: Phase, status: Status): EndpointState {
+  if (phase !== "active") return phase;
+  switch (status.kind) {
+    case "pending":
+      return "waiting-to-regenerate";
+    case "done":
+      return "ready";
+    case "error":
+      return "not-ready";
+  }
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What endpoints need of the rest of the agent.
+import type { Clock, Labels } from "../core/index.ts";
+import type { Datapath, PolicyMapEntry } from "../datapath/index.ts";
+import type { IdentityAllocator } from "../identity/index.ts";
+import type { EndpointRow } from "./types.ts";
+
+/** The policy of one identity, resolved. */
+export interface ResolvedEndpointPolicy {
+  /** Of the policy repository. */
+  readonly revision: number;
+  readonly ingressEnforced: boolean;
+  readonly egressEnforced: boolean;
+  readonly entries: readonly PolicyMapEntry[];
+}
+
+/** The address announcements of local endpoints. Idempotent; never blocks on the key-value store. */
+export interface EndpointAnnouncer {
+  announce(row: EndpointRow): void;
+  withdraw(row: EndpointRow): void;
+}
+
+/** Addresses of endpoints. */
+export interface EndpointAddressPool {
+  /** Takes an address that is in use already. Throws when another owner has it. */
+  take(address: string, owner: string): void;
+  release(address: string): void;
+}
+
+/** The part of the datapath that endpoints use. */
+export type EndpointDatapath = Pick<
+  Datapath,
+  "attachEndpoint" | "detachEndpoint" | "ensureEndpointAttached" | "attachedEndpoints"
+> & { readonly maps: Pick<Datapath["maps"], "endpoints" | "lxc" | "policy"> };
+
+export interface EndpointDeps {
+  readonly datapath: EndpointDatapath;
+  readonly allocator: Pick<IdentityAllocator, "allocate" | "release">;
+  readonly addresses: EndpointAddressPool;
+  readonly announcer: EndpointAnnouncer;
+  /** Resolves with what is known now. Throws when the endpoint's policy cannot be computed (the last good one stays). */
+  readonly resolvePolicy: (labels: Labels, identity: number) => ResolvedEndpointPolicy;
+  /** Whether the host-side device is (still) there with this name and index. */
+  readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
+  /** Addresses of the node itself, for cilium_lxc. */
+  readonly hostAddresses: () => readonly string[];
+  readonly clock: Clock;
+}
+
+export interface EndpointConfig {
+  /** Folder of the endpoints' folders, `<state-dir>/state`. */
+  readonly directory: string;
+  /** Denied packets pass and are reported as audited. */
+  readonly auditMode: boolean;
+}

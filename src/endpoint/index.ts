@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/endpoint.
+
+export type {
+  EndpointAddressPool,
+  EndpointAnnouncer,
+  EndpointConfig,
+  EndpointDatapath,
+  EndpointDeps,
+  ResolvedEndpointPolicy,
+} from "./deps.ts";
+export { EndpointError, type EndpointErrorCode } from "./errors.ts";
+export { type CreateEndpoint, createEndpointManager, type EndpointManager } from "./manager.ts";
+export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig } from "./pod-labels.ts";
+export { type EndpointState, endpointState, endpointStates } from "./state.ts";
+export { createEndpointTable } from "./table.ts";
+export {
+  attachmentId,
+  type EndpointLogEntry,
+  type EndpointRow,
+  endpointAddresses,
+  type RealizedPolicy,
+} from "./types.ts";

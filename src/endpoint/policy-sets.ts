@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy sets of the kernel, shared by endpoints whose resolved policy is equal.
+import { createHash } from "node:crypto";
+import type { PolicyMap, PolicyMapEntry } from "../datapath/index.ts";
+
+interface PolicySet {
+  readonly id: number;
+  readonly fingerprint: string;
+  readonly entries: ReadonlyMap<string, PolicyMapEntry>;
+  users: number;
+}
+
+/**
+ * Keeps one set for each distinct list of entries. A set never changes while somebody uses it: a new policy is a
+ * new set, written whole before any endpoint is pointed at it. Sets that an earlier run left are taken over, so
+ * that a restart finds every endpoint on the very set it had.
+ */
+export class PolicySets {
+  readonly #map: PolicyMap;
+  readonly #byFingerprint = new Map<string, PolicySet>();
+  readonly #byId = new Map<number, PolicySet>();
+  #nextId = 1;
+
+  constructor(map: PolicyMap) {
+    this.#map = map;
+  }
+
+  /** Reads the sets in the kernel. Call once, before the first acquire. */
+  load(): void {
+    const bySet = Map.groupBy(this.#map.list(), (row) => row.set);
+    for (const [id, rows] of bySet) {
+      this.#nextId = Math.max(this.#nextId, id + 1);
+      const entries = indexEntries(rows.map(({ set: _, ...entry }) => entry));
+      const set: PolicySet = { id, fingerprint: fingerprintOf(entries), entries, users: 0 };
+      this.#byId.set(id, set);
+      if (!this.#byFingerprint.has(set.fingerprint)) this.#byFingerprint.set(set.fingerprint, set);
+    }
+  }
+
+  /** No set id up to this one is handed out again (an endpoint's slot may name a set that has no entries). */
+  reserveThrough(id: number): void {
+    this.#nextId = Math.max(this.#nextId, id + 1);
+  }
+
+  /** The id of a set with exactly these entries, written if it was not there. Throws when the map is full. */
+  acquire(entries: readonly PolicyMapEntry[]): number {
+    const indexed = indexEntries(entries);
+    const fingerprint = fingerprintOf(indexed);
+    let set = this.#byFingerprint.get(fingerprint);
+    if (set === undefined) {
+      set = { id: this.#nextId, fingerprint, entries: indexed, users: 0 };
+      this.#write(set.id, entries);
+      this.#nextId++;
+      this.#byFingerprint.set(fingerprint, set);
+      this.#byId.set(set.id, set);
+    }
+    set.users++;
+    return set.id;
+  }
+
+  /** Gives a set back; the last user's removes its entries. Call only when no slot names it any more. */
+  release(id: number): void {
+    const set = this.#byId.get(id);
+    if (set === undefined) return;
+    set.users--;
+    if (set.users <= 0) this.#remove(set);
+  }
+
+  /** Removes sets that an earlier run left and nobody took over. Returns how many. */
+  prune(): number {
+    const unused = [...this.#byId.values()].filter((set) => set.users === 0);
+    for (const set of unused) this.#remove(set);
+    return unused.length;
+  }
+
+  /** Whether everything that `from` allows is allowed by `to` with the same words; then no flow has to ask again. */
+  onlyAdds(from: number, to: number): boolean {
+    if (from === to) return true;
+    const old = this.#byId.get(from);
+    const replacement = this.#byId.get(to);
+    if (old === undefined || replacement === undefined) return false;
+    for (const [key, entry] of old.entries) {
+      const other = replacement.entries.get(key);
+      if (other === undefined || describe(other) !== describe(entry)) return false;
+    }
+    for (const [key, entry] of replacement.entries) {
+      if (!old.entries.has(key) && entry.verdict !== "allow") return false;
+    }
+    return true;
+  }
+
+  /** How many sets there are, and the entries in all of them. */
+  size(): { sets: number; entries: number } {
+    let entries = 0;
+    for (const set of this.#byId.values()) entries += set.entries.size;
+    return { sets: this.#byId.size, entries };
+  }
+
+  #write(id: number, entries: readonly PolicyMapEntry[]): void {
+    try {
+      this.#map.writeSet(id, entries);
+    } catch (error) {
+      this.#map.deleteSet(id);
+      throw error;
+    }
+  }
+
+  #remove(set: PolicySet): void {
+    this.#map.deleteSet(set.id);
+    this.#byId.delete(set.id);
+    if (this.#byFingerprint.get(set.fingerprint) === set) this.#byFingerprint.delete(set.fingerprint);
+  }
+}
+
+function keyOf(entry: PolicyMapEntry): string {
+  return `${entry.direction}/${entry.identity}/${entry.protocol}/${entry.port}/${entry.portPrefix}`;
+}
+
+function describe(entry: PolicyMapEntry): string {
+  return `${entry.verdict}/${entry.cookie}/${entry.proxyPort}/${entry.authType}`;
+}
+
+function indexEntries(entries: readonly PolicyMapEntry[]): Map<string, PolicyMapEntry> {
+  return new Map(entries.map((entry) => [keyOf(entry), entry]));
+}
+
+function fingerprintOf(entries: ReadonlyMap<string, PolicyMapEntry>): string {
+  const hash = createHash("sha256");
+  for (const [key, entry] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${key}=${describe(entry)};`);
+  return hash.digest("base64");
+}

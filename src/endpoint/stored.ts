@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between an endpoint's row and what is kept of it on disk.
+import { doneStatus, Labels } from "../core/index.ts";
+import type { StoredEndpoint } from "./store.ts";
+import type { EndpointRow } from "./types.ts";
+
+/** What has to be kept to restore the endpoint. */
+export function toStored(row: EndpointRow): StoredEndpoint {
+  return {
+    version: 1,
+    id: row.id,
+    containerId: row.containerId,
+    containerInterfaceName: row.containerInterfaceName,
+    netnsPath: row.netnsPath,
+    interfaceName: row.interfaceName,
+    ifindex: row.ifindex,
+    mac: row.mac,
+    nodeMac: row.nodeMac,
+    ...(row.ipv4 === undefined ? {} : { ipv4: row.ipv4 }),
+    ...(row.ipv6 === undefined ? {} : { ipv6: row.ipv6 }),
+    podNamespace: row.podNamespace,
+    podName: row.podName,
+    ...(row.podUid === undefined ? {} : { podUid: row.podUid }),
+    labels: row.labels.toStrings(),
+    ...(row.identity === undefined ? {} : { identity: row.identity }),
+  };
+}
+
+/** The row of an endpoint read back: in force in the kernel as it was left, not yet confirmed. */
+export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
+  const { version: _, labels, ipv4, ipv6, podUid, identity, ...rest } = stored;
+  return {
+    ...rest,
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(podUid === undefined ? {} : { podUid }),
+    ...(identity === undefined ? {} : { identity }),
+    labels: Labels.parse(labels),
+    phase: "restoring",
+    status: doneStatus(now),
+    generation: 0,
+    log: [{ time: now, state: "restoring", code: "OK", message: "Restored from the state folder" }],
+  };
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of the endpoints table.
+import type { Labels, Status } from "../core/index.ts";
+import type { Phase } from "./state.ts";
+
+/** One line of an endpoint's history, as `endpoint log` prints it. */
+export interface EndpointLogEntry {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly state: string;
+  readonly code: "OK" | "Failed";
+  readonly message: string;
+}
+
+/** The policy that the kernel enforces for an endpoint. */
+export interface RealizedPolicy {
+  /** Revision of the policy repository that it was resolved from. */
+  readonly revision: number;
+  readonly ingressEnforced: boolean;
+  readonly egressEnforced: boolean;
+  /** Policy sets; 0 when the direction is not enforced. */
+  readonly ingressSet: number;
+  readonly egressSet: number;
+}
+
+/** A pod's network interface on this node. */
+export interface EndpointRow {
+  /** 1–65535, the slot of cilium_endpoints. */
+  readonly id: number;
+  readonly phase: Phase;
+  readonly status: Status;
+  readonly containerId: string;
+  /** Name of the interface inside the pod, `eth0`. */
+  readonly containerInterfaceName: string;
+  readonly netnsPath: string;
+  /** Host side of the veth pair, `lxc…`. */
+  readonly interfaceName: string;
+  readonly ifindex: number;
+  readonly mac: string;
+  readonly nodeMac: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  readonly podUid?: string;
+  /** Security-relevant labels. */
+  readonly labels: Labels;
+  /** Absent until allocated. */
+  readonly identity?: number;
+  readonly policy?: RealizedPolicy;
+  /** Moves when the policy has to be resolved again. */
+  readonly generation: number;
+  /** The last lines, newest last. */
+  readonly log: readonly EndpointLogEntry[];
+}
+
+/** Addresses of an endpoint, those it has. */
+export function endpointAddresses(row: Pick<EndpointRow, "ipv4" | "ipv6">): string[] {
+  return [row.ipv4, row.ipv6].filter((address) => address !== undefined);
+}
+
+/** The attachment id that CNI knows it by. */
+export function attachmentId(row: Pick<EndpointRow, "containerId" | "containerInterfaceName">): string {
+  return `${row.containerId}:${row.containerInterfaceName}`;
+}

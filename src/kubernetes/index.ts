@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/kubernetes.
+
+export { ManifestParseError, parseManifests } from "./manifest.ts";
+export { createStaticSource, type StaticSource } from "./static-source.ts";
+export { createResourceTable } from "./table.ts";
+export { clusterScopedKinds, type ManifestError, type ResourceRow, resourceId } from "./types.ts";

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createStaticSource } from "./static-source.ts";
+import { createResourceTable } from "./table.ts";
+
+const pod = (name: string, app: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, labels: {app: ${app}}}\n`;
+
+async function setUp(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), "static-"));
+  const resources = createResourceTable();
+  const source = createStaticSource({ resources }, { directory });
+  await source.start(new AbortController().signal);
+  t.after(async () => {
+    await source.stop?.();
+    rmSync(directory, { recursive: true });
+  });
+  const ids = () => [...resources.all()].map((row) => row.id).sort();
+  return { directory, resources, source, ids };
+}
+
+test("static source follows files that come, change and go", async (t) => {
+  const { directory, resources, ids } = await setUp(t);
+  const until = async (check: () => boolean) => {
+    for (let n = 0; n < 200 && !check(); n++) await sleep(10);
+    assert.ok(check());
+  };
+  assert.deepEqual(resources.pendingInitializers, []);
+  writeFileSync(join(directory, "a.yaml"), `${pod("a", "x")}---\n${pod("b", "x")}`);
+  await until(() => ids().length === 2);
+  writeFileSync(join(directory, "a.yaml"), pod("a", "y"));
+  await until(() => ids().length === 1);
+  assert.deepEqual(resources.get("Pod/default/a")?.object.metadata, { name: "a", labels: { app: "y" } });
+  rmSync(join(directory, "a.yaml"));
+  await until(() => ids().length === 0);
+});
+
+test("static source keeps the last good state of a file that went bad, and says so", async (t) => {
+  const { directory, source, ids } = await setUp(t);
+  writeFileSync(join(directory, "a.yaml"), pod("a", "x"));
+  writeFileSync(join(directory, "b.yaml"), pod("b", "x"));
+  source.rescan();
+  writeFileSync(join(directory, "a.yaml"), "kind: [");
+  writeFileSync(join(directory, "c.yaml"), pod("c", "x"));
+  source.rescan();
+  assert.deepEqual(ids(), ["Pod/default/a", "Pod/default/b", "Pod/default/c"]);
+  assert.deepEqual(source.errors().map((error) => error.file), ["a.yaml"]);
+  assert.equal(source.health?.().state, "degraded");
+  writeFileSync(join(directory, "a.yaml"), pod("d", "x"));
+  source.rescan();
+  assert.deepEqual(source.errors(), []);
+  assert.deepEqual(ids(), ["Pod/default/b", "Pod/default/c", "Pod/default/d"]);
+});
+
+test("static source takes the first of two files with the same object, and names the other", async (t) => {
+  const { directory, source, resources } = await setUp(t);
+  writeFileSync(join(directory, "2.yaml"), pod("a", "second"));
+  writeFileSync(join(directory, "1.yaml"), pod("a", "first"));
+  source.rescan();
+  assert.match(resources.get("Pod/default/a")?.origin ?? "", /1\.yaml/);
+  assert.match(source.errors()[0]?.message ?? "", /2\.yaml.*is in .*1\.yaml, document 1 already/);
+  rmSync(join(directory, "1.yaml"));
+  source.rescan();
+  assert.deepEqual(source.errors(), []);
+  assert.match(resources.get("Pod/default/a")?.origin ?? "", /2\.yaml/);
+});
