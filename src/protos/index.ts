@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/protos.
+
+export * as kvpb from "./gen/etcd/kv_pb.ts";
+export * as etcdpb from "./gen/etcd/rpc_pb.ts";
