@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/api.
+export { agentSocketPath, defaultAgentSocket, monitorSocketPath } from "./agent-socket.ts";
+export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.ts";
+export { deleteQueueDirectory, enqueueDelete, replayDeleteQueue } from "./delete-queue.ts";
 export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
 export type * from "./models.ts";
+export { readMonitor } from "./monitor-client.ts";
+export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
+export type { RateLimit } from "./rate-limit.ts";
+export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
+export { policyResources } from "./routes/policy.ts";
+export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 export type { AgentApi, DeleteResult, EndpointRef, IpamRequest, MonitorRecord } from "./types.ts";

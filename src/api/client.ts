@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The typed client of the agent's REST API.
+import { agentSocketPath } from "./agent-socket.ts";
+import type {
+  BPFMapList,
+  ClusterNodeStatus,
+  DaemonConfiguration,
+  DaemonConfigurationSpec,
+  DropExplanation,
+  DropQuery,
+  Endpoint,
+  EndpointChangeRequest,
+  EndpointHealth,
+  EndpointStatusChange,
+  Identity,
+  IdentityEndpoints,
+  IPAMResponse,
+  IPListEntry,
+  Policy,
+  SelectorIdentityMapping,
+  StatusResponse,
+  VersionInfo,
+} from "./models.ts";
+import { type CallOptions, type CallResult, call } from "./transport.ts";
+
+export interface AgentClientOptions {
+  /** Default: CILIUM_SOCK, else /var/run/cilium/cilium.sock. */
+  readonly socketPath?: string;
+  /** Milliseconds for one call; default 30 s. */
+  readonly timeout?: number;
+}
+
+export interface IpamQuery {
+  readonly family?: "ipv4" | "ipv6";
+  readonly owner?: string;
+  readonly pool?: string;
+  readonly expiration?: boolean;
+}
+
+type Extra = Partial<Pick<CallOptions, "query" | "headers" | "body" | "timeout">>;
+
+/**
+ * Calls the agent; holds no connection between calls. Every method may reject with ApiError (the agent's answer, with
+ * its status) or AgentUnreachableError.
+ */
+export class AgentClient {
+  readonly socketPath: string;
+  readonly #timeout: number;
+
+  constructor(options: AgentClientOptions = {}) {
+    this.socketPath = options.socketPath ?? agentSocketPath(undefined);
+    this.#timeout = options.timeout ?? 30_000;
+  }
+
+  version(): Promise<VersionInfo> {
+    return this.#get("/version");
+  }
+
+  healthz(options: { brief?: boolean; requireK8s?: boolean; timeout?: number } = {}): Promise<StatusResponse> {
+    const headers = {
+      brief: String(options.brief ?? false),
+      "require-k8s-connectivity": String(options.requireK8s ?? true),
+    };
+    return this.#get("/healthz", { headers, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) });
+  }
+
+  getConfig(): Promise<DaemonConfiguration> {
+    return this.#get("/config");
+  }
+
+  patchConfig(spec: DaemonConfigurationSpec): Promise<DaemonConfiguration> {
+    return this.#send("PATCH", "/config", { body: spec });
+  }
+
+  listEndpoints(labels: readonly string[] = []): Promise<Endpoint[]> {
+    return this.#get("/endpoint", labels.length === 0 ? {} : { body: labels });
+  }
+
+  /** `id` as in `parseEndpointId`. */
+  getEndpoint(id: string): Promise<Endpoint> {
+    return this.#get(`/endpoint/${encodeURIComponent(id)}`);
+  }
+
+  putEndpoint(id: number, request: EndpointChangeRequest, timeout?: number): Promise<Endpoint> {
+    return this.#send("PUT", `/endpoint/${id}`, { body: request, ...(timeout === undefined ? {} : { timeout }) });
+  }
+
+  patchEndpoint(id: string, request: EndpointChangeRequest): Promise<Endpoint> {
+    return this.#send("PATCH", `/endpoint/${encodeURIComponent(id)}`, { body: request });
+  }
+
+  /** Gives how many objects could not be removed. */
+  async deleteEndpoint(id: string): Promise<{ errors: number }> {
+    return deleteErrors(await this.#call("DELETE", `/endpoint/${encodeURIComponent(id)}`));
+  }
+
+  /** All endpoints of a container; gives how many objects could not be removed. */
+  async deleteEndpoints(containerId: string): Promise<{ errors: number }> {
+    return deleteErrors(await this.#call("DELETE", "/endpoint", { body: { "container-id": containerId } }));
+  }
+
+  endpointHealth(id: string): Promise<EndpointHealth> {
+    return this.#get(`/endpoint/${encodeURIComponent(id)}/healthz`);
+  }
+
+  endpointLog(id: string): Promise<EndpointStatusChange[]> {
+    return this.#get(`/endpoint/${encodeURIComponent(id)}/log`);
+  }
+
+  listIdentities(labels: readonly string[] = []): Promise<Identity[]> {
+    return this.#get("/identity", labels.length === 0 ? {} : { body: labels });
+  }
+
+  getIdentity(id: number): Promise<Identity> {
+    return this.#get(`/identity/${id}`);
+  }
+
+  identityEndpoints(): Promise<IdentityEndpoints[]> {
+    return this.#get("/identity/endpoints");
+  }
+
+  listIps(filter: { cidr?: string; labels?: readonly string[] } = {}): Promise<IPListEntry[]> {
+    return this.#get("/ip", { query: { cidr: filter.cidr }, ...(filter.labels ? { body: filter.labels } : {}) });
+  }
+
+  nodes(): Promise<ClusterNodeStatus> {
+    return this.#get("/cluster/nodes");
+  }
+
+  getPolicy(): Promise<Policy> {
+    return this.#get("/policy");
+  }
+
+  putPolicy(resources: readonly unknown[]): Promise<Policy> {
+    return this.#send("PUT", "/policy", { body: resources });
+  }
+
+  /** Of the imported policies; without a name all of them. */
+  deletePolicy(name?: string): Promise<Policy> {
+    return this.#send("DELETE", "/policy", { query: { name } });
+  }
+
+  policySelectors(): Promise<SelectorIdentityMapping[]> {
+    return this.#get("/policy/selectors");
+  }
+
+  explainDrop(query: DropQuery): Promise<DropExplanation> {
+    return this.#get("/policy/explain", {
+      query: {
+        endpoint: query.endpoint,
+        direction: query.direction,
+        "source-identity": query.sourceIdentity,
+        "destination-identity": query.destinationIdentity,
+        cookie: query.cookie,
+        "policy-set": query.policySet,
+      },
+    });
+  }
+
+  ipamAllocate(query: IpamQuery): Promise<IPAMResponse> {
+    return this.#send("POST", "/ipam", {
+      query: { family: query.family, owner: query.owner, pool: query.pool },
+      ...(query.expiration ? { headers: { expiration: "true" } } : {}),
+    });
+  }
+
+  async ipamRelease(address: string, pool?: string): Promise<void> {
+    await this.#call("DELETE", `/ipam/${encodeURIComponent(address)}`, { query: { pool } });
+  }
+
+  mapList(): Promise<BPFMapList> {
+    return this.#get("/map");
+  }
+
+  metrics(): Promise<string> {
+    return this.#get("/metrics");
+  }
+
+  #get<T>(path: string, extra: Extra = {}): Promise<T> {
+    return this.#send("GET", path, extra);
+  }
+
+  /** The answer's shape is the agent's word: client and agent are of one version. */
+  async #send<T>(method: CallOptions["method"], path: string, extra: Extra = {}): Promise<T> {
+    return (await this.#call(method, path, extra)).body as T;
+  }
+
+  #call(method: CallOptions["method"], path: string, extra: Extra = {}): Promise<CallResult> {
+    return call(this.socketPath, { method, path, timeout: this.#timeout, ...extra });
+  }
+}
+
+function deleteErrors(result: CallResult): { errors: number } {
+  return { errors: result.status === 206 ? Number(result.body ?? 1) : 0 };
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes as data, and how a request finds its route.
+import { ApiError } from "./errors.ts";
+import type { RateLimitName } from "./rate-limits.ts";
+import type { AgentApi } from "./types.ts";
+
+export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+
+/** What a handler gets. */
+export interface RouteRequest {
+  readonly api: AgentApi;
+  /** Values of the `{name}` parts, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** One value of a header, or undefined. */
+  header(name: string): string | undefined;
+  /** Parsed body; undefined when there is none. */
+  body(): Promise<unknown>;
+}
+
+/** What a handler gives: a JSON value, or plain text when it is a string; undefined is an empty body. */
+export interface RouteResponse {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+export interface Route {
+  readonly method: Method;
+  /** Below /v1, such as "/endpoint/{id}/log". */
+  readonly path: string;
+  readonly limit?: RateLimitName;
+  readonly handle: (request: RouteRequest) => RouteResponse | Promise<RouteResponse>;
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+const base = "/v1";
+
+/** Finds the route of a request. Throws ApiError 400 (bad escape), 404 or 405 (with the allowed methods). */
+export function findRoute(routes: readonly Route[], method: string, pathname: string): Match {
+  const parts = splitPath(pathname);
+  const allowed: string[] = [];
+  for (const route of routes) {
+    const params = matchPath(splitPath(base + route.path), parts);
+    if (params === undefined) continue;
+    if (route.method === method) return { route, params };
+    allowed.push(route.method);
+  }
+  if (allowed.length === 0) throw new ApiError(404, `Cannot find "${pathname}": no such path (base ${base})`);
+  throw new MethodError(method, pathname, allowed);
+}
+
+/** 405, with what is allowed. */
+export class MethodError extends ApiError {
+  readonly allowed: readonly string[];
+
+  constructor(method: string, pathname: string, allowed: readonly string[]) {
+    super(405, `Cannot ${method} "${pathname}": method not allowed (allowed: ${allowed.join(", ")})`);
+    this.allowed = allowed;
+  }
+}
+
+function splitPath(path: string): string[] {
+  return path.split("/").filter((part) => part !== "");
+}
+
+function matchPath(pattern: readonly string[], parts: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== parts.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, expected] of pattern.entries()) {
+    const part = parts[index] ?? "";
+    if (expected.startsWith("{")) params[expected.slice(1, -1)] = decode(part);
+    else if (expected !== part) return undefined;
+  }
+  return params;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ApiError(400, `Cannot read path part "${part}": bad percent escape`);
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses for endpoints.
+import { tryParseIp } from "../../core/index.ts";
+import { ApiError } from "../errors.ts";
+import type { Route } from "../router.ts";
+
+export const ipamRoutes: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/ipam",
+    handle: async ({ api, query, header }) => {
+      const family = query.get("family") ?? "";
+      if (family !== "" && family !== "ipv4" && family !== "ipv6") {
+        throw new ApiError(400, `Cannot allocate address: family "${family}" is not ipv4 or ipv6`);
+      }
+      const response = await api.ipamAllocate({
+        ...(family === "" ? {} : { family }),
+        owner: query.get("owner") ?? "",
+        pool: query.get("pool") ?? "default",
+        expiration: header("expiration") === "true",
+      });
+      return { status: 201, body: response };
+    },
+  },
+  {
+    method: "POST",
+    path: "/ipam/{ip}",
+    handle: async ({ api, params, query }) => {
+      await api.ipamAllocateAddress(address(params.ip), query.get("owner") ?? "");
+      return { status: 200 };
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/ipam/{ip}",
+    handle: async ({ api, params }) => {
+      await api.ipamRelease(address(params.ip));
+      return { status: 200 };
+    },
+  },
+];
+
+function address(text: string | undefined): string {
+  const ip = tryParseIp(text ?? "");
+  if (ip === undefined) throw new ApiError(400, `Cannot read address "${text}": not an IPv4 or IPv6 address`);
+  return ip;
+}

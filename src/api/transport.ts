@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// One HTTP call over a unix socket, with JSON on both sides.
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { AgentUnreachableError, ApiError } from "./errors.ts";
+
+export interface CallOptions {
+  readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+  /** Below /v1. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Milliseconds until the whole answer must be there; 0: for ever. */
+  readonly timeout: number;
+}
+
+export interface CallResult {
+  readonly status: number;
+  /** Parsed JSON, or the text of a text/plain answer; undefined when empty. */
+  readonly body: unknown;
+}
+
+const maxAnswer = 512 * 1024 * 1024;
+
+/** Resolves with an answer below 400; rejects with ApiError (the agent's answer) or AgentUnreachableError. */
+export function call(socketPath: string, options: CallOptions): Promise<CallResult> {
+  const text = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const headers = {
+    accept: "application/json",
+    ...(text === undefined
+      ? {}
+      : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) }),
+    ...options.headers,
+  };
+  return new Promise((resolve, reject) => {
+    const path = `/v1${options.path}${queryText(options.query)}`;
+    const request = httpRequest({ socketPath, method: options.method, path, headers, agent: false });
+    const fail = (error: NodeJS.ErrnoException): void => {
+      clearTimeout(timer);
+      request.destroy();
+      reject(
+        error instanceof ApiError ? error : new AgentUnreachableError(socketPath, error.code ?? error.message, error),
+      );
+    };
+    const timer =
+      options.timeout > 0
+        ? setTimeout(() => fail(Object.assign(new Error("timed out"), { code: "ETIMEDOUT" })), options.timeout)
+        : undefined;
+    request.on("error", fail);
+    request.on("response", (response) => {
+      readAnswer(response).then((result) => {
+        clearTimeout(timer);
+        resolve(result);
+      }, fail);
+    });
+    request.end(text);
+  });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<CallResult> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxAnswer) throw new ApiError(502, `Cannot read the agent's answer: more than ${maxAnswer} bytes`);
+    chunks.push(chunk);
+  }
+  const status = response.statusCode ?? 0;
+  const body = parseAnswer(Buffer.concat(chunks).toString("utf8"), response.headers["content-type"] ?? "");
+  if (status >= 400) throw new ApiError(status, errorMessage(body) ?? `The agent answered with status ${status}`);
+  return { status, body };
+}
+
+function parseAnswer(text: string, contentType: string): unknown {
+  if (text.trim() === "") return undefined;
+  if (contentType.startsWith("text/plain")) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ApiError(502, "Cannot read the agent's answer: not JSON", error);
+  }
+}
+
+/** Ours are `{code, message}`, Cilium's plain JSON strings. */
+function errorMessage(body: unknown): string | undefined {
+  if (typeof body === "string") return body;
+  if (typeof body !== "object" || body === null || !("message" in body)) return undefined;
+  return typeof body.message === "string" ? body.message : undefined;
+}
+
+function queryText(query: CallOptions["query"]): string {
+  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}
