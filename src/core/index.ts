@@ -12,6 +12,7 @@ export {
   formatCidr,
   hostCidr,
   isCidr,
+  type ParseCidrOptions,
   parseCidr,
   tryParseCidr,
 } from "./cidr.ts";
@@ -21,6 +22,7 @@ export {
   type ConfigCheck,
   type ConfigSource,
   defineOption,
+  formatValue,
   type LoadConfigInput,
   loadConfig,
   type Option,
@@ -29,6 +31,7 @@ export {
 export { configTypes, formatDuration, parseDuration } from "./config-types.ts";
 export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";
 export {
+  compareBytes,
   compareIp,
   type Family,
   ip16,
@@ -43,12 +46,21 @@ export {
   parseIp,
   tryParseIp,
 } from "./ip.ts";
-export { formatLabel, type Label, labelSources, parseLabel } from "./label.ts";
+export { compareLabels, formatLabel, type Label, labelSources, makeLabel, parseLabel } from "./label.ts";
 export { defaultLabelFilter, type LabelFilter, parseLabelFilter } from "./label-filter.ts";
 export { Labels } from "./labels.ts";
 export { type RunModulesOptions, type RunningModules, runModules } from "./lifecycle.ts";
 export type { Health, Module } from "./lifecycle-types.ts";
-export { configureLogging, createLogger, type LogFields, type LogFormat, type Logger, type LogLevel } from "./log.ts";
+export {
+  configureLogging,
+  createLogger,
+  type LogConfig,
+  type LogFields,
+  type LogFormat,
+  type Logger,
+  type LogLevel,
+} from "./log.ts";
+export { isSecretName, REDACTED, redactFields, redactText } from "./log-redact.ts";
 export { macFromBytes, macToBytes, parseMac, randomMac } from "./mac.ts";
 export {
   type Counter,
@@ -58,8 +70,25 @@ export {
   type MetricOptions,
   type Metrics,
 } from "./metrics.ts";
-export { type PodLabelInput, podLabels } from "./pod-labels.ts";
-export { createReconciler, type Reconciler, type ReconcilerOps, type ReconcilerOptions } from "./reconciler.ts";
+export { nearest } from "./nearest.ts";
+export {
+  CLUSTER_KEY,
+  checkKubernetesLabel,
+  NAMESPACE_KEY,
+  NAMESPACE_LABEL_PREFIX,
+  type PodLabelInput,
+  podLabels,
+  SERVICE_ACCOUNT_KEY,
+} from "./pod-labels.ts";
+export {
+  createReconciler,
+  type Failures,
+  type Reconciler,
+  type ReconcilerOps,
+  type ReconcilerOptions,
+} from "./reconciler.ts";
+export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
+export type { RetryTimes } from "./retry-queue.ts";
 export { doneStatus, errorStatus, pendingStatus, type Status } from "./status.ts";
 export { Table } from "./table.ts";
 export type {
