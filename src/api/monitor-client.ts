@@ -19,6 +19,7 @@ export async function* readMonitor(socketPath: string, signal?: AbortSignal): As
       const records = decoder.push(chunk);
       if (records.length > 0) yield records;
     }
+    if (!signal?.aborted) decoder.end();
   } catch (error) {
     if (signal?.aborted) return;
     const code =

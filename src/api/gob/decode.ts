@@ -32,6 +32,11 @@ export class RecordDecoder {
     return records;
   }
 
+  /** Call at the end of the stream; throws GobError when it ends within a message. */
+  end(): void {
+    if (this.#pending.length > 0) throw new GobError("it ends within a message");
+  }
+
   #message(bytes: Uint8Array): MonitorRecord | undefined {
     const cursor = new GobCursor(bytes);
     const id = cursor.signed();
