@@ -97,6 +97,7 @@ export const c = {
     value: Uint8Array,
     length: Uint8Array,
   ) => number,
+  getpagesize: libc.func("int getpagesize()") as () => number,
   ioctl: libc.func("int ioctl(int fd, ulong request, void *argument)") as (
     fd: number,
     request: number,

@@ -4,7 +4,7 @@ import { SyscallError } from "./errors.ts";
 import type { Fd } from "./fd.ts";
 import { c, memoryView } from "./ffi.ts";
 
-export const PAGE_SIZE = 4096;
+export const PAGE_SIZE = c.getpagesize();
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a BPF ring buffer (BPF_MAP_TYPE_RINGBUF) by mmap: no system call and no copy for a record.
+import type { BpfMap } from "./bpf/map.ts";
+import { watchFd } from "./epoll.ts";
+import { Mapping, PAGE_SIZE } from "./mapping.ts";
+
+const HEADER_SIZE = 8;
+const BUSY_BIT = 0x80000000;
+const DISCARD_BIT = 0x40000000;
+const LENGTH_MASK = 0x3fffffff;
+/** Records that one wake-up handles before other work gets its turn. */
+const BATCH = 16 * 1024;
+
+/** `bytes` and `view` cover the whole buffer; the record is `length` bytes from `offset`, valid during the call only. */
+export type RecordHandler = (bytes: Uint8Array, view: DataView, offset: number, length: number) => void;
+
+/** The one consumer of a ring buffer. Close it before the map's process state matters; the map stays the caller's. */
+export class RingBuffer implements Disposable {
+  readonly #map: BpfMap;
+  readonly #consumerMap: Mapping;
+  readonly #producerMap: Mapping;
+  readonly #consumer: BigInt64Array<ArrayBuffer>;
+  readonly #producer: BigInt64Array<ArrayBuffer>;
+  readonly #headers: Int32Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView<ArrayBuffer>;
+  readonly #mask: number;
+  #position: number;
+  #watch: Disposable | undefined;
+
+  constructor(map: BpfMap) {
+    if (map.type !== "ringbuf")
+      throw new TypeError(`Cannot read map "${map.name}" as ring buffer: it is a ${map.type}`);
+    const size = map.maxEntries;
+    this.#map = map;
+    this.#mask = size - 1;
+    this.#consumerMap = Mapping.of(map.fd, { length: PAGE_SIZE, offset: 0, writable: true });
+    try {
+      // The data is mapped twice in a row, so that no record is ever broken in two.
+      const length = PAGE_SIZE + 2 * size;
+      this.#producerMap = Mapping.of(map.fd, { length, offset: PAGE_SIZE, writable: false });
+    } catch (error) {
+      this.#consumerMap.close();
+      throw error;
+    }
+    this.#consumer = new BigInt64Array(this.#consumerMap.buffer(), 0, 1);
+    const shared = this.#producerMap.buffer();
+    this.#producer = new BigInt64Array(shared, 0, 1);
+    this.#headers = new Int32Array(shared, PAGE_SIZE);
+    this.#bytes = new Uint8Array(shared, PAGE_SIZE);
+    this.#view = new DataView(shared, PAGE_SIZE);
+    this.#position = Number(Atomics.load(this.#consumer, 0));
+  }
+
+  /** Bytes that wait to be consumed. */
+  get pendingBytes(): number {
+    return Number(Atomics.load(this.#producer, 0)) - this.#position;
+  }
+
+  /** Hands over each waiting record, at most `limit`; discarded ones are skipped. Returns how many were handed over. */
+  consume(handler: RecordHandler, limit: number = Number.MAX_SAFE_INTEGER): number {
+    const start = this.#position;
+    let count = 0;
+    try {
+      while (count < limit) {
+        const end = Number(Atomics.load(this.#producer, 0));
+        if (this.#position >= end) break;
+        const before = count;
+        count = this.#consumeUntil(end, handler, count, limit);
+        // The next record is still being written.
+        if (count === before && this.#position < end) break;
+      }
+    } finally {
+      if (this.#position !== start) Atomics.store(this.#consumer, 0, BigInt(this.#position));
+    }
+    return count;
+  }
+
+  #consumeUntil(end: number, handler: RecordHandler, startCount: number, limit: number): number {
+    const headers = this.#headers;
+    const mask = this.#mask;
+    let count = startCount;
+    let position = this.#position;
+    while (position < end && count < limit) {
+      const at = position & mask;
+      const header = Atomics.load(headers, at >>> 2) >>> 0;
+      if (header >= BUSY_BIT) break;
+      const length = header & LENGTH_MASK;
+      position += (HEADER_SIZE + length + 7) & ~7;
+      this.#position = position;
+      if ((header & DISCARD_BIT) !== 0) continue;
+      count++;
+      handler(this.#bytes, this.#view, at + HEADER_SIZE, length);
+    }
+    return count;
+  }
+
+  /**
+   * Consumes whenever records arrive, until the handle is disposed. `onBatchEnd` gets the number of records after each
+   * wake-up. Programs that submit with BPF_RB_NO_WAKEUP are seen with the next wake-up only: poll with consume() then.
+   */
+  start(handler: RecordHandler, options: { readonly onBatchEnd?: (count: number) => void } = {}): Disposable {
+    if (this.#watch !== undefined)
+      throw new Error(`Cannot start ring buffer "${this.#map.name}": it is started already`);
+    const run = (): void => {
+      const count = this.consume(handler, BATCH);
+      if (count > 0) options.onBatchEnd?.(count);
+    };
+    const watch = watchFd(this.#map.fd, run);
+    this.#watch = watch;
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#watch === watch) this.#watch = undefined;
+        watch[Symbol.dispose]();
+      },
+    };
+  }
+
+  close(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+    this.#producerMap.close();
+    this.#consumerMap.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
