@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of the endpoints table.
 import type { Labels, Status } from "../core/index.ts";
-import type { Phase } from "./state.ts";
+import type { EndpointState, Phase } from "./state.ts";
 
 /** One line of an endpoint's history, as `endpoint log` prints it. */
 export interface EndpointLogEntry {
   /** Milliseconds since the epoch. */
   readonly time: number;
-  readonly state: string;
+  readonly state: EndpointState;
   readonly code: "OK" | "Failed";
   readonly message: string;
 }

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// The endpoint calls of the REST API.
+import { type AgentApi, ApiError, type Endpoint, type EndpointChangeRequest, type EndpointRef } from "../../../src/api/index.ts";
+import { FormatError, Labels, parseIp, parseLabel, parseMac, type ReadonlyTable, toError } from "../../../src/core/index.ts";
+import {
+  type CreateEndpoint,
+  EndpointError,
+  type EndpointManager,
+  type EndpointRow,
+  initLabels,
+  labelsOfPod,
+  type PodLabelConfig,
+} from "../../../src/endpoint/index.ts";
+import { type Ipam, IpamInvalidError } from "../../../src/ipam/index.ts";
+import type { ResourceRow } from "../../../src/kubernetes/index.ts";
+import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
+
+const buildTimeoutMs = 25_000;
+
+export interface EndpointApiDeps {
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly manager: EndpointManager;
+  readonly ipam: Ipam;
+  readonly resources: ReadonlyTable<ResourceRow, string>;
+  /** Whether pods' labels come from Pod objects. */
+  readonly hasPodSource: boolean;
+  readonly podLabels: PodLabelConfig;
+  readonly model: EndpointModelContext;
+}
+
+type EndpointCalls = Pick<
+  AgentApi,
+  | "listEndpoints"
+  | "getEndpoint"
+  | "putEndpoint"
+  | "patchEndpoint"
+  | "deleteEndpoint"
+  | "deleteEndpoints"
+  | "endpointHealth"
+  | "endpointLog"
+>;
+
+export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
+  const model = (row: EndpointRow): Endpoint => toEndpointModel(row, deps.model);
+  const find = (ref: EndpointRef) => findEndpoint(deps.endpoints, ref);
+
+  async function remove(rows: readonly EndpointRow[]) {
+    const errors: string[] = [];
+    let deleted = 0;
+    for (const row of rows) {
+      try {
+        if (await deps.manager.delete(row.id)) deleted++;
+      } catch (thrown) {
+        errors.push(toError(thrown).message);
+      }
+    }
+    return { deleted, errors };
+  }
+
+  return {
+    listEndpoints: (labels) =>
+      [...deps.endpoints.all()]
+        .filter((row) => hasLabels(row.labels, labels))
+        .sort((a, b) => a.id - b.id)
+        .map(model),
+    getEndpoint(ref) {
+      const row = find(ref);
+      return row === undefined ? undefined : model(row);
+    },
+    putEndpoint: (id, request) => putEndpoint(deps, id, request),
+    patchEndpoint(ref, request) {
+      const row = find(ref);
+      if (row === undefined) throw new ApiError(404, "Cannot change endpoint: there is none of that name");
+      if (request.labels !== undefined) deps.manager.setLabels(row.id, requestLabels(deps, request));
+      return model(deps.endpoints.get(row.id) ?? row);
+    },
+    async deleteEndpoint(ref) {
+      const row = find(ref);
+      return row === undefined ? undefined : remove([row]);
+    },
+    deleteEndpoints: ({ containerId }) => remove(deps.endpoints.by("container", containerId)),
+    endpointHealth(ref) {
+      const row = find(ref);
+      return row === undefined ? undefined : toHealthModel(row);
+    },
+    endpointLog(ref) {
+      const row = find(ref);
+      return row === undefined ? undefined : toLogModel(row);
+    },
+  };
+}
+
+/** Whether all of `wanted` (`source:key=value`, source optional) are among the labels. */
+export function hasLabels(labels: Labels, wanted: readonly string[]): boolean {
+  return wanted.every((text) => {
+    const { source, key, value } = parseLabel(text, "any");
+    return labels.get(source, key) === value;
+  });
+}
+
+async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointChangeRequest): Promise<Endpoint> {
+  const created = badRequestsAre400(() => {
+    const endpoint = toCreate(deps, request);
+    claimAddresses(deps.ipam, request, endpoint);
+    return deps.manager.create(endpoint, id);
+  });
+  if (request["sync-build-endpoint"] !== true) return toEndpointModel(created, deps.model);
+  try {
+    return toEndpointModel(await deps.manager.ready(created.id, buildTimeoutMs), deps.model);
+  } catch (error) {
+    await deps.manager.delete(created.id);
+    throw new ApiError(500, `Cannot create endpoint: ${toError(error).message}`, error);
+  }
+}
+
+function badRequestsAre400<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof EndpointError) throw new ApiError(error.code === "conflict" ? 409 : 400, error.message, error);
+    if (error instanceof FormatError || error instanceof IpamInvalidError) throw new ApiError(400, error.message, error);
+    throw error;
+  }
+}
+
+function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): CreateEndpoint {
+  const { ipv4, ipv6 } = request.addressing ?? {};
+  return {
+    containerId: needed(request["container-id"], "container-id"),
+    containerInterfaceName: request["container-interface-name"] ?? "eth0",
+    netnsPath: request["container-netns-path"] ?? "",
+    interfaceName: needed(request["interface-name"], "interface-name"),
+    ifindex: needed(request["interface-index"], "interface-index"),
+    mac: parseMac(needed(request.mac, "mac")),
+    nodeMac: parseMac(needed(request["host-mac"], "host-mac")),
+    ...(ipv4 === undefined ? {} : { ipv4: parseIp(ipv4) }),
+    ...(ipv6 === undefined ? {} : { ipv6: parseIp(ipv6) }),
+    podNamespace: request["k8s-namespace"] ?? "",
+    podName: request["k8s-pod-name"] ?? "",
+    ...(request["k8s-uid"] === undefined ? {} : { podUid: request["k8s-uid"] }),
+    labels: requestLabels(deps, request),
+  };
+}
+
+/** The pod's objects say the labels; without a source of pods the request does. An unknown pod is `reserved:init`. */
+function requestLabels(deps: EndpointApiDeps, request: EndpointChangeRequest): Labels {
+  const name = request["k8s-pod-name"] ?? "";
+  const namespace = request["k8s-namespace"] ?? "";
+  const ofPod = name === "" ? undefined : labelsOfPod(deps.resources, deps.podLabels, namespace, name);
+  if (ofPod !== undefined) return ofPod;
+  const given = request.labels ?? [];
+  if (given.length === 0 || (name !== "" && deps.hasPodSource)) return initLabels;
+  const labels = Labels.parse(given, "container");
+  for (const label of labels) {
+    if (label.source === "reserved") throw new ApiError(400, `Cannot create endpoint: label "${label.source}:${label.key}" is reserved`);
+  }
+  return deps.podLabels.filter.apply(labels);
+}
+
+/** Makes the addresses that POST /ipam lent the endpoint's own; addresses that nobody asked for are taken. */
+function claimAddresses(ipam: Ipam, request: EndpointChangeRequest, endpoint: CreateEndpoint): void {
+  const owner = endpoint.podName === "" ? endpoint.containerId : `${endpoint.podNamespace}/${endpoint.podName}`;
+  const addressing = request.addressing ?? {};
+  const claims = [
+    [endpoint.ipv4, addressing["ipv4-expiration-uuid"]],
+    [endpoint.ipv6, addressing["ipv6-expiration-uuid"]],
+  ] as const;
+  for (const [address, uuid] of claims) {
+    if (address === undefined) continue;
+    if (uuid !== undefined && uuid !== "") ipam.stopExpiration(address, uuid);
+    else ipam.restore(address, ipam.get(address)?.owner ?? owner);
+  }
+}
+
+function needed<T>(value: T | undefined, field: string): T {
+  if (value === undefined) throw new ApiError(400, `Cannot create endpoint: "${field}" is missing`);
+  return value;
+}
+
+function findEndpoint(table: ReadonlyTable<EndpointRow, number>, ref: EndpointRef): EndpointRow | undefined {
+  switch (ref.kind) {
+    case "cilium-local":
+      return table.get(ref.id);
+    case "cni-attachment-id":
+      return table.by("attachment", `${ref.containerId}:${ref.interfaceName}`)[0];
+    case "container-id":
+    case "container-name":
+      return table.by("container", ref.value)[0];
+    case "pod-name":
+    case "cep-name":
+      return table.by("pod", `${ref.namespace}/${ref.name}`)[0];
+    case "ipv4":
+    case "ipv6":
+      return table.by("address", ref.address)[0];
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address calls of the REST API.
+import { type AgentApi, ApiError, type NodeAddressing } from "../../../src/api/index.ts";
+import type { EndpointRow } from "../../../src/endpoint/index.ts";
+import type { ReadonlyTable } from "../../../src/core/index.ts";
+import { type Allocation, type Ipam, IpamExhaustedError, IpamInUseError, IpamInvalidError } from "../../../src/ipam/index.ts";
+
+export interface IpamApiDeps {
+  readonly ipam: Ipam;
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly hostAddressing: NodeAddressing;
+}
+
+export function createIpamCalls(deps: IpamApiDeps): Pick<AgentApi, "ipamAllocate" | "ipamAllocateAddress" | "ipamRelease"> {
+  const { ipam } = deps;
+  const answer = (allocation: Allocation) => {
+    const gateway = ipam.router(allocation.family);
+    return {
+      ip: allocation.ip,
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(allocation.expirationUuid === undefined ? {} : { "expiration-uuid": allocation.expirationUuid }),
+    };
+  };
+  return {
+    ipamAllocate({ family, owner, expiration }) {
+      const { ipv4, ipv6 } = withStatus(() => ipam.allocate(owner, family ?? "all", { expiration }));
+      return {
+        address: {
+          ...(ipv4 && { ipv4: ipv4.ip, "ipv4-pool-name": ipv4.pool }),
+          ...(ipv6 && { ipv6: ipv6.ip, "ipv6-pool-name": ipv6.pool }),
+        },
+        ...(ipv4 && { ipv4: answer(ipv4) }),
+        ...(ipv6 && { ipv6: answer(ipv6) }),
+        "host-addressing": deps.hostAddressing,
+      };
+    },
+    ipamAllocateAddress(address, owner) {
+      withStatus(() => ipam.allocateIp(address, owner));
+    },
+    ipamRelease(address) {
+      const endpoint = deps.endpoints.by("address", address)[0];
+      if (endpoint !== undefined) {
+        throw new ApiError(400, `Cannot release address "${address}": endpoint ${endpoint.id} uses it (delete the endpoint)`);
+      }
+      if (!ipam.release(address)) throw new ApiError(404, `Cannot release address "${address}": it is not allocated`);
+    },
+  };
+}
+
+function withStatus<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof IpamExhaustedError) throw new ApiError(502, error.message, error);
+    if (error instanceof IpamInUseError) throw new ApiError(409, error.message, error);
+    if (error instanceof IpamInvalidError) throw new ApiError(400, error.message, error);
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's configuration keys. Names and defaults are Cilium's where Cilium has them.
+import { hostname } from "node:os";
+import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
+
+const { boolean, int, string, pattern, oneOf, cidr, list, map, duration } = configTypes;
+
+const name = () => pattern(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, "a DNS label in lower case, at most 63 characters");
+
+/** Every key, by the name that the code uses. */
+export const options = {
+  clusterName: defineOption({ name: "cluster-name", schema: name(), default: "default", description: "Name of the cluster" }),
+  nodeName: defineOption({ name: "node-name", schema: name(), default: hostname().toLowerCase(), description: "Name of this node" }),
+  ipv4Node: defineOption({ name: "ipv4-node", schema: string("an IPv4 address, or auto"), default: "auto", description: "This node's IPv4 address on the underlay" }),
+  ipv6Node: defineOption({ name: "ipv6-node", schema: string("an IPv6 address, or auto"), default: "auto", description: "This node's IPv6 address on the underlay" }),
+  ipv4Range: defineOption({ name: "ipv4-range", schema: cidr(4), default: "", description: "This node's IPv4 pod CIDR" }),
+  ipv6Range: defineOption({ name: "ipv6-range", schema: cidr(6), default: "", description: "This node's IPv6 pod CIDR" }),
+  enableIpv4: defineOption({ name: "enable-ipv4", schema: boolean(), default: true, description: "Carry IPv4" }),
+  enableIpv6: defineOption({ name: "enable-ipv6", schema: boolean(), default: true, description: "Carry IPv6" }),
+  tunnelPort: defineOption({ name: "tunnel-port", schema: int(1, 65535), default: 8472, description: "UDP port of VXLAN" }),
+  mtu: defineOption({ name: "mtu", schema: int(0, 65535), default: 0, description: "MTU of the underlay; 0 takes the device's" }),
+  kvstore: defineOption({ name: "kvstore", schema: oneOf("memory", "etcd"), default: "memory", description: "Where identities, nodes and addresses are shared: memory (one node alone) or etcd" }),
+  kvstoreOpt: defineOption({ name: "kvstore-opt", schema: map(), default: new Map<string, string>(), description: "Settings of the key-value store, such as etcd.address=http://127.0.0.1:2379" }),
+  kvstoreLeaseTtl: defineOption({ name: "kvstore-lease-ttl", schema: duration(), default: 900_000, description: "After what time what a dead node announced is withdrawn" }),
+  staticResources: defineOption({ name: "static-resources", schema: string("a folder"), default: "", description: "Folder of manifests: pods, namespaces, policies" }),
+  enablePolicy: defineOption({ name: "enable-policy", schema: oneOf("default", "always", "never"), default: "default", description: "When endpoints deny what no rule allows" }),
+  policyAuditMode: defineOption({ name: "policy-audit-mode", schema: boolean(), default: false, description: "Report what policy denies, and let it pass" }),
+  labels: defineOption({ name: "labels", schema: list(), default: [] as readonly string[], description: "Which labels make identities" }),
+  bpfRoot: defineOption({ name: "bpf-root", schema: string("a folder"), default: "/sys/fs/bpf", description: "bpffs mount for maps and links" }),
+  cgroupRoot: defineOption({ name: "cgroup-root", schema: string("a folder"), default: "/run/cilium/cgroupv2", description: "cgroup v2 mount" }),
+  stateDir: defineOption({ name: "state-dir", schema: string("a folder"), default: "/var/run/cilium", description: "Sockets, endpoints, and what must survive a restart" }),
+  socketPath: defineOption({ name: "socket-path", schema: string("a path"), default: "", description: "The REST API's socket; default cilium.sock in the state folder" }),
+  ctTcpMax: defineOption({ name: "bpf-ct-global-tcp-max", schema: int(1024, 1 << 24), default: 524_288, description: "Entries of the TCP conntrack maps" }),
+  ctAnyMax: defineOption({ name: "bpf-ct-global-any-max", schema: int(1024, 1 << 24), default: 262_144, description: "Entries of the other conntrack maps" }),
+  policyMapMax: defineOption({ name: "bpf-policy-map-max", schema: int(256, 1 << 24), default: 131_072, description: "Entries of the policy maps, all endpoints together" }),
+  ipcacheMax: defineOption({ name: "bpf-ipcache-max", schema: int(1024, 1 << 24), default: 512_000, description: "Entries of the ipcache maps" }),
+  monitorAggregation: defineOption({ name: "monitor-aggregation", schema: oneOf("none", "low", "medium", "maximum"), default: "medium", description: "How much trace events are summed up in the kernel" }),
+  monitorInterval: defineOption({ name: "monitor-aggregation-interval", schema: duration(), default: 5000, description: "Time between two trace events of a busy flow" }),
+  eventsDrop: defineOption({ name: "bpf-events-drop-enabled", schema: boolean(), default: true, description: "Report drops" }),
+  eventsTrace: defineOption({ name: "bpf-events-trace-enabled", schema: boolean(), default: true, description: "Report traces" }),
+  eventsVerdict: defineOption({ name: "bpf-events-policy-verdict-enabled", schema: boolean(), default: true, description: "Report policy verdicts" }),
+  prometheus: defineOption({ name: "prometheus-serve-addr", schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d{1,5}$/, "ADDRESS:PORT, or :PORT"), default: "", description: "Where metrics are served; empty: nowhere" }),
+  debug: defineOption({ name: "debug", schema: boolean(), default: false, description: "Log more" }),
+  logFormat: defineOption({ name: "log-format", schema: oneOf("text", "json"), default: "text", description: "Form of the log" }),
+} as const;
+
+/** Rules over several keys. */
+export const checks: readonly ConfigCheck[] = [
+  (config) =>
+    config.get(options.enableIpv4) || config.get(options.enableIpv6)
+      ? undefined
+      : { key: "enable-ipv4", found: "false, as enable-ipv6", allowed: "true for at least one of them" },
+  (config) =>
+    config.get(options.enableIpv4) && config.get(options.ipv4Range) === ""
+      ? { key: "ipv4-range", found: "nothing", allowed: "this node's pod CIDR, or enable-ipv4=false" }
+      : undefined,
+  (config) =>
+    config.get(options.enableIpv6) && config.get(options.ipv6Range) === ""
+      ? { key: "ipv6-range", found: "nothing", allowed: "this node's pod CIDR, or enable-ipv6=false" }
+      : undefined,
+  (config) =>
+    config.get(options.kvstore) === "etcd" && config.get(options.kvstoreOpt).size === 0
+      ? { key: "kvstore-opt", found: "nothing", allowed: "etcd.address=URL or etcd.config=FILE with kvstore=etcd" }
+      : undefined,
+];
