@@ -9,6 +9,7 @@ enum runtime_config_index {
 	RUNTIME_MONITOR_AGGREGATION = 3,	/* enum monitor_aggregation */
 	RUNTIME_MONITOR_INTERVAL = 4,		/* seconds */
 	RUNTIME_EVENTS = 5,			/* bits: enum runtime_events */
+	RUNTIME_EVENTS_LOST = 6,		/* counts events that found no room in the ring buffer */
 	RUNTIME_CONFIG_SIZE = 16,
 };
 

@@ -8,6 +8,7 @@ export const RuntimeConfigIndex = {
   RUNTIME_MONITOR_AGGREGATION: 3,
   RUNTIME_MONITOR_INTERVAL: 4,
   RUNTIME_EVENTS: 5,
+  RUNTIME_EVENTS_LOST: 6,
   RUNTIME_CONFIG_SIZE: 16,
 } as const;
 export type RuntimeConfigIndex = (typeof RuntimeConfigIndex)[keyof typeof RuntimeConfigIndex];

@@ -212,6 +212,8 @@ export interface RuntimeConfigMap {
   setMonitorAggregation(level: MonitorAggregation): void;
   setMonitorInterval(seconds: number): void;
   setEvents(events: MonitorEvents): void;
+  /** Events that found no room in the ring buffer since the maps were made. */
+  lostEvents(): number;
   /** Nanoseconds of CLOCK_MONOTONIC; says that an agent is alive. */
   setAgentLiveness(nanoseconds: bigint): void;
 }

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
+import { createLogger, toError } from "../core/index.ts";
+import { ktimeNs, type NetlinkEvent, Rtnetlink } from "../kernel/index.ts";
+import { ensureBpffs, removePins } from "./bpffs.ts";
+import { ensureAddresses } from "./devices/addresses.ts";
+import { type Devices, ensureDevices, removeDevices } from "./devices/device-keeper.ts";
+import { deviceNames } from "./devices/names.ts";
+import { ensureSysctls } from "./devices/sysctls.ts";
+import { DatapathError } from "./errors.ts";
+import { createEventReader } from "./events/reader.ts";
+import type { EventReader, EventReaderOptions } from "./events/types.ts";
+import { EndpointLinks } from "./loader/endpoint-links.ts";
+import { NodePrograms } from "./loader/programs.ts";
+import { mapNames, mapPinRoot } from "./maps/names.ts";
+import { PinnedMaps } from "./maps/open.ts";
+import { computeMtu, underlayMtu } from "./mtu.ts";
+import { ObjectStatus } from "./object-status.ts";
+import { ensureRoutes } from "./routes/route-keeper.ts";
+import { wantedRoutes } from "./routes/wanted-routes.ts";
+import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
+import { watchKernel } from "./watcher.ts";
+
+const BEAT = 500;
+const GATHER = 20;
+const DEFAULT_SWEEP_SECONDS = 60;
+
+/** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
+export function createDatapath(config: DatapathConfig): Datapath {
+  return new NodeDatapath(config);
+}
+
+class NodeDatapath implements Datapath {
+  readonly #config: DatapathConfig;
+  readonly #log = createLogger("datapath");
+  readonly #programs: NodePrograms;
+  readonly #endpoints: EndpointLinks;
+  readonly #status: ObjectStatus;
+  #maps: PinnedMaps | undefined;
+  #mtu: MtuInfo | undefined;
+  #rtnl: Rtnetlink | undefined;
+  #nodes: readonly RemoteNode[] = [];
+  #stops: Disposable[] = [];
+
+  constructor(config: DatapathConfig) {
+    this.#config = config;
+    this.#programs = new NodePrograms(config);
+    this.#endpoints = new EndpointLinks(config.bpfRoot, this.#programs);
+    this.#status = new ObjectStatus((row) => this.#report(row));
+  }
+
+  get maps(): PinnedMaps {
+    return this.#maps ?? notStarted("maps");
+  }
+
+  get mtu(): MtuInfo {
+    return this.#mtu ?? notStarted("MTU");
+  }
+
+  async start(): Promise<void> {
+    const { bpfRoot } = this.#config;
+    ensureBpffs(bpfRoot);
+    this.#rtnl ??= new Rtnetlink();
+    try {
+      this.#mtu = this.#findMtu(this.#rtnl);
+      const [first] = this.#pass();
+      if (first !== undefined) throw first;
+      this.#maps ??= new PinnedMaps(mapPinRoot(bpfRoot));
+      this.#writeRuntimeConfig(this.#maps);
+      this.#writeHostAddresses(this.#maps);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#watch();
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop[Symbol.dispose]();
+    this.#programs.close();
+    this.#maps?.[Symbol.dispose]();
+    this.#maps = undefined;
+    this.#rtnl?.close();
+    this.#rtnl = undefined;
+  }
+
+  async destroy(): Promise<void> {
+    await this.stop();
+    using rtnl = new Rtnetlink();
+    removePins(this.#config.bpfRoot);
+    removeDevices(rtnl);
+  }
+
+  async attachEndpoint(endpoint: EndpointDevice): Promise<void> {
+    this.#running();
+    this.#endpoints.attach(endpoint);
+  }
+
+  async detachEndpoint(id: number): Promise<void> {
+    this.#endpoints.detach(id);
+  }
+
+  async ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean> {
+    this.#running();
+    return this.#endpoints.ensure(endpoint);
+  }
+
+  attachedEndpoints(): readonly number[] {
+    return this.#endpoints.list();
+  }
+
+  async setRemoteNodes(nodes: readonly RemoteNode[]): Promise<void> {
+    this.#nodes = [...nodes];
+    if (this.#rtnl !== undefined && this.#mtu !== undefined) this.#pass();
+  }
+
+  createEventReader(options: EventReaderOptions = {}): EventReader {
+    return createEventReader(this.maps.raw(mapNames.events), () => this.maps.runtimeConfig.lostEvents(), options);
+  }
+
+  status(): readonly DatapathObjectRow[] {
+    return this.#status.rows();
+  }
+
+  /** Compares everything with what it should be and puts it right; returns what failed. */
+  #pass(): readonly Error[] {
+    const { rtnl, mtu } = this.#running();
+    this.#status.begin();
+    const devices = ensureDevices(rtnl, this.#status, this.#config, mtu.device);
+    ensureSysctls(this.#status, this.#config);
+    if (devices.host !== undefined) {
+      const { ifindex } = devices.host;
+      ensureAddresses(rtnl, this.#status, ifindex, this.#routerAddresses());
+      ensureRoutes(rtnl, this.#status, ifindex, wantedRoutes(this.#config, mtu, this.#nodes));
+    }
+    this.#ensurePrograms(devices);
+    this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
+    return this.#status.end();
+  }
+
+  #ensurePrograms(devices: Devices): void {
+    const tunnel = devices.vxlan;
+    if (tunnel === undefined) return;
+    const ifindexes = new Map([
+      [deviceNames.host as string, devices.host?.ifindex],
+      [deviceNames.vxlan, tunnel.ifindex],
+    ]);
+    const ifindexOf = (device: string) => ifindexes.get(device);
+    this.#status.keep("link", "programs", () => {
+      // A new tunnel device is a new constant in the programs.
+      if (this.#programs.tunnelIfindex === tunnel.ifindex) return false;
+      this.#programs.load(tunnel.ifindex);
+      this.#programs.attach(ifindexOf);
+      return true;
+    });
+    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf);
+  }
+
+  #watch(): void {
+    const ours: readonly string[] = Object.values(deviceNames);
+    const indexes = () => ours.map((name) => this.#rtnl?.link(name)?.ifindex);
+    const relevant = (event: NetlinkEvent): boolean => {
+      if (event.kind === "link") return ours.includes(event.link.name);
+      if (event.kind === "address") return indexes().includes(event.address.ifindex);
+      return event.kind === "route" && indexes().includes(event.route.ifindex);
+    };
+    this.#stops.push(watchKernel({ relevant, onChange: () => this.#beat(), beat: BEAT, gather: GATHER }));
+    const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
+    if (seconds > 0) this.#stops.push(this.#sweepEvery(seconds));
+  }
+
+  #beat(): void {
+    try {
+      this.#pass();
+      this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
+    } catch (error) {
+      this.#log.error("Cannot check the datapath", { error: toError(error) });
+    }
+  }
+
+  #sweepEvery(seconds: number): Disposable {
+    const abort = new AbortController();
+    let sweeping = false;
+    const sweep = async () => {
+      if (sweeping) return;
+      sweeping = true;
+      try {
+        this.#log.debug("Conntrack swept", { ...(await this.maps.conntrack.sweepExpired(abort.signal)) });
+      } catch (error) {
+        if (!abort.signal.aborted) this.#log.error("Cannot sweep conntrack", { error: toError(error) });
+      } finally {
+        sweeping = false;
+      }
+    };
+    const timer = setInterval(sweep, seconds * 1000);
+    return {
+      [Symbol.dispose]() {
+        abort.abort();
+        clearInterval(timer);
+      },
+    };
+  }
+
+  #findMtu(rtnl: Rtnetlink): MtuInfo {
+    const { mtu, nodeIpv4, nodeIpv6, enableIpv6 } = this.#config;
+    const underlay = nodeIpv4 === undefined && nodeIpv6 !== undefined ? 6 : 4;
+    const addresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
+    const device = mtu > 0 ? mtu : underlayMtu({ links: rtnl.links(), addresses: rtnl.addresses() }, addresses);
+    return computeMtu(device, underlay, enableIpv6);
+  }
+
+  #writeRuntimeConfig({ runtimeConfig }: PinnedMaps): void {
+    runtimeConfig.setMonitorAggregation(this.#config.monitorAggregation);
+    runtimeConfig.setMonitorInterval(this.#config.monitorInterval);
+    runtimeConfig.setEvents(this.#config.monitorEvents ?? { drop: true, trace: true, policyVerdict: true });
+    runtimeConfig.setAgentLiveness(ktimeNs());
+  }
+
+  /** The node's own addresses in cilium_lxc; those of an earlier configuration go. */
+  #writeHostAddresses({ lxc }: PinnedMaps): void {
+    const { nodeIpv4, nodeIpv6 } = this.#config;
+    const own = [nodeIpv4, nodeIpv6, ...this.#routerAddresses()].filter((address) => address !== undefined);
+    lxc.upsertMany(own.map((address) => ({ address, endpointId: 0, host: true })));
+    lxc.deleteMany(lxc.list().filter((row) => row.host && !own.includes(row.address)));
+  }
+
+  #routerAddresses(): string[] {
+    const { enableIpv4, enableIpv6, routerIpv4, routerIpv6 } = this.#config;
+    return [enableIpv4 ? routerIpv4 : undefined, enableIpv6 ? routerIpv6 : undefined].filter((a) => a !== undefined);
+  }
+
+  #running(): { rtnl: Rtnetlink; mtu: MtuInfo } {
+    if (this.#rtnl === undefined || this.#mtu === undefined) return notStarted("datapath");
+    return { rtnl: this.#rtnl, mtu: this.#mtu };
+  }
+
+  #report(row: DatapathObjectRow): void {
+    const fields = { kind: row.kind, name: row.name };
+    if (row.state === "error") this.#log.error("Cannot keep datapath object", { ...fields, error: row.error });
+    else this.#log.warn("Datapath object repaired", { ...fields, repairs: row.repairs });
+  }
+}
+
+function notStarted(what: string): never {
+  throw new DatapathError(`Cannot use the ${what}: the datapath is not started`);
+}

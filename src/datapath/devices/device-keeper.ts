@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's own devices as they should be: made when missing, put right when changed, removed with the datapath.
+import { randomMac } from "../../core/index.ts";
+import type { Link, LinkChange, Rtnetlink } from "../../kernel/index.ts";
+import { datapathError } from "../errors.ts";
+import type { ObjectStatus } from "../object-status.ts";
+import type { DatapathConfig } from "../types.ts";
+import { deviceNames } from "./names.ts";
+
+const TX_QUEUE_LENGTH = 1000;
+const IFF_NOARP = 0x80;
+
+/** The devices that are there after `ensureDevices`; undefined where that failed. */
+export interface Devices {
+  readonly host: Link | undefined;
+  readonly net: Link | undefined;
+  readonly vxlan: Link | undefined;
+}
+
+/** Makes and repairs cilium_host, cilium_net and cilium_vxlan; errors go to `status`. `mtu` is the device MTU. */
+export function ensureDevices(
+  rtnl: Rtnetlink,
+  status: ObjectStatus,
+  config: Pick<DatapathConfig, "tunnelPort">,
+  mtu: number,
+): Devices {
+  status.keep("device", `${deviceNames.host}/${deviceNames.net}`, () => ensurePair(rtnl, mtu));
+  for (const name of [deviceNames.host, deviceNames.net]) {
+    status.keep("device", name, () => ensureSettings(rtnl, name, { mtu, noArp: true, txQueueLength: TX_QUEUE_LENGTH }));
+  }
+  status.keep("device", deviceNames.vxlan, () => {
+    const made = ensureVxlan(rtnl, config.tunnelPort, mtu);
+    return ensureSettings(rtnl, deviceNames.vxlan, { mtu }) || made;
+  });
+  return {
+    host: rtnl.link(deviceNames.host),
+    net: rtnl.link(deviceNames.net),
+    vxlan: rtnl.link(deviceNames.vxlan),
+  };
+}
+
+/** Removes them; no error when they are not there. */
+export function removeDevices(rtnl: Rtnetlink): void {
+  for (const name of [deviceNames.host, deviceNames.net, deviceNames.vxlan]) rtnl.deleteLink(name);
+}
+
+function ensurePair(rtnl: Rtnetlink, mtu: number): boolean {
+  const host = rtnl.link(deviceNames.host);
+  const net = rtnl.link(deviceNames.net);
+  if (host !== undefined && net !== undefined && host.kind === "veth" && host.peerIfindex === net.ifindex) return false;
+  // Half a pair, or a stranger under the name: the programs need both ends.
+  rtnl.deleteLink(deviceNames.host);
+  rtnl.deleteLink(deviceNames.net);
+  rtnl.createVeth({
+    name: deviceNames.host,
+    mac: randomMac(),
+    mtu,
+    txQueueLength: TX_QUEUE_LENGTH,
+    peer: { name: deviceNames.net, mac: randomMac(), mtu },
+  });
+  return true;
+}
+
+function ensureVxlan(rtnl: Rtnetlink, port: number, mtu: number): boolean {
+  const present = rtnl.link(deviceNames.vxlan);
+  if (present?.kind === "vxlan") return false;
+  if (present !== undefined) rtnl.deleteLink(deviceNames.vxlan);
+  rtnl.createVxlan({
+    name: deviceNames.vxlan,
+    port,
+    externalMetadata: true,
+    mac: randomMac(),
+    mtu,
+  });
+  return true;
+}
+
+/** Settings that can be changed in place; a new device gets no link-local address before it is up. */
+function ensureSettings(
+  rtnl: Rtnetlink,
+  name: string,
+  wanted: { readonly mtu: number; readonly noArp?: boolean; readonly txQueueLength?: number },
+): boolean {
+  const link = rtnl.link(name);
+  if (link === undefined) throw datapathError(`Cannot set up device "${name}"`, "it is not there");
+  const change: LinkChange = {
+    ...(link.mtu === wanted.mtu ? {} : { mtu: wanted.mtu }),
+    ...(wanted.noArp === true && (link.flags & IFF_NOARP) === 0 ? { noArp: true } : {}),
+    ...(wanted.txQueueLength === undefined || link.txQueueLength === wanted.txQueueLength
+      ? {}
+      : { txQueueLength: wanted.txQueueLength }),
+    ...(link.up ? {} : { noAddrGen: true, up: true }),
+  };
+  if (Object.keys(change).length === 0) return false;
+  try {
+    rtnl.setLink(link.ifindex, change);
+  } catch (error) {
+    const advice = name === deviceNames.vxlan ? "another tunnel device may use its UDP port" : undefined;
+    throw datapathError(`Cannot set up device "${name}"`, error, advice);
+  }
+  return true;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entry programs of endpoints: a dozen instructions each, on both hooks of the host-side device, kept by pinned links.
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { attachTcx, type TcxHook } from "../../kernel/index.ts";
+import { datapathError } from "../errors.ts";
+import type { ObjectStatus } from "../object-status.ts";
+import type { EndpointDevice } from "../types.ts";
+import { endpointLinkPin, endpointsPinRoot, isAttached } from "./pins.ts";
+import type { NodePrograms } from "./programs.ts";
+
+const entries: readonly { program: string; pin: string; hook: TcxHook }[] = [
+  { program: "cil_from_container_entry", pin: "cil_from_container", hook: "ingress" },
+  { program: "cil_to_container_entry", pin: "cil_to_container", hook: "egress" },
+];
+
+/** Links of the endpoints of one node. */
+export class EndpointLinks {
+  readonly #bpfRoot: string;
+  readonly #programs: NodePrograms;
+  /** Those that this process attached or checked; they are kept in place. */
+  readonly #kept = new Map<number, EndpointDevice>();
+
+  constructor(bpfRoot: string, programs: NodePrograms) {
+    this.#bpfRoot = bpfRoot;
+    this.#programs = programs;
+  }
+
+  /** Loads and attaches; a link that is there gets the new program without a gap. */
+  attach(endpoint: EndpointDevice): void {
+    const { id, ifindex, hostDevice } = endpoint;
+    try {
+      using object = this.#programs.loadEntry(id);
+      for (const { program, pin, hook } of entries) {
+        const path = endpointLinkPin(this.#bpfRoot, id, pin);
+        attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
+      }
+    } catch (error) {
+      throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
+    }
+    this.#kept.set(id, endpoint);
+  }
+
+  /** True when both links are in place already; else attaches. */
+  ensure(endpoint: EndpointDevice): boolean {
+    if (this.#isAttached(endpoint)) {
+      this.#kept.set(endpoint.id, endpoint);
+      return true;
+    }
+    this.attach(endpoint);
+    return false;
+  }
+
+  /** Removes pins, and with them the links. */
+  detach(id: number): void {
+    this.#kept.delete(id);
+    rmSync(dirname(dirname(endpointLinkPin(this.#bpfRoot, id, ""))), { recursive: true, force: true });
+  }
+
+  /** Ids with pinned links. */
+  list(): number[] {
+    const root = endpointsPinRoot(this.#bpfRoot);
+    if (!existsSync(root)) return [];
+    return readdirSync(root)
+      .map(Number)
+      .filter((id) => Number.isInteger(id))
+      .sort((a, b) => a - b);
+  }
+
+  /** Puts back what others detached. A device that is gone is left to its owner. */
+  keepAttached(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
+    for (const endpoint of this.#kept.values()) {
+      status.keep("link", `${endpoint.hostDevice} endpoint ${endpoint.id}`, () => {
+        if (this.#isAttached(endpoint)) return false;
+        if (!exists(endpoint.ifindex)) return false;
+        this.attach(endpoint);
+        return true;
+      });
+    }
+  }
+
+  #isAttached({ id, ifindex }: EndpointDevice): boolean {
+    return entries.every(({ pin, hook }) => {
+      const path = endpointLinkPin(this.#bpfRoot, id, pin);
+      return existsSync(path) && isAttached(path, ifindex, hook);
+    });
+  }
+}

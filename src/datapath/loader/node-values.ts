@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What holds for the whole node: load-time constants of the programs and sizes of the maps. Pure.
+import { mapNames } from "../maps/names.ts";
+import type { ConntrackTimeouts, DatapathConfig } from "../types.ts";
+
+/** Cilium's defaults, in seconds. */
+export const defaultConntrackTimeouts: ConntrackTimeouts = { tcp: 8000, tcpSyn: 60, tcpFin: 10, any: 60 };
+
+const WORLD = 2;
+const WORLD_IPV4 = 9;
+const WORLD_IPV6 = 10;
+
+type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts">;
+
+/** Variables of bpf/lib/config.h. */
+export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
+  const timeouts = { ...defaultConntrackTimeouts, ...config.ctTimeouts };
+  const dualStack = config.enableIpv4 && config.enableIpv6;
+  return {
+    enable_ipv4: config.enableIpv4 ? 1 : 0,
+    enable_ipv6: config.enableIpv6 ? 1 : 0,
+    tunnel_ifindex: tunnelIfindex,
+    world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
+    world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
+    ct_tcp_timeout: timeouts.tcp,
+    ct_syn_timeout: timeouts.tcpSyn,
+    ct_fin_timeout: timeouts.tcpFin,
+    ct_any_timeout: timeouts.any,
+  };
+}
+
+type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "policyMapMax" | "ipcacheMax">;
+
+/** Entries of the maps whose size is configured. */
+export function mapSizes(config: SizeConfig): Readonly<Record<string, number>> {
+  return {
+    [mapNames.ct4Tcp]: config.ctTcpMax,
+    [mapNames.ct6Tcp]: config.ctTcpMax,
+    [mapNames.ct4Any]: config.ctAnyMax,
+    [mapNames.ct6Any]: config.ctAnyMax,
+    [mapNames.policyExact]: config.policyMapMax,
+    [mapNames.policyPrefix]: config.policyMapMax,
+    [mapNames.ipcache]: config.ipcacheMax,
+    [mapNames.ipcacheExact]: config.ipcacheMax,
+  };
+}

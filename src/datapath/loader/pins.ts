@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where links are pinned, as on a Cilium node, and whether one is in place.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { BpfLink, queryTcx, type TcxHook } from "../../kernel/index.ts";
+
+/** Folder of everything but maps. */
+export function pinRoot(bpfRoot: string): string {
+  return join(bpfRoot, "cilium");
+}
+
+/** Link of a program on a device of the node. */
+export function deviceLinkPin(bpfRoot: string, device: string, program: string): string {
+  return join(pinRoot(bpfRoot), "devices", device, "links", program);
+}
+
+/** Folder of all endpoints' pins. */
+export function endpointsPinRoot(bpfRoot: string): string {
+  return join(pinRoot(bpfRoot), "endpoints");
+}
+
+/** Link of one of an endpoint's programs. */
+export function endpointLinkPin(bpfRoot: string, id: number, program: string): string {
+  return join(endpointsPinRoot(bpfRoot), String(id), "links", program);
+}
+
+/** Whether the link at the pin runs on that hook of that device. Costs three system calls. */
+export function isAttached(pin: string, ifindex: number, hook: TcxHook): boolean {
+  if (!existsSync(pin)) return false;
+  using link = BpfLink.openPinned(pin);
+  const info = link.info();
+  return info.ifindex === ifindex && queryTcx(ifindex, hook).includes(info.programId);
+}

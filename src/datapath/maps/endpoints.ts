@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// cilium_endpoints: an array indexed by endpoint id. An ifindex of 0 marks an unused slot.
+import {
+  decodeEndpointConfig,
+  ENDPOINT_CONFIG_SIZE,
+  encodeEndpointConfig,
+  EndpointConfigFlags as Flags,
+} from "../../abi/index.ts";
+import { ipFromBigInt, ipFromBytes, ipToBigInt, ipToBytes, macFromBytes, macToBytes } from "../../core/index.ts";
+import type { BpfMap } from "../../kernel/index.ts";
+import { DatapathError } from "../errors.ts";
+import { isZero } from "./codec.ts";
+import { type RowCodec, upsertRows, writeBatch } from "./row-map.ts";
+import type { EndpointConfigRow, EndpointsMap } from "./types.ts";
+
+type Key = Pick<EndpointConfigRow, "id">;
+
+/** Rows over cilium_endpoints. */
+export function createEndpointsMap(map: BpfMap): EndpointsMap {
+  const codec = codecFor(map.maxEntries);
+  const read = (id: number): EndpointConfigRow | undefined => {
+    const value = map.lookup(encodeId(codec, id));
+    return value === undefined ? undefined : decodeConfig(id, value);
+  };
+  return {
+    get: read,
+    upsertMany(rows) {
+      upsertRows(map, codec, rows);
+    },
+    deleteMany(keys) {
+      const used = keys.filter((key) => read(key.id) !== undefined);
+      if (used.length === 0) return 0;
+      const packed = new Uint8Array(used.length * 4);
+      for (const [index, key] of used.entries()) codec.encodeKey(key, packed, index * 4);
+      writeBatch(map, packed, new Uint8Array(used.length * ENDPOINT_CONFIG_SIZE), used.length);
+      return used.length;
+    },
+    list() {
+      const rows: EndpointConfigRow[] = [];
+      for (const [key, value] of map.entries()) {
+        const row = decodeConfig(new DataView(key.buffer, key.byteOffset).getUint32(0, true), value);
+        if (row !== undefined) rows.push(row);
+      }
+      return rows;
+    },
+  };
+}
+
+function encodeId(codec: RowCodec<EndpointConfigRow, Key>, id: number): Uint8Array {
+  const key = new Uint8Array(4);
+  codec.encodeKey({ id }, key, 0);
+  return key;
+}
+
+function codecFor(size: number): RowCodec<EndpointConfigRow, Key> {
+  return {
+    encodeKey({ id }, into, offset) {
+      if (!Number.isInteger(id) || id < 1 || id >= size) {
+        throw new DatapathError(`Cannot use endpoint id "${id}": 1 to ${size - 1} expected`);
+      }
+      new DataView(into.buffer, into.byteOffset).setUint32(offset, id, true);
+    },
+    encodeValue: encodeConfig,
+    decode: () => undefined,
+  };
+}
+
+function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number): void {
+  const flags =
+    (row.enforceIngress ? Flags.ENDPOINT_ENFORCE_INGRESS : 0) |
+    (row.enforceEgress ? Flags.ENDPOINT_ENFORCE_EGRESS : 0) |
+    (row.audit ? Flags.ENDPOINT_AUDIT : 0) |
+    (row.ready ? Flags.ENDPOINT_READY : 0);
+  const config = {
+    mac: macToBytes(row.mac),
+    nodeMac: macToBytes(row.nodeMac),
+    ifindex: row.ifindex,
+    ipv4: row.ipv4 === undefined ? 0 : Number(ipToBigInt(row.ipv4)),
+    ipv6: row.ipv6 === undefined ? new Uint8Array(16) : ipToBytes(row.ipv6),
+    identity: row.identity,
+    ingressSet: row.ingressSet,
+    egressSet: row.egressSet,
+    policyRevision: row.policyRevision,
+    flags,
+  };
+  encodeEndpointConfig(config, into, offset);
+}
+
+function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefined {
+  const config = decodeEndpointConfig(value);
+  if (config.ifindex === 0) return undefined;
+  return {
+    id,
+    mac: macFromBytes(config.mac),
+    nodeMac: macFromBytes(config.nodeMac),
+    ifindex: config.ifindex,
+    ...(config.ipv4 === 0 ? {} : { ipv4: ipFromBigInt(BigInt(config.ipv4), 4) }),
+    ...(isZero(config.ipv6) ? {} : { ipv6: ipFromBytes(config.ipv6) }),
+    identity: config.identity,
+    ingressSet: config.ingressSet,
+    egressSet: config.egressSet,
+    policyRevision: config.policyRevision,
+    enforceIngress: (config.flags & Flags.ENDPOINT_ENFORCE_INGRESS) !== 0,
+    enforceEgress: (config.flags & Flags.ENDPOINT_ENFORCE_EGRESS) !== 0,
+    audit: (config.flags & Flags.ENDPOINT_AUDIT) !== 0,
+    ready: (config.flags & Flags.ENDPOINT_READY) !== 0,
+  };
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of the maps and where they are pinned; names are Cilium's where it has the map.
+import { join } from "node:path";
+
+export const mapNames = {
+  lxc: "cilium_lxc",
+  endpoints: "cilium_endpoints",
+  ipcache: "cilium_ipcache_v2",
+  ipcacheExact: "cilium_ipcache_exact",
+  nodes: "cilium_node_map_v2",
+  policyExact: "cilium_policy_v2_exact",
+  policyPrefix: "cilium_policy_v2_prefix",
+  ct4Tcp: "cilium_ct4_global",
+  ct4Any: "cilium_ct_any4_global",
+  ct6Tcp: "cilium_ct6_global",
+  ct6Any: "cilium_ct_any6_global",
+  metrics: "cilium_metrics",
+  runtimeConfig: "cilium_runtime_config",
+  events: "cilium_events",
+  calls: "cilium_calls",
+} as const;
+
+export type MapName = (typeof mapNames)[keyof typeof mapNames];
+
+/** Folder of the pinned maps below a bpffs root. */
+export function mapPinRoot(bpfRoot: string): string {
+  return join(bpfRoot, "tc", "globals");
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the datapath keeps in the kernel, and how that goes: one row a device, address, route, sysctl or link.
+import { errorChain, toError } from "../core/index.ts";
+import type { DatapathObjectRow } from "./types.ts";
+
+/** Rows by kind and name. */
+export class ObjectStatus {
+  readonly #rows = new Map<string, DatapathObjectRow>();
+  readonly #onRepair: (row: DatapathObjectRow) => void;
+  /** Errors of the pass that runs. */
+  #errors: Error[] = [];
+  #seen = new Set<string>();
+
+  /** `onRepair` hears of what was put right after it had been in place, and of what failed for the first time. */
+  constructor(onRepair: (row: DatapathObjectRow) => void) {
+    this.#onRepair = onRepair;
+  }
+
+  rows(): readonly DatapathObjectRow[] {
+    return [...this.#rows.values()];
+  }
+
+  /** Begins a pass: rows that it does not touch are gone at its end. */
+  begin(): void {
+    this.#errors = [];
+    this.#seen = new Set();
+  }
+
+  /** Ends a pass; returns its errors. */
+  end(): readonly Error[] {
+    for (const key of this.#rows.keys()) if (!this.#seen.has(key)) this.#rows.delete(key);
+    return this.#errors;
+  }
+
+  /** Runs `ensure`, which says whether it had to change anything; an error goes into the row, not to the caller. */
+  keep(kind: DatapathObjectRow["kind"], name: string, ensure: () => boolean): void {
+    const key = `${kind} ${name}`;
+    this.#seen.add(key);
+    const before = this.#rows.get(key);
+    try {
+      const changed = ensure();
+      const repaired = changed && before !== undefined;
+      if (before?.state === "done" && !repaired) return;
+      const repairs = (before?.repairs ?? 0) + (repaired ? 1 : 0);
+      this.#set(key, { kind, name, state: "done", since: Date.now(), repairs }, repaired);
+    } catch (thrown) {
+      this.#errors.push(toError(thrown));
+      const error = errorChain(thrown);
+      if (before?.error === error) return;
+      this.#set(key, { kind, name, state: "error", since: Date.now(), repairs: before?.repairs ?? 0, error }, true);
+    }
+  }
+
+  #set(key: string, row: DatapathObjectRow, report: boolean): void {
+    this.#rows.set(key, row);
+    if (report) this.#onRepair(row);
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Says when the kernel's state may have changed: soon after a notification, and at a steady beat for what has none.
+import { monitorNetlink, type NetlinkEvent } from "../kernel/index.ts";
+
+export interface WatchOptions {
+  /** Whether an event is worth a look. */
+  readonly relevant: (event: NetlinkEvent) => boolean;
+  readonly onChange: () => void;
+  /** Milliseconds between looks without notification: detached programs and sysctls have none. */
+  readonly beat: number;
+  /** Milliseconds that a burst of events is gathered. */
+  readonly gather: number;
+}
+
+/** Watches the namespace of the calling thread until disposed. */
+export function watchKernel(options: WatchOptions): Disposable {
+  let pending: NodeJS.Timeout | undefined;
+  const look = () => {
+    pending = undefined;
+    options.onChange();
+  };
+  const monitor = monitorNetlink({
+    groups: ["link", "address", "route"],
+    onEvents: (batch) => {
+      if (pending !== undefined || !batch.some((event) => event.kind === "resync" || options.relevant(event))) return;
+      pending = setTimeout(look, options.gather);
+    },
+  });
+  const beat = setInterval(options.onChange, options.beat);
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(pending);
+      clearInterval(beat);
+      monitor[Symbol.dispose]();
+    },
+  };
+}
