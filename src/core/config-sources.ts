@@ -20,6 +20,7 @@ const FOREIGN_VARIABLES = new Set([
   "CILIUM_HEALTH_SOCK",
   "CILIUM_CNI_CONF",
   "CILIUM_SANDBOX",
+  "CILIUM_PROGRAM",
 ]);
 
 /** Reads a folder with one file a key. Hidden files and folders (as Kubernetes' volumes have them) are skipped. */

@@ -12,8 +12,8 @@ import { doneStatus, errorStatus, type Status } from "./status.ts";
 import type { Table } from "./table.ts";
 import type { Batch, TableKey } from "./table-types.ts";
 
-// biome-ignore lint/suspicious/noConfusingVoidType: operations that cannot fail in part return nothing
 /** Keys of a batch that failed, with why. Nothing, or an empty map, when all of it went well. */
+// biome-ignore lint/suspicious/noConfusingVoidType: operations that cannot fail in part return nothing
 export type Failures<Key> = ReadonlyMap<Key, Error> | void;
 
 /** The effects. All must be idempotent; a rejection counts for each row of the batch. */
