@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several runs of node's test runner shown as one: spec output, the skips with their reasons, node's totals at the end.
+
+import { relative } from "node:path";
+import { PassThrough } from "node:stream";
+import { run } from "node:test";
+import { spec as SpecReporter } from "node:test/reporters";
+
+/** The numbers that node's runner ends with, in its order. */
+const TOTALS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo", "duration_ms"] as const;
+const TOTAL_LINE = new RegExp(`^(${TOTALS.join("|")}) (\\d+(?:\\.\\d+)?)$`);
+
+interface TestEvent {
+  readonly type: string;
+  readonly data: {
+    readonly name?: string;
+    readonly file?: string;
+    readonly nesting?: number;
+    readonly message?: string;
+    readonly skip?: string | boolean;
+  };
+}
+
+/** Collects the events of all runs. */
+export class TestReport {
+  readonly #root: string;
+  readonly #events = new PassThrough({ objectMode: true });
+  readonly #totals = new Map<string, number>();
+  readonly #skips: string[] = [];
+
+  /** `root` is taken off the paths of files. */
+  constructor(root: string) {
+    this.#root = root;
+    this.#events.pipe(new SpecReporter()).pipe(process.stdout);
+  }
+
+  /** Whether no test failed or was cancelled, and at least one ran. */
+  get passed(): boolean {
+    const total = (name: string) => this.#totals.get(name) ?? 0;
+    return total("fail") === 0 && total("cancelled") === 0 && total("tests") > 0;
+  }
+
+  /** Takes one event of a run; the run's own totals are added up instead of shown. */
+  add(event: TestEvent): void {
+    const { type, data } = event;
+    if (type === "test:summary") return;
+    if (type === "test:diagnostic" && data.file === undefined && data.nesting === 0) {
+      const match = TOTAL_LINE.exec(data.message ?? "");
+      if (match !== null) {
+        const [, name = "", value = "0"] = match;
+        this.#totals.set(name, (this.#totals.get(name) ?? 0) + Number(value));
+        return;
+      }
+    }
+    if (type === "test:pass" && data.skip !== undefined && data.skip !== false) {
+      const reason = typeof data.skip === "string" && data.skip !== "" ? data.skip : "no reason given";
+      this.#skips.push(`${relative(this.#root, data.file ?? "")}: ${data.name}: ${reason}`);
+    }
+    this.#events.write(event);
+  }
+
+  /** Ends the output. */
+  finish(): void {
+    for (const skip of this.#skips) this.#diagnostic(`skipped: ${skip}`);
+    for (const name of TOTALS) this.#diagnostic(`${name} ${this.#totals.get(name) ?? 0}`);
+    this.#events.end();
+  }
+
+  #diagnostic(message: string): void {
+    this.#events.write({ type: "test:diagnostic", data: { nesting: 0, message, level: "info" } });
+  }
+}
+
+/** Runs test files, each in a process of its own, into the report. */
+export async function runTestFiles(report: TestReport, options: Parameters<typeof run>[0]): Promise<void> {
+  for await (const event of run({ ...options, isolation: "process" })) report.add(event);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the tests: unit tests two at a time, then what needs the kernel one by one; then looks for what was left behind.
+
+import { readdirSync } from "node:fs";
+import { cpus } from "node:os";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { compareSnapshots, RUN_MARK, type Snapshot, takeSnapshot } from "./leftovers.ts";
+import { runTestFiles, TestReport } from "./test-report.ts";
+
+const root = join(import.meta.dirname, "..");
+const FOLDERS = ["src", "apps", "tools", "tests"];
+/** Most time for one file, ms. */
+const FILE_TIMEOUT = 300_000;
+/** How long leftovers may take to go away: the kernel frees namespaces and devices with a delay. */
+const SETTLE_MS = 5000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    unit: { type: "boolean", default: false },
+    name: { type: "string" },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) {
+  console.log("Usage: npm test -- [PATTERN…] [--name REGEX] [--unit] [--list]\nPATTERN: part of a test file's path");
+  process.exit(0);
+}
+
+const all = FOLDERS.flatMap((folder) => findTests(join(root, folder))).sort();
+const chosen = all.filter((path) => positionals.length === 0 || positionals.some((part) => path.includes(part)));
+const serial = chosen.filter(needsKernel);
+const unit = chosen.filter((path) => !needsKernel(path));
+const files = values.unit ? unit : chosen;
+if (files.length === 0) {
+  console.error(`Error: Cannot find tests for "${positionals.join(" ")}" (see npm test -- --list)`);
+  process.exit(1);
+}
+if (values.list) {
+  for (const path of files) console.log(path);
+  process.exit(0);
+}
+process.exitCode = (await main()) ? 0 : 1;
+
+async function main(): Promise<boolean> {
+  process.env[RUN_MARK] = `${process.pid}-${Date.now()}`;
+  const before = takeSnapshot();
+  const report = new TestReport(root);
+  const pattern = values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] };
+  const absolute = (paths: readonly string[]) => paths.map((path) => join(root, path));
+  const concurrency = Math.max(2, Math.min(4, cpus().length));
+  if (unit.length > 0) {
+    await runTestFiles(report, { files: absolute(unit), concurrency, timeout: FILE_TIMEOUT, ...pattern });
+  }
+  if (!values.unit && serial.length > 0) {
+    await runTestFiles(report, { files: absolute(serial), concurrency: 1, timeout: FILE_TIMEOUT, ...pattern });
+  }
+  const leftovers = await findLeftovers(before);
+  report.finish();
+  for (const line of leftovers) console.error(`Left behind by the tests: ${line}`);
+  return report.passed && leftovers.length === 0;
+}
+
+async function findLeftovers(before: Snapshot): Promise<readonly string[]> {
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    const differences = compareSnapshots(before, takeSnapshot());
+    if (differences.length === 0 || Date.now() > deadline) return differences;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function needsKernel(path: string): boolean {
+  return path.endsWith(".kernel.test.ts") || path.startsWith("tests/");
+}
+
+function findTests(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  } catch {
+    return []; // a folder that this slice does not have
+  }
+  return names.filter((name) => name.endsWith(".test.ts")).map((name) => relative(root, join(folder, name)));
+}
