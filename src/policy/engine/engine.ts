@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy engine: policies and identities in, map entries and reasons out. No I/O, no clock.
+import type { Labels } from "../../core/index.ts";
+import type { EntryChange } from "../entries/compiled.ts";
+import { CookieRegistry } from "../entries/cookies.ts";
+import { decide } from "../entries/decide.ts";
+import { parsePolicy } from "../parse/policy.ts";
+import { resolvePolicy } from "../resolve/resolve.ts";
+import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
+import type { EndpointPolicy, EnforcementMode, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
+import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
+import { originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
+import { type SharedPolicy, Subjects } from "./subjects.ts";
+
+export type { EntryChange } from "../entries/compiled.ts";
+
+export interface PolicyEngineOptions {
+  /** Default `default`. */
+  readonly mode?: EnforcementMode;
+  /** Name of the local cluster; peers of policies are narrowed to it. Default `default`; null: not narrowed. */
+  readonly cluster?: string | null;
+  /** Cookies of the run before. */
+  readonly cookies?: CookieRegistry;
+}
+
+/** A policy in force. */
+export interface PolicySummary {
+  readonly policy: ParsedPolicy;
+  readonly revision: number;
+}
+
+/** Endpoint identities whose policy changed. */
+export interface AffectedEndpoints {
+  readonly reason: "policy" | "identity" | "mode";
+  /** Of the engine, after the change. */
+  readonly revision: number;
+  /** Rising. Ask `resolveEndpoint` again for each. */
+  readonly identities: readonly number[];
+  /** For reason `identity`: exactly what changed, by endpoint identity. */
+  readonly changes?: ReadonlyMap<number, EntryChange>;
+}
+
+/** Computes policies of endpoints and says which of them a change concerns. */
+export class PolicyEngine {
+  readonly cookies: CookieRegistry;
+  readonly #cluster: string | null | undefined;
+  readonly #repository = new PolicyRepository();
+  readonly #cache = new SelectorCache();
+  readonly #subjects: Subjects;
+  readonly #listeners = new Set<(affected: AffectedEndpoints) => void>();
+  #mode: EnforcementMode;
+
+  constructor(options: PolicyEngineOptions = {}) {
+    this.#mode = options.mode ?? "default";
+    this.#cluster = options.cluster;
+    this.cookies = options.cookies ?? new CookieRegistry();
+    this.#subjects = new Subjects(this.#cache, this.cookies);
+  }
+
+  /** Grows with each change of a policy or of the mode; identities do not count. */
+  get revision(): number {
+    return this.#repository.revision;
+  }
+
+  get mode(): EnforcementMode {
+    return this.#mode;
+  }
+
+  /**
+   * Puts a policy resource into force, in place of the one with its kind, namespace and name. `origin` is for errors.
+   * Throws PolicyParseError; then nothing has changed. An equal policy again is no change.
+   */
+  upsertPolicy(resource: unknown, origin?: string): PolicySummary {
+    return this.upsertParsed(this.parse(resource, origin));
+  }
+
+  /** Checks a policy resource as `upsertPolicy` would. Throws PolicyParseError. */
+  parse(resource: unknown, origin?: string): ParsedPolicy {
+    return parsePolicy(resource, {
+      ...(origin === undefined ? {} : { origin }),
+      ...(this.#cluster === undefined ? {} : { cluster: this.#cluster }),
+    });
+  }
+
+  /** As upsertPolicy, for one that is parsed already. */
+  upsertParsed(policy: ParsedPolicy): PolicySummary {
+    const before = this.#repository.get(policy.id);
+    if (before !== undefined && JSON.stringify(before.policy) === JSON.stringify(policy)) return before;
+    // New uses first, so that selectors in both keep what they know.
+    const after = this.#repository.put(policy);
+    this.#acquire(after);
+    this.#policyChanged(before, after);
+    return after;
+  }
+
+  /** Takes a policy out of force, by `kind/namespace/name`. Returns it; undefined when there was none. */
+  deletePolicy(id: string): PolicySummary | undefined {
+    const before = this.#repository.delete(id);
+    if (before !== undefined) this.#policyChanged(before, undefined);
+    return before;
+  }
+
+  policy(id: string): PolicySummary | undefined {
+    return this.#repository.get(id);
+  }
+
+  /** All policies in force, sorted by id. */
+  policies(): readonly PolicySummary[] {
+    return this.#repository.list();
+  }
+
+  setMode(mode: EnforcementMode): void {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.#repository.touch();
+    const identities = Array.from(this.#subjects.all(), ([id]) => id);
+    for (const id of identities) this.#subjects.invalidate(id);
+    this.#emit("mode", identities);
+  }
+
+  upsertIdentity(identity: PolicyIdentity): void {
+    this.upsertIdentities([identity]);
+  }
+
+  /** Several at once, so that each endpoint is told once. */
+  upsertIdentities(identities: Iterable<PolicyIdentity>): void {
+    this.#identitiesChanged(Array.from(identities, (identity) => this.#cache.upsertIdentity(identity)).flat());
+  }
+
+  removeIdentity(id: number): void {
+    this.removeIdentities([id]);
+  }
+
+  removeIdentities(ids: Iterable<number>): void {
+    this.#identitiesChanged(Array.from(ids, (id) => this.#cache.removeIdentity(id)).flat());
+  }
+
+  /**
+   * The policy of endpoints with this identity, by what is known now. From then on the engine tells about changes
+   * of it, until `forgetEndpoint`. `labels` are the identity's.
+   */
+  resolveEndpoint(labels: Labels, identityId: number): EndpointPolicy {
+    const { resolved, compiled } = this.#resolve(labels, identityId);
+    return {
+      revision: this.revision,
+      ingressEnforced: resolved.ingress.enforced,
+      egressEnforced: resolved.egress.enforced,
+      defaultDenyBy: { ingress: resolved.ingress.defaultDenyBy, egress: resolved.egress.defaultDenyBy },
+      entries: compiled.entries(),
+      fingerprint: compiled.fingerprint(),
+    };
+  }
+
+  /** No local endpoint has this identity any more. */
+  forgetEndpoint(identityId: number): void {
+    this.#subjects.forget(identityId);
+  }
+
+  /** Calls the listener at once with each change that concerns resolved endpoints. */
+  onAffected(listener: (affected: AffectedEndpoints) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Why a flow of a local endpoint was dropped, by what is known now. */
+  explainDrop(question: DropQuestion): DropExplanation {
+    const labels = this.#subjects.labelsOf(question.localIdentity) ?? this.#cache.labelsOf(question.localIdentity);
+    if (labels === undefined) return { default: "unknown" };
+    const fresh = this.#subjects.fresh(question.localIdentity, labels);
+    const resolved = fresh?.resolved ?? resolvePolicy(labels, this.#repository.candidates(labels), this.#mode);
+    const direction = resolved[question.direction];
+    if (!direction.enforced) return { default: "allow" };
+    const found = fresh && decide(fresh.compiled, { ...question, identity: question.remoteIdentity });
+    const rule = found && this.ruleOf(found.cookie);
+    if (found !== undefined && rule !== undefined) return { verdict: found.verdict, rule };
+    const miss = nearestMiss(direction, question, this.#cache.labelsOf(question.remoteIdentity));
+    if (miss?.fields.length === 0) return { verdict: "allow", rule: miss.rule };
+    return { default: "deny", by: direction.defaultDenyBy, ...(miss === undefined ? {} : { nearestMiss: miss }) };
+  }
+
+  /** The rule that a cookie of an entry or event names. */
+  ruleOf(cookie: number): RuleOrigin | undefined {
+    return this.cookies.originOf(cookie);
+  }
+
+  /** Lines of `cilium policy selectors`. */
+  selectors(): readonly SelectorRow[] {
+    return this.#cache.rows();
+  }
+
+  #resolve(labels: Labels, identityId: number): SharedPolicy {
+    const fresh = this.#subjects.fresh(identityId, labels);
+    if (fresh !== undefined) return fresh;
+    const resolved = resolvePolicy(labels, this.#repository.candidates(labels), this.#mode);
+    return this.#subjects.put(identityId, labels, resolved);
+  }
+
+  #acquire(stored: StoredPolicy): void {
+    const user = userOf(stored);
+    for (const peer of peersOf(stored)) this.#cache.acquire(peer, user);
+    for (const origin of originsOf(stored)) this.cookies.cookieOf(origin);
+  }
+
+  #policyChanged(before: StoredPolicy | undefined, after: StoredPolicy | undefined): void {
+    const concerned: number[] = [];
+    for (const [id, labels] of this.#subjects.all()) {
+      if (selects(before, labels) || selects(after, labels)) concerned.push(id);
+    }
+    for (const id of concerned) this.#subjects.invalidate(id);
+    if (before !== undefined) {
+      for (const peer of peersOf(before)) this.#cache.release(peer, userOf(before));
+      const kept = new Set(originsOf(after).map(({ direction, section }) => `${direction}/${section}`));
+      for (const origin of originsOf(before)) {
+        if (!kept.has(`${origin.direction}/${origin.section}`)) this.cookies.retire(origin);
+      }
+    }
+    this.#emit("policy", concerned);
+  }
+
+  #identitiesChanged(changes: readonly SelectorChange[]): void {
+    if (changes.length === 0) return;
+    const concerned = this.#subjects.apply(changes);
+    this.#emit("identity", [...concerned.keys()], concerned);
+  }
+
+  #emit(
+    reason: AffectedEndpoints["reason"],
+    identities: readonly number[],
+    changes?: ReadonlyMap<number, EntryChange>,
+  ): void {
+    if (identities.length === 0) return;
+    const sorted = identities.toSorted((a, b) => a - b);
+    const affected = { reason, revision: this.revision, identities: sorted, ...(changes ? { changes } : {}) };
+    for (const listener of this.#listeners) listener(affected);
+  }
+}
+
+function userOf({ policy }: StoredPolicy): string {
+  return `${policy.namespace}/${policy.name}`;
+}

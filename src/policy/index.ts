@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/policy.
+
+export {
+  type AffectedEndpoints,
+  type EntryChange,
+  PolicyEngine,
+  type PolicyEngineOptions,
+  type PolicySummary,
+} from "./engine/engine.ts";
+export type {
+  DropExplanation,
+  DropQuestion,
+  NearestMiss,
+  NearestMissField,
+} from "./engine/explain.ts";
+export { CookieRegistry, type CookieSnapshot, cookieHost, cookieNone } from "./entries/cookies.ts";
+export type { PolicyMatch } from "./entries/decide.ts";
+export { type Decision, decide, EntryIndex } from "./entries/decide.ts";
+export { formatPortPrefix } from "./entries/ports.ts";
+export { type DocumentPath, formatPath, PolicyParseError, type PolicyRejection, type PolicySource } from "./errors.ts";
+export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
+export { type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
+export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
+export { matchesSelector } from "./selectors/match.ts";
+export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./table.ts";
+export {
+  type Direction,
+  directions,
+  type EndpointPolicy,
+  type EnforcementMode,
+  type ParsedPolicy,
+  type PolicyEntry,
+  type PolicyFlow,
+  type PolicyIdentity,
+  type Requirement,
+  type Rule,
+  type RuleOrigin,
+  type Selector,
+  type SelectorOperator,
+  type Verdict,
+} from "./types.ts";

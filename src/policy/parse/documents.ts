@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policies as text: multi-document YAML or JSON, with document and line in every error.
+import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
+import { type DocumentPath, PolicyParseError } from "../errors.ts";
+import type { ParsedPolicy } from "../types.ts";
+import { DocumentNode } from "./node.ts";
+import { type ParsePolicyOptions, parsePolicy } from "./policy.ts";
+
+/** One policy of a text. */
+export interface ParsedDocument {
+  readonly policy: ParsedPolicy;
+  /** The object as given. */
+  readonly resource: Readonly<Record<string, unknown>>;
+  /** `FILE, document 2`, for later messages. */
+  readonly origin: string;
+}
+
+const maxAliases = 100;
+
+/**
+ * Reads all policies of a text; a list or an object of kind List counts as its items. Throws PolicyParseError for
+ * the first bad one (nothing of the text is in force then). Empty documents are skipped.
+ */
+export function parsePolicyDocuments(text: string, file: string, options: ParsePolicyOptions = {}): ParsedDocument[] {
+  const lines = new LineCounter();
+  const found: ParsedDocument[] = [];
+  const documents = parseAllDocuments(text, { lineCounter: lines, stringKeys: true });
+  for (const [index, document] of (documents as Document.Parsed[]).entries()) {
+    const origin = `${file}, document ${index + 1}`;
+    const value = toValue(document, origin, lines);
+    if (value === null || value === undefined) continue;
+    for (const { resource, path } of unfold(value)) {
+      try {
+        const policy = parsePolicy(resource, { ...options, origin });
+        found.push({ policy, resource: resource as Readonly<Record<string, unknown>>, origin });
+      } catch (error) {
+        if (!(error instanceof PolicyParseError)) throw error;
+        throw error.from({ origin, line: lineOf(document, [...path, ...error.segments], lines) });
+      }
+    }
+  }
+  return found;
+}
+
+function toValue(document: Document.Parsed, origin: string, lines: LineCounter): unknown {
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const text = problem.message.split("\n")[0] ?? "";
+    throw new PolicyParseError(
+      { reason: "bad-document", path: [], problem: `not valid YAML: ${text}` },
+      { origin, line: lines.linePos(problem.pos[0]).line },
+    );
+  }
+  try {
+    return document.toJS({ maxAliasCount: maxAliases });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new PolicyParseError({ reason: "bad-document", path: [], problem: `not usable YAML: ${text}` }, { origin });
+  }
+}
+
+function unfold(value: unknown): readonly { resource: unknown; path: DocumentPath }[] {
+  if (Array.isArray(value)) return value.map((resource: unknown, index) => ({ resource, path: [index] }));
+  const node = new DocumentNode(value);
+  const items = node.field("items");
+  if (node.field("kind").value !== "List" || !items.present) return [{ resource: value, path: [] }];
+  return items.items().map((item) => ({ resource: item.value, path: item.path }));
+}
+
+/** Line of the node at the path, or of the nearest one above it that is there. */
+function lineOf(document: Document.Parsed, path: DocumentPath, lines: LineCounter): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return lines.linePos(document.contents?.range?.[0] ?? document.range[0]).line;
+}
