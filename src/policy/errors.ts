@@ -80,3 +80,10 @@ function describe(problem: PolicyProblem, source: PolicySource): string {
   const name = source.policy === undefined ? "policy" : `policy "${source.policy}"`;
   return `Cannot use ${name}${where === "" ? "" : ` (${where})`}: ${problem.problem}`;
 }
+
+/** An import that would replace a policy of another source. */
+export class CiliumPolicyConflictError extends CiliumError {
+  constructor(id: string, source: string) {
+    super(`Cannot import policy "${id}": it comes from ${source} (change it there)`, { code: "POLICY_CONFLICT" });
+  }
+}

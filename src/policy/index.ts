@@ -18,11 +18,13 @@ export { CookieRegistry, type CookieSnapshot, cookieHost, cookieNone } from "./e
 export type { PolicyMatch } from "./entries/decide.ts";
 export { type Decision, decide, EntryIndex } from "./entries/decide.ts";
 export { formatPortPrefix } from "./entries/ports.ts";
-export { type DocumentPath, formatPath, PolicyParseError, type PolicyRejection, type PolicySource } from "./errors.ts";
+export { CiliumPolicyConflictError, type DocumentPath, formatPath, PolicyParseError, type PolicyRejection, type PolicySource } from "./errors.ts";
+export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
+export { PolicyStore } from "./store.ts";
 export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./table.ts";
 export {
   type Direction,
