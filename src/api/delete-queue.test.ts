@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { enqueueDelete, replayDeleteQueue } from "./delete-queue.ts";
+import { formatEndpointId } from "./endpoint-id.ts";
 
 test("a deletion waits once, is replayed once, and stays while it fails", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "queue-"));
@@ -14,14 +15,14 @@ test("a deletion waits once, is replayed once, and stays while it fails", async 
   assert.deepEqual(await replayDeleteQueue(directory, () => assert.fail("nothing waits")), { done: 0, errors: [] });
 
   assert.equal(enqueueDelete(directory, { "container-id": "a" }), enqueueDelete(directory, { "container-id": "a" }));
-  enqueueDelete(directory, { "container-id": "b" });
+  enqueueDelete(directory, { "container-id": "b", "container-interface-name": "net1" });
   writeFileSync(join(directory, "broken.delete"), "{");
   const seen: string[] = [];
-  const first = await replayDeleteQueue(directory, async (request) => {
-    seen.push(request["container-id"]);
-    if (request["container-id"] === "b") throw new Error("busy");
+  const first = await replayDeleteQueue(directory, async (ref) => {
+    seen.push(formatEndpointId(ref));
+    if (ref.kind === "cni-attachment-id") throw new Error("busy");
   });
-  assert.deepEqual(seen.sort(), ["a", "b"]);
+  assert.deepEqual(seen.sort(), ["cni-attachment-id:b:net1", "container-id:a"]);
   assert.equal(first.done, 1);
   assert.equal(first.errors.length, 2);
   assert.equal(readdirSync(directory).length, 1);

@@ -4,10 +4,16 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CiliumError } from "../core/index.ts";
-import type { EndpointBatchDeleteRequest } from "./models.ts";
+import type { EndpointRef } from "./types.ts";
 
 const maxEntries = 256;
 const suffix = ".delete";
+
+/** What waits: one attachment of a container, or all of them. Cilium's own files have the container alone. */
+export interface QueuedDelete {
+  readonly "container-id": string;
+  readonly "container-interface-name"?: string;
+}
 
 /** The queue's folder: beside the agent's socket. */
 export function deleteQueueDirectory(agentSocket: string): string {
@@ -15,10 +21,10 @@ export function deleteQueueDirectory(agentSocket: string): string {
 }
 
 /**
- * Keeps a deletion; once for each container however often it is asked for. Gives the file. After this the caller asks
+ * Keeps a deletion; once for each attachment however often it is asked for. Gives the file. After this the caller asks
  * the agent once more, and takes the file away if it answers: an agent that has just replayed does not look again.
  */
-export function enqueueDelete(directory: string, request: EndpointBatchDeleteRequest): string {
+export function enqueueDelete(directory: string, request: QueuedDelete): string {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const text = JSON.stringify(request);
   const path = join(directory, `${createHash("sha256").update(text).digest("hex")}${suffix}`);
@@ -36,11 +42,11 @@ export function enqueueDelete(directory: string, request: EndpointBatchDeleteReq
 
 /**
  * Does the waiting deletions and removes their files. The agent calls it once its socket answers. A file whose deletion
- * fails stays; one that cannot be read is removed. Gives how many were done and what went wrong.
+ * fails stays; one that cannot be read is removed. `remove` must not fail when there is no such endpoint. Gives how many were done and what went wrong.
  */
 export async function replayDeleteQueue(
   directory: string,
-  remove: (request: EndpointBatchDeleteRequest) => Promise<void>,
+  remove: (ref: EndpointRef) => Promise<void>,
 ): Promise<{ done: number; errors: string[] }> {
   const errors: string[] = [];
   let done = 0;
@@ -72,12 +78,14 @@ function queued(directory: string): string[] {
   }
 }
 
-function readRequest(path: string): EndpointBatchDeleteRequest | undefined {
+function readRequest(path: string): EndpointRef | undefined {
   try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof value !== "object" || value === null || !("container-id" in value)) return undefined;
-    const id = value["container-id"];
-    return typeof id === "string" && id !== "" ? { "container-id": id } : undefined;
+    const value = JSON.parse(readFileSync(path, "utf8")) as Partial<Record<keyof QueuedDelete, unknown>>;
+    const containerId = value["container-id"];
+    const interfaceName = value["container-interface-name"];
+    if (typeof containerId !== "string" || containerId === "") return undefined;
+    if (typeof interfaceName !== "string") return { kind: "container-id", value: containerId };
+    return { kind: "cni-attachment-id", containerId, interfaceName };
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@
 // The only import door of src/api.
 export { agentSocketPath, defaultAgentSocket, monitorSocketPath } from "./agent-socket.ts";
 export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.ts";
-export { deleteQueueDirectory, enqueueDelete, replayDeleteQueue } from "./delete-queue.ts";
+export { deleteQueueDirectory, enqueueDelete, type QueuedDelete, replayDeleteQueue } from "./delete-queue.ts";
 export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
 export type * from "./models.ts";
