@@ -24,6 +24,7 @@ export { watchFd } from "./epoll.ts";
 export { Errno, errnoName } from "./errno.ts";
 export { MapIncompatibleError, SyscallError, UnsupportedFeatureError, VerifierError } from "./errors.ts";
 export { assertNoLeakedFds, Fd, trackFds } from "./fd.ts";
+export { type Feature, type FeatureName, listFeatures, probeFeature, requireFeature } from "./features/index.ts";
 export { ktimeNs } from "./ktime.ts";
 export { bindMount, isMounted, type Mount, mountBpffs, mounts, unmount } from "./mount.ts";
 export type { Address, AddressSpec } from "./netlink/address.ts";
@@ -37,6 +38,7 @@ export { Rtnetlink } from "./netlink/rtnetlink.ts";
 export type { Rule } from "./netlink/rule.ts";
 export type { FilterSpec, TcHook } from "./netlink/tc.ts";
 export {
+  createAnonymousNetns,
   createNetns,
   currentNetns,
   deleteNetns,
@@ -48,14 +50,3 @@ export {
 } from "./netns.ts";
 export { type RecordHandler, RingBuffer } from "./ringbuf.ts";
 export { readSysctl, sysctlPath, writeSysctl } from "./sysctl.ts";
-
-export interface Feature {
-  name: string;
-  minKernel: string;
-  config: string | undefined;
-  available: boolean;
-  reason: string | undefined;
-}
-export declare function probeFeature(name: string): Feature;
-export declare function requireFeature(name: string): void;
-export declare function listFeatures(): Feature[];

@@ -69,6 +69,18 @@ export function createNetns(path: string): Fd {
   }
 }
 
+/** Makes a namespace that ends with its last descriptor and process; `lo` is up. */
+export function createAnonymousNetns(): Fd {
+  using home = currentNetns();
+  if (c.unshare(CLONE_NEWNET) !== 0) throw SyscallError.last("unshare(CLONE_NEWNET)", "Cannot create a namespace");
+  try {
+    loopbackUp();
+    return currentNetns();
+  } finally {
+    returnTo(home);
+  }
+}
+
 /** Removes the path; the namespace ends with its last process and descriptor. One that is gone already is fine. */
 export function deleteNetns(path: string): void {
   if (!existsSync(path)) return;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf_sk_assign(): a packet given to a socket of ours.
+import { tryHelper } from "./try.ts";
+import type { FeatureProbe } from "./types.ts";
+
+export const skAssign = {
+  name: "sk_assign",
+  minKernel: "5.7",
+  config: undefined,
+  probe: () => tryHelper(124),
+} satisfies FeatureProbe;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf_skb_set_tunnel_key(): the tunnel chosen for each packet.
+import { tryHelper } from "./try.ts";
+import type { FeatureProbe } from "./types.ts";
+
+export const tunnelKey = {
+  name: "tunnel_key",
+  minKernel: "4.3",
+  config: undefined,
+  probe: () => tryHelper(21),
+} satisfies FeatureProbe;

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a probe is.
+
+export interface FeatureProbe {
+  /** As users write it: lower case, underscores. */
+  readonly name: string;
+  /** First kernel that has it. */
+  readonly minKernel: string;
+  /** What it needs in the kernel's configuration, when that can be left out. */
+  readonly config: string | undefined;
+  /** Tries it; undefined when it works, else what happened. Leaves nothing behind. */
+  probe(): string | undefined;
+}
