@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys that this session wants to be there, under its lease: written until they are, and again when they vanished.
+import { type Clock, createLogger, type Logger, systemClock, toError } from "../core/index.ts";
+import type { KvChanges, Kvstore } from "./types.ts";
+import { Backoff, pause } from "./wait.ts";
+
+/** The wanted keys. Calls never fail and never wait; the writing goes on behind them. */
+export interface Announcements extends AsyncDisposable {
+  /** Wants a key with this value. */
+  set(key: string, value: string): void;
+  /** Wants a key no more; it is removed only as long as it holds what was written here. */
+  delete(key: string): void;
+  /** Whether the key is wanted. */
+  has(key: string): boolean;
+  /** To be given what a watch over the keys says: those that others removed are put again. */
+  observe(changes: KvChanges): void;
+  /** Keys not yet as wanted. */
+  readonly pending: number;
+  /** Resolves when nothing is pending. */
+  settled(signal?: AbortSignal): Promise<void>;
+  /** Ends writing; keys stay until their lease ends. */
+  stop(): Promise<void>;
+}
+
+/** How to make announcements. */
+export interface AnnouncementsOptions {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** Makes announcements over a store; they begin at once. */
+export function createAnnouncements(kvstore: Kvstore, options: AnnouncementsOptions = {}): Announcements {
+  return new LeasedAnnouncements(kvstore, options);
+}
+
+class LeasedAnnouncements implements Announcements {
+  readonly #kvstore: Kvstore;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #wanted = new Map<string, string>();
+  /** What was last written here, by key; a key stays until its removal is done. */
+  readonly #written = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  readonly #stopping = new AbortController();
+  readonly #subscriptions: readonly Disposable[];
+  #retryNow = new AbortController();
+  #worker: Promise<void> | undefined;
+  #working = false;
+  #waiters: (() => void)[] = [];
+
+  constructor(kvstore: Kvstore, options: AnnouncementsOptions) {
+    this.#kvstore = kvstore;
+    this.#log = options.logger ?? createLogger("kvstore");
+    this.#clock = options.clock ?? systemClock;
+    this.#subscriptions = [
+      kvstore.onLeaseLost(() => this.#markAll()),
+      kvstore.onReconnect(() => this.#retryNow.abort()),
+    ];
+  }
+
+  get pending(): number {
+    return this.#dirty.size;
+  }
+
+  set(key: string, value: string): void {
+    if (this.#wanted.get(key) === value) return;
+    this.#wanted.set(key, value);
+    this.#mark(key);
+  }
+
+  delete(key: string): void {
+    if (!this.#wanted.delete(key)) return;
+    if (this.#written.has(key) || this.#dirty.has(key)) this.#mark(key);
+  }
+
+  has(key: string): boolean {
+    return this.#wanted.has(key);
+  }
+
+  observe(changes: KvChanges): void {
+    for (const event of changes.events) {
+      if (event.kind === "delete" && this.#wanted.has(event.key)) this.#mark(event.key);
+    }
+    if (!changes.initial) return;
+    const present = new Set(changes.events.map((event) => (event.kind === "put" ? event.entry.key : "")));
+    for (const key of this.#written.keys()) if (this.#wanted.has(key) && !present.has(key)) this.#mark(key);
+  }
+
+  settled(signal?: AbortSignal): Promise<void> {
+    if (this.#dirty.size === 0) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    signal?.addEventListener("abort", () => reject(toError(signal.reason)), { once: true });
+    return promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
+    await this.#worker;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #markAll(): void {
+    for (const key of this.#wanted.keys()) this.#mark(key);
+  }
+
+  #mark(key: string): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#dirty.add(key);
+    if (this.#working) return;
+    this.#working = true;
+    this.#worker = this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const backoff = new Backoff();
+    let failing = false;
+    while (!this.#stopping.signal.aborted) {
+      // Changes made in one go are written once.
+      await Promise.resolve();
+      const [key] = this.#dirty;
+      if (key === undefined) {
+        this.#working = false;
+        for (const resolve of this.#waiters.splice(0)) resolve();
+        return;
+      }
+      this.#dirty.delete(key);
+      try {
+        await this.#bringAbout(key);
+        backoff.reset();
+        failing = false;
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#dirty.add(key);
+        if (!failing) this.#log.warn("Announcement not written, will try again", { key, error: toError(error) });
+        failing = true;
+        this.#retryNow = new AbortController();
+        await pause(this.#clock, backoff.next(), AbortSignal.any([this.#retryNow.signal, this.#stopping.signal]));
+      }
+    }
+  }
+
+  async #bringAbout(key: string): Promise<void> {
+    const value = this.#wanted.get(key);
+    if (value !== undefined) {
+      // Before the write: one that failed after it reached the store must be undone by a delete, too.
+      this.#written.set(key, value);
+      await this.#kvstore.put(key, value, { lease: true });
+      return;
+    }
+    const written = this.#written.get(key);
+    if (written === undefined) return;
+    await this.#kvstore.txn([{ key, kind: "value", value: written }], [{ kind: "delete", key }]);
+    if (!this.#wanted.has(key)) this.#written.delete(key);
+  }
+}
