@@ -25,7 +25,10 @@ enum endpoint_config_flags {
 	ENDPOINT_READY = 8,		/* cleared: every packet is dropped with DROP_EP_NOT_READY */
 };
 
-/* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. */
+/* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. Programs read policy_revision
+ * before they ask a set, so whoever changes a set's number writes the slot twice: with the old revision, then with the
+ * new one.
+ */
 struct endpoint_config {
 	__u8 mac[6];		/* of the pod's eth0 */
 	__u8 node_mac[6];	/* of the host side, answers ARP and ND */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What holds for the node: .rodata, set before load, so that the verifier removes what is off. Beside it what may
+ * change while programs run.
+ */
+#pragma once
+#include "../maps/runtime.h"
+
+const volatile __u8 enable_ipv4 = 1;
+const volatile __u8 enable_ipv6 = 1;
+
+/* cilium_vxlan; 0: no tunnel, remote pods are reached through the stack. */
+const volatile __u32 tunnel_ifindex = 0;
+
+/* Identity of an address that nobody knows: 2 on a single-stack node, 9 and 10 on a dual-stack one. */
+const volatile __u32 world_ipv4_identity = 9;
+const volatile __u32 world_ipv6_identity = 10;
+
+/* Life of a conntrack entry behind its last packet, in seconds. */
+const volatile __u32 ct_tcp_timeout = 8000;
+const volatile __u32 ct_syn_timeout = 60;
+const volatile __u32 ct_fin_timeout = 10;
+const volatile __u32 ct_any_timeout = 60;
+
+#define IDENTITY_UNKNOWN 0
+#define IDENTITY_HOST 1
+#define IDENTITY_REMOTE_NODE 6
+#define IDENTITY_FIRST_POD 256	
+#define IDENTITY_FIRST_LOCAL (1 << 24)	/* scopes that mean something on one node only */
+
+static __always_inline __u64 runtime_config(__u32 index)
+{
+	__u64 *value = bpf_map_lookup_elem(&cilium_runtime_config, &index);
+
+	return value ? *value : 0;
+}
+
+/* Of a pod, in this cluster or another; the rest is reserved or means something on this node only. */
+static __always_inline bool is_pod_identity(__u32 identity)
+{
+	return identity >= IDENTITY_FIRST_POD && identity < IDENTITY_FIRST_LOCAL;
+}

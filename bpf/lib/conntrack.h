@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Conntrack: finds a packet's flow, asks policy about new ones and about those whose answer may have changed, keeps the
+ * books. The keys are from the endpoint's point of view, see abi/conntrack.h.
+ */
+#pragma once
+#include "../maps/conntrack.h"
+#include "icmp.h"
+#include "ipcache.h"
+#include "policy.h"
+
+#define NS_PER_SECOND 1000000000ULL
+#define CT_CLOSING (CT_F_RX_CLOSING | CT_F_TX_CLOSING)
+
+union ct_key {
+	struct ct4_key v4;
+	struct ct6_key v6;
+};
+
+enum ct_state {
+	CT_NEW,
+	CT_REOPENED,		/* a SYN where a connection was closing */
+	CT_ESTABLISHED,		/* in the direction of who opened it */
+	CT_REPLY,
+	CT_RELATED,		/* an ICMP error about a flow */
+	CT_UNTRACKED,		/* asks policy each time, leaves no entry */
+};
+
+/* What was found out about the packet's flow. */
+struct ct_flow {
+	struct ct_entry *entry;
+	enum ct_state state;
+	__u32 now;
+	__u32 policy_revision;
+	__u32 ipcache_revision;
+	bool fresh;		/* the entry's verdict holds */
+	bool from_remote;	/* of an ICMP error: the flow's peer says it */
+};
+
+static __always_inline bool ct_tracked(const struct ct_flow *flow)
+{
+	return flow->state == CT_ESTABLISHED || flow->state == CT_REPLY;
+}
+
+static __always_inline void make_ct_key(union ct_key *key, const struct flow *flow, int family)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	if (family == FAMILY_IPV4) {
+		key->v4.local = flow->local.ipv4;
+		key->v4.remote = flow->remote.ipv4;
+		key->v4.local_port = flow->local_port;
+		key->v4.remote_port = flow->remote_port;
+		key->v4.protocol = flow->protocol;
+	} else {
+		__builtin_memcpy(key->v6.local, &flow->local, sizeof(key->v6.local));
+		__builtin_memcpy(key->v6.remote, &flow->remote, sizeof(key->v6.remote));
+		key->v6.local_port = flow->local_port;
+		key->v6.remote_port = flow->remote_port;
+		key->v6.protocol = flow->protocol;
+	}
+}
+
+static __always_inline void *ct_map(__u8 protocol, int family)
+{
+	if (family == FAMILY_IPV4)
+		return protocol == IPPROTO_TCP ? (void *)&cilium_ct4_global : (void *)&cilium_ct_any4_global;
+	return protocol == IPPROTO_TCP ? (void *)&cilium_ct6_global : (void *)&cilium_ct_any6_global;
+}
+
+/* The flow of the packet itself, or of the one that an ICMP error quotes. False: none. */
+static __always_inline bool read_flow(struct __sk_buff *skb, const struct packet *packet, struct flow *flow,
+				      bool *from_remote, int family)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+
+	if (unlikely(packet->icmp_kind == KIND_ERROR))
+		return parse_quoted_flow(skb, packet, flow, from_remote, family);
+	flow->local = egress ? packet->source : packet->destination;
+	flow->remote = egress ? packet->destination : packet->source;
+	flow->local_port = egress ? packet->source_port : packet->destination_port;
+	flow->remote_port = egress ? packet->destination_port : packet->source_port;
+	flow->protocol = packet->protocol;
+	return true;
+}
+
+/* Does the entry's verdict still hold? */
+static __always_inline bool ct_fresh(const struct ct_flow *flow, const struct packet *packet)
+{
+	const struct ct_entry *entry = flow->entry;
+
+	if (entry->policy_revision != flow->policy_revision || entry->ipcache_revision != flow->ipcache_revision)
+		return false;
+	if (packet->direction == DIRECTION_EGRESS || packet->icmp_kind == KIND_ERROR)
+		return true;
+	return !packet->source_identity || packet->source_identity == entry->peer_identity;
+}
+
+static __always_inline enum ct_state classify(const struct ct_entry *entry, const struct packet *packet)
+{
+	bool opening = packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	bool is_reply;
+
+	if (!entry) {
+		/* These belong to something; if it is gone there is nothing to remember. */
+		if (packet->icmp_kind == KIND_REPLY || (packet->tcp_flags & TCP_RST))
+			return CT_UNTRACKED;
+		return CT_NEW;
+	}
+	is_reply = !(entry->flags & CT_F_INGRESS) == (packet->direction == DIRECTION_INGRESS);
+	if (opening && (entry->flags & (CT_CLOSING | CT_F_RESET)))
+		return CT_REOPENED;
+	/* Opening something in the other direction is no reply, however well the ports fit. */
+	if (opening && is_reply)
+		return CT_UNTRACKED;
+	if (packet->icmp_kind && (packet->icmp_kind == KIND_REPLY) != is_reply)
+		return CT_UNTRACKED;
+	return is_reply ? CT_REPLY : CT_ESTABLISHED;
+}
+
+static __always_inline void find_flow(struct __sk_buff *skb, const struct packet *packet,
+				      const struct endpoint_config *endpoint, struct ct_flow *flow, union ct_key *key,
+				      int family)
+{
+	struct flow tuple = {};
+
+	/* Before anything that they vouch for is read. */
+	flow->policy_revision = *(const volatile __u32 *)&endpoint->policy_revision;
+	flow->ipcache_revision = runtime_config(RUNTIME_IPCACHE_REVISION);
+	flow->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	flow->entry = NULL;
+	flow->fresh = false;
+	flow->from_remote = false;
+	flow->state = CT_UNTRACKED;
+	if (!read_flow(skb, packet, &tuple, &flow->from_remote, family))
+		return;
+	make_ct_key(key, &tuple, family);
+	flow->entry = bpf_map_lookup_elem(ct_map(tuple.protocol, family), key);
+	if (flow->entry && flow->entry->expires <= flow->now)
+		flow->entry = NULL;
+	if (unlikely(packet->icmp_kind == KIND_ERROR)) {
+		if (flow->entry && ct_fresh(flow, packet))
+			flow->state = CT_RELATED;
+		return;
+	}
+	flow->state = classify(flow->entry, packet);
+	flow->fresh = ct_tracked(flow) && ct_fresh(flow, packet);
+}
+
+/* Who is at the other end, and how to get there. */
+static __always_inline void find_peer(struct packet *packet, struct ct_flow *flow, int family)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	struct place place = {};
+
+	if (egress && likely(flow->fresh && flow->entry && flow->entry->route != CT_ROUTE_UNKNOWN)) {
+		packet->destination_identity = flow->entry->peer_identity;
+		packet->route = flow->entry->route;
+		packet->peer_endpoint = flow->entry->peer_endpoint;
+		packet->tunnel_family = flow->entry->tunnel_family;
+		packet->tunnel_endpoint = flow->entry->tunnel_endpoint;
+		return;
+	}
+	if (egress) {
+		find_place(&place, &packet->destination, family);
+		take_destination(packet, &place);
+	} else if (!packet->source_identity) {
+		if (flow->fresh && flow->entry) {
+			packet->source_identity = flow->entry->peer_identity;
+			return;
+		}
+		find_place(&place, &packet->source, family);
+		packet->source_identity = place.identity;
+	}
+}
+
+static __always_inline __u32 ct_lifetime(const struct packet *packet, __u16 flags)
+{
+	__u16 both = CT_F_REPLIED | CT_F_SEEN_NON_SYN;
+
+	if (packet->protocol != IPPROTO_TCP)
+		return ct_any_timeout;
+	if ((flags & CT_F_RESET) || (flags & CT_CLOSING) == CT_CLOSING)
+		return ct_fin_timeout;
+	return (flags & both) == both ? ct_tcp_timeout : ct_syn_timeout;
+}
+
+/* Flags that the packet adds to its entry. */
+static __always_inline __u16 ct_packet_flags(const struct packet *packet, bool is_reply)
+{
+	__u16 flags = is_reply ? CT_F_REPLIED : 0;
+
+	if (packet->protocol != IPPROTO_TCP)
+		return flags;
+	if (packet->tcp_flags & TCP_RST)
+		flags |= CT_F_RESET | CT_CLOSING;
+	else if (packet->tcp_flags & TCP_FIN)
+		flags |= packet->direction == DIRECTION_EGRESS ? CT_F_TX_CLOSING : CT_F_RX_CLOSING;
+	if (!is_reply && !(packet->tcp_flags & TCP_SYN))
+		flags |= CT_F_SEEN_NON_SYN;
+	return flags;
+}
+
+static __always_inline void ct_report(struct packet *packet, struct ct_entry *entry, __u32 now)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	__u8 *seen = egress ? &entry->tx_flags_seen : &entry->rx_flags_seen;
+	__u32 *last = egress ? &entry->last_tx_report : &entry->last_rx_report;
+	__u8 new_flags = packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) & ~*seen;
+
+	if (unlikely(new_flags)) {
+		*seen |= new_flags;
+		packet->report = runtime_config(RUNTIME_MONITOR_AGGREGATION) < AGGREGATION_MAXIMUM;
+	}
+	if (now - *last >= (__u32)runtime_config(RUNTIME_MONITOR_INTERVAL)) {
+		*last = now;
+		packet->report = 1;
+	}
+}
+
+/* Books a packet of a known flow. */
+static __always_inline void ct_account(struct packet *packet, struct ct_flow *flow, __u32 bytes)
+{
+	struct ct_entry *entry = flow->entry;
+	__u16 flags = ct_packet_flags(packet, flow->state == CT_REPLY);
+	__u32 expires;
+
+	if (packet->direction == DIRECTION_EGRESS) {
+		__sync_fetch_and_add(&entry->tx_packets, 1);
+		__sync_fetch_and_add(&entry->tx_bytes, bytes);
+	} else {
+		__sync_fetch_and_add(&entry->rx_packets, 1);
+		__sync_fetch_and_add(&entry->rx_bytes, bytes);
+	}
+	flags |= entry->flags;
+	if (flags != entry->flags)
+		entry->flags = flags;
+	expires = flow->now + ct_lifetime(packet, flags);
+	if (expires != entry->expires)
+		entry->expires = expires;
+	ct_report(packet, entry, flow->now);
+}
+
+/* The new verdict and route of a known flow. */
+static __always_inline void ct_renew(const struct packet *packet, const struct ct_flow *flow, bool audited)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	struct ct_entry *entry = flow->entry;
+
+	if (!flow->fresh) {
+		entry->peer_identity = egress ? packet->destination_identity : packet->source_identity;
+		entry->cookie = packet->cookie;
+		entry->flags = audited ? entry->flags | CT_F_AUDITED : entry->flags & ~CT_F_AUDITED;
+		entry->route = CT_ROUTE_UNKNOWN;
+	}
+	if (egress && entry->route == CT_ROUTE_UNKNOWN) {
+		entry->peer_endpoint = packet->peer_endpoint;
+		entry->tunnel_family = packet->tunnel_family;
+		entry->tunnel_endpoint = packet->tunnel_endpoint;
+		entry->route = packet->route;
+	}
+	if (!flow->fresh) {
+		entry->ipcache_revision = flow->ipcache_revision;
+		entry->policy_revision = flow->policy_revision;
+	}
+}
+
+static __always_inline int ct_create(struct packet *packet, const struct ct_flow *flow, const union ct_key *key,
+				     __u32 bytes, bool audited, int family)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	__u16 flags = ct_packet_flags(packet, false) | (egress ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
+	__u8 seen = packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
+	struct ct_entry entry = {
+		.expires = flow->now + ct_lifetime(packet, flags),
+		.peer_identity = egress ? packet->destination_identity : packet->source_identity,
+		.policy_revision = flow->policy_revision,
+		.ipcache_revision = flow->ipcache_revision,
+		.cookie = packet->cookie,
+		.flags = flags,
+	};
+
+	if (egress) {
+		entry.tx_packets = 1;
+		entry.tx_bytes = bytes;
+		entry.last_tx_report = flow->now;
+		entry.tx_flags_seen = seen;
+		entry.route = packet->route;
+		entry.peer_endpoint = packet->peer_endpoint;
+		entry.tunnel_family = packet->tunnel_family;
+		entry.tunnel_endpoint = packet->tunnel_endpoint;
+	} else {
+		entry.rx_packets = 1;
+		entry.rx_bytes = bytes;
+		entry.last_rx_report = flow->now;
+		entry.rx_flags_seen = seen;
+	}
+	packet->report = 1;
+	if (bpf_map_update_elem(ct_map(packet->protocol, family), key, &entry, BPF_ANY))
+		return drop(packet, DROP_CT_INSERT_FAILED);
+	return 0;
+}
+
+/* Asks policy about the flow; a tracked one that is denied now loses its entry. */
+static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				  const struct ct_flow *flow, const union ct_key *key, bool *audited, int family)
+{
+	bool is_reply = flow->state == CT_REPLY;
+	__u8 direction = is_reply ? DIRECTION_INGRESS + DIRECTION_EGRESS - packet->direction : packet->direction;
+	__u32 identity = packet->direction == DIRECTION_EGRESS ? packet->destination_identity : packet->source_identity;
+	__be16 port = policy_port(packet, is_reply, family);
+	struct policy_answer answer;
+
+	ask_policy(packet, endpoint, direction, identity, port, &answer);
+	*audited = answer.audited;
+	if (answer.asked && (answer.verdict < 0 || !ct_tracked(flow)))
+		send_verdict_event(skb, packet, &answer, direction, port);
+	if (answer.verdict < 0 && ct_tracked(flow))
+		bpf_map_delete_elem(ct_map(packet->protocol, family), key);
+	return answer.verdict;
+}
+
+static __always_inline __u8 ct_trace_reason(enum ct_state state)
+{
+	switch (state) {
+	case CT_ESTABLISHED:
+		return TRACE_REASON_ESTABLISHED;
+	case CT_REPLY:
+		return TRACE_REASON_REPLY;
+	case CT_RELATED:
+		return TRACE_REASON_RELATED;
+	case CT_REOPENED:
+		return TRACE_REASON_REOPENED;
+	default:
+		return TRACE_REASON_NEW;
+	}
+}
+
+/* May the packet go on? Fills identities, route and what trace events tell; 0 or what drop() gives. */
+static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				 int family)
+{
+	struct ct_flow flow;
+	union ct_key key;
+	bool audited = false;
+
+	find_flow(skb, packet, endpoint, &flow, &key, family);
+	find_peer(packet, &flow, family);
+	/* Who is not part of the flow may say something about it only from outside the cluster: a router. */
+	if (flow.state == CT_RELATED && !flow.from_remote && is_pod_identity(packet->source_identity) &&
+	    packet->direction == DIRECTION_INGRESS)
+		flow.state = CT_UNTRACKED;
+	packet->reason = ct_trace_reason(flow.state);
+	if (unlikely(!flow.fresh && flow.state != CT_RELATED)) {
+		int verdict = decide(skb, packet, endpoint, &flow, &key, &audited, family);
+
+		if (verdict < 0)
+			return verdict;
+	}
+	if (ct_tracked(&flow) && flow.entry) {
+		ct_renew(packet, &flow, audited);
+		ct_account(packet, &flow, skb->len);
+		return 0;
+	}
+	packet->report = 1;
+	if (flow.state == CT_NEW || flow.state == CT_REOPENED)
+		return ct_create(packet, &flow, &key, skb->len, audited, family);
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* ICMP errors: which flow is the packet of that they quote? */
+#pragma once
+#include "drop.h"
+#include "l4.h"
+
+/* A flow as its endpoint sees it. */
+struct flow {
+	union ip_address local;
+	union ip_address remote;
+	__be16 local_port;
+	__be16 remote_port;
+	__u8 protocol;
+};
+
+#define ICMP_HEADER 8
+
+/* Reads the quoted IP header: addresses as sent, protocol, where L4 begins. False: no flow to be found in it. */
+static __always_inline bool parse_quoted_ip(struct __sk_buff *skb, const struct packet *packet, struct flow *quoted,
+					    __u32 *l4_offset, int family)
+{
+	__u32 offset = packet->l4_offset + ICMP_HEADER;
+
+	if (family == FAMILY_IPV4) {
+		struct iphdr ip;
+
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5 ||
+		    (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK)))
+			return false;
+		quoted->local.ipv4 = ip.saddr;
+		quoted->remote.ipv4 = ip.daddr;
+		quoted->protocol = ip.protocol;
+		*l4_offset = offset + ip.ihl * 4;
+	} else {
+		struct ipv6hdr ip;
+
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 6)
+			return false;
+		__builtin_memcpy(&quoted->local, &ip.saddr, sizeof(quoted->local));
+		__builtin_memcpy(&quoted->remote, &ip.daddr, sizeof(quoted->remote));
+		quoted->protocol = ip.nexthdr;
+		*l4_offset = offset + sizeof(ip);
+		if (quoted->protocol == NEXTHDR_FRAGMENT) {
+			struct extension extension;
+
+			if (bpf_skb_load_bytes(skb, *l4_offset, &extension, sizeof(extension)) ||
+			    (extension.offset & bpf_htons(0xfff8)))
+				return false;
+			quoted->protocol = extension.next;
+			*l4_offset += sizeof(extension);
+		}
+	}
+	return true;
+}
+
+/* Reads the quoted ports or echo identifier. */
+static __always_inline bool parse_quoted_l4(struct __sk_buff *skb, const struct packet *packet, struct flow *quoted,
+					    __u32 l4_offset, int family)
+{
+	struct l4_start start;
+	__u8 kind;
+
+	if (l4_offset + sizeof(start) > packet->l4_offset + packet->l4_length ||
+	    bpf_skb_load_bytes(skb, l4_offset, &start, sizeof(start)))
+		return false;
+	if (quoted->protocol != (family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		quoted->local_port = start.ports.source;
+		quoted->remote_port = start.ports.destination;
+		return true;
+	}
+	kind = family == FAMILY_IPV4 ? icmp4_kind(start.icmp.type) : icmp6_kind(start.icmp.type);
+	quoted->local_port = kind == KIND_REQUEST ? start.icmp_id : 0;
+	quoted->remote_port = kind == KIND_REPLY ? start.icmp_id : 0;
+	return kind == KIND_REQUEST || kind == KIND_REPLY;
+}
+
+/* Fills flow from an ICMP error's quote. An error to the endpoint must quote what the endpoint sent, one from it what it
+ * was sent; a quote of anything else belongs to no flow of this endpoint. from_remote: the flow's own peer says it.
+ */
+static __always_inline bool parse_quoted_flow(struct __sk_buff *skb, const struct packet *packet, struct flow *flow,
+					      bool *from_remote, int family)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	struct flow quoted = {};
+	__u32 l4_offset;
+
+	if (!parse_quoted_ip(skb, packet, &quoted, &l4_offset, family) ||
+	    !parse_quoted_l4(skb, packet, &quoted, l4_offset, family))
+		return false;
+	if (egress) {
+		*flow = (struct flow){ .local = quoted.remote, .remote = quoted.local, .local_port = quoted.remote_port,
+				       .remote_port = quoted.local_port, .protocol = quoted.protocol };
+		*from_remote = true;
+		return address_equal(&quoted.remote, &packet->source, family) &&
+		       address_equal(&quoted.local, &packet->destination, family);
+	}
+	*flow = quoted;
+	*from_remote = address_equal(&quoted.remote, &packet->source, family);
+	return address_equal(&quoted.local, &packet->destination, family);
+}

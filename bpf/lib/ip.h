@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Both IP versions behind one name; family is a constant wherever these are called. */
+#pragma once
+#include "ipv4.h"
+#include "ipv6.h"
+
+static __always_inline int parse_ip(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	return family == FAMILY_IPV4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
+}
+
+/* The addresses alone, for programs that do not judge the rest; false: the packet is too short. */
+static __always_inline bool parse_addresses(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	if (family == FAMILY_IPV4) {
+		struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+		if (!ip)
+			return false;
+		packet->source.ipv4 = ip->saddr;
+		packet->destination.ipv4 = ip->daddr;
+	} else {
+		struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+		if (!ip)
+			return false;
+		__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
+		__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	}
+	return true;
+}

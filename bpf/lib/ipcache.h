@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Identities of addresses, and the way to them. */
+#pragma once
+#include "../abi/conntrack.h"
+#include "../maps/ipcache.h"
+#include "config.h"
+#include "endpoint.h"
+
+#define IPCACHE_PREFIX_BASE 32	/* bits of the key before the address */
+
+static __always_inline const struct ipcache_entry *ipcache_lookup(const union ip_address *address, int family)
+{
+	struct ipcache_exact_key exact = { .family = family, .address = *address };
+	struct ipcache_key prefix = {
+		.prefixlen = IPCACHE_PREFIX_BASE + (family == FAMILY_IPV4 ? 32 : 128),
+		.family = family,
+		.address = *address,
+	};
+	const struct ipcache_entry *entry = bpf_map_lookup_elem(&cilium_ipcache_exact, &exact);
+
+	return entry ? entry : bpf_map_lookup_elem(&cilium_ipcache_v2, &prefix);
+}
+
+static __always_inline __u32 ipcache_identity(const struct ipcache_entry *entry, int family)
+{
+	if (entry && entry->identity)
+		return entry->identity;
+	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
+}
+
+/* Where a packet to an address goes, and what is known of who is there. */
+struct place {
+	__u32 identity;
+	__u16 endpoint;		/* with CT_ROUTE_LOCAL */
+	__u8 route;		/* enum ct_route */
+	__u8 is_host;		/* the address is one of this node's own */
+	const struct ipcache_entry *entry;	/* with CT_ROUTE_TUNNEL */
+};
+
+static __always_inline void find_place(struct place *place, const union ip_address *address, int family)
+{
+	const struct endpoint_info *info = endpoint_by_address(address, family);
+
+	place->endpoint = 0;
+	place->is_host = 0;
+	place->route = CT_ROUTE_STACK;
+	place->entry = NULL;
+	if (info && (info->flags & ENDPOINT_F_HOST)) {
+		place->identity = IDENTITY_HOST;
+		place->is_host = 1;
+		return;
+	}
+	if (info) {
+		const struct endpoint_config *endpoint = endpoint_by_id(info->endpoint_id);
+
+		if (endpoint) {
+			place->identity = endpoint->identity;
+			place->endpoint = info->endpoint_id;
+			place->route = CT_ROUTE_LOCAL;
+			return;
+		}
+	}
+	place->entry = ipcache_lookup(address, family);
+	place->identity = ipcache_identity(place->entry, family);
+	if (place->entry && tunnel_ifindex &&
+	    (place->entry->flags & (IPCACHE_F_HAS_TUNNEL | IPCACHE_F_SKIP_TUNNEL)) == IPCACHE_F_HAS_TUNNEL)
+		place->route = CT_ROUTE_TUNNEL;
+}
+
+/* Writes what find_place() found into the packet's destination fields. */
+static __always_inline void take_destination(struct packet *packet, const struct place *place)
+{
+	packet->destination_identity = place->identity;
+	packet->route = place->route;
+	packet->peer_endpoint = place->endpoint;
+	if (place->route == CT_ROUTE_TUNNEL && place->entry) {
+		packet->tunnel_endpoint = place->entry->tunnel_endpoint;
+		packet->tunnel_family = place->entry->flags & IPCACHE_F_IPV6_TUNNEL ? FAMILY_IPV6 : FAMILY_IPV4;
+	}
+}

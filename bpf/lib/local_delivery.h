@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The last steps to a pod of this node. */
+#pragma once
+#include "call.h"
+#include "drop.h"
+#include "endpoint.h"
+#include "eth.h"
+
+static __always_inline int decrement_ipv4(struct __sk_buff *skb, struct packet *packet)
+{
+	struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+	__u32 checksum;
+
+	if (!ip)
+		return drop(packet, DROP_INVALID);
+	checksum = ip->check + (__u32)bpf_htons(0x0100);
+	ip->check = checksum + (checksum >= 0xffff);
+	ip->ttl--;
+	return 0;
+}
+
+/* The header has no checksum, but the card's sum over the packet must follow. */
+static __always_inline int decrement_ipv6(struct __sk_buff *skb, struct packet *packet)
+{
+	__u8 hop_limit = packet->ttl - 1;
+
+	if (bpf_skb_store_bytes(skb, ETH_LENGTH + __builtin_offsetof(struct ipv6hdr, hop_limit), &hop_limit, 1,
+				BPF_F_RECOMPUTE_CSUM))
+		return drop(packet, DROP_WRITE_ERROR);
+	return 0;
+}
+
+/* Rewrites TTL and MAC addresses and hands the packet to the pod; a TC action or what drop() gives. */
+static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				   bool at_ingress, int family)
+{
+	struct ethhdr *eth;
+	int verdict;
+
+	if (packet->ttl <= 1)
+		return drop(packet, DROP_TTL_EXCEEDED);
+	verdict = family == FAMILY_IPV4 ? decrement_ipv4(skb, packet) : decrement_ipv6(skb, packet);
+	if (verdict)
+		return verdict;
+	eth = packet_bytes(skb, 0, sizeof(*eth));
+	if (!eth)
+		return drop(packet, DROP_INVALID);
+	mac_copy(eth->h_dest, endpoint->mac);
+	mac_copy(eth->h_source, endpoint->node_mac);
+	/* Past the egress hook of the device: we have judged the packet already. */
+	return at_ingress ? bpf_redirect_peer(endpoint->ifindex, 0) : TC_ACT_OK;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* skb->mark: what programs tell each other across the stack. Bits 8-11 say what it is; an identity has its low 16 bits
+ * in the upper half and bits 16-23 in the lowest byte.
+ */
+#pragma once
+#include "helpers.h"
+
+#define MARK_MASK 0x0F00
+#define MARK_OVERLAY 0x0400
+#define MARK_IDENTITY 0x0F00
+
+static __always_inline void set_mark(struct __sk_buff *skb, __u32 magic, __u32 identity)
+{
+	skb->mark = magic | (identity << 16) | ((identity >> 16) & 0xff);
+}
+
+static __always_inline __u32 mark_identity(__u32 mark)
+{
+	return (mark >> 16) | ((mark & 0xff) << 16);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Counting packets and bytes. */
+#pragma once
+#include "../maps/metrics.h"
+
+/* reason 0 means forwarded. */
+static __always_inline void count_packet(struct __sk_buff *skb, __u8 reason, __u8 direction, __u16 line, __u8 file)
+{
+	struct metrics_key key = { .reason = reason, .direction = direction, .line = line, .file = file };
+	struct metrics_value *value = bpf_map_lookup_elem(&cilium_metrics, &key);
+
+	if (likely(value)) {
+		value->packets++;
+		value->bytes += skb->len;
+	} else {
+		struct metrics_value first = { .packets = 1, .bytes = skb->len };
+
+		/* BPF_ANY sets this CPU's slot only; the others' are zero in a new element. */
+		bpf_map_update_elem(&cilium_metrics, &key, &first, BPF_ANY);
+	}
+}
+
+static __always_inline void count_forwarded(struct __sk_buff *skb, __u8 direction)
+{
+	count_packet(skb, 0, direction, 0, 0);
+}

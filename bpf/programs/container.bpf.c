@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What leaves and reaches a pod: bodies shared by all endpoints, entered through cilium_calls with the arguments of
+ * lib/call.h.
+ */
+#include "../lib/arp.h"
+#include "../lib/call.h"
+#include "../lib/conntrack.h"
+#include "../lib/encap.h"
+#include "../lib/eth.h"
+#include "../lib/fragment.h"
+#include "../lib/ip.h"
+#include "../lib/local_delivery.h"
+#include "../lib/mark.h"
+#include "../lib/ndp.h"
+#include "../lib/trace.h"
+
+/* Sends a judged packet on its way. */
+static __always_inline int forward(struct __sk_buff *skb, struct packet *packet)
+{
+	count_forwarded(skb, METRIC_EGRESS);
+	if (packet->route == CT_ROUTE_LOCAL) {
+		call_container(skb, CALL_TO_CONTAINER, packet->peer_endpoint, packet->source_identity, CALL_F_INGRESS);
+		return drop(packet, DROP_MISSED_TAIL_CALL);
+	}
+	if (packet->route == CT_ROUTE_TUNNEL) {
+		trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);
+		return encapsulate(skb, packet);
+	}
+	trace(skb, packet, TRACE_TO_STACK, 0, 0);
+	skb->mark = 0;
+	return TC_ACT_OK;
+}
+
+/* Everything behind the Ethernet header of what a pod sends. */
+static __always_inline int from_container_ip(struct __sk_buff *skb, struct packet *packet,
+					     const struct endpoint_config *endpoint, bool to_node, int family)
+{
+	int verdict;
+
+	packet->family = family;
+	verdict = parse_ip(skb, packet, family);
+	if (verdict)
+		return verdict;
+	verdict = parse_l4(skb, packet, family);
+	if (verdict)
+		return verdict;
+	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR)
+		return answer_ndp(skb, packet, endpoint);
+	if (!endpoint_has_address(endpoint, &packet->source, family))
+		return drop(packet, DROP_INVALID_SIP);
+	if (address_is_multicast(&packet->destination, family))
+		return drop(packet, DROP_UNKNOWN_TARGET);
+	if (!to_node)
+		return drop(packet, DROP_INVALID_DMAC);
+	if (unlikely(packet->fragment)) {
+		verdict = track_fragment(packet, family);
+		if (verdict)
+			return verdict;
+	}
+	trace(skb, packet, TRACE_FROM_ENDPOINT, 0, skb->ifindex);
+	verdict = judge(skb, packet, endpoint, family);
+	return verdict ? verdict : forward(skb, packet);
+}
+
+static __always_inline int from_container(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_config *endpoint = endpoint_by_id(packet->endpoint);
+	struct ethhdr *eth = packet_bytes(skb, 0, sizeof(*eth));
+	bool to_node;
+
+	if (!endpoint || !(endpoint->flags & ENDPOINT_READY))
+		return drop(packet, DROP_EP_NOT_READY);
+	packet->source_identity = endpoint->identity;
+	if (!eth)
+		return drop(packet, DROP_INVALID);
+	if (skb->vlan_present)
+		return drop(packet, DROP_VLAN_FILTERED);
+	if (!mac_equal(eth->h_source, endpoint->mac))
+		return drop(packet, DROP_INVALID_SMAC);
+	to_node = mac_equal(eth->h_dest, endpoint->node_mac);
+	switch (eth->h_proto) {
+	case bpf_htons(ETH_P_ARP):
+		return enable_ipv4 ? answer_arp(skb, packet, endpoint) : drop(packet, DROP_UNKNOWN_L3);
+	case bpf_htons(ETH_P_IP):
+		return enable_ipv4 ? from_container_ip(skb, packet, endpoint, to_node, FAMILY_IPV4) :
+				     drop(packet, DROP_UNKNOWN_L3);
+	case bpf_htons(ETH_P_IPV6):
+		return enable_ipv6 ? from_container_ip(skb, packet, endpoint, to_node, FAMILY_IPV6) :
+				     drop(packet, DROP_UNKNOWN_L3);
+	default:
+		return drop(packet, DROP_UNSUPPORTED_L2);
+	}
+}
+
+SEC("tc")
+int cil_from_container(struct __sk_buff *skb)
+{
+	struct packet packet = { .endpoint = skb->cb[CB_ENDPOINT], .direction = DIRECTION_EGRESS };
+	int verdict = from_container(skb, &packet);
+
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
+}
+
+/* Everything behind the Ethernet header of what is for a pod. */
+static __always_inline int to_container_ip(struct __sk_buff *skb, struct packet *packet,
+					   const struct endpoint_config *endpoint, int family)
+{
+	bool at_ingress = skb->cb[CB_FLAGS] & CALL_F_INGRESS;
+	int verdict;
+
+	packet->family = family;
+	verdict = parse_ip(skb, packet, family);
+	if (verdict)
+		return verdict;
+	verdict = parse_l4(skb, packet, family);
+	if (verdict)
+		return verdict;
+	if (packet->icmp_kind == KIND_NEIGHBOR)
+		return drop(packet, DROP_FORBIDDEN_ICMP6);
+	if (!endpoint_has_address(endpoint, &packet->destination, family))
+		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
+	if (unlikely(packet->fragment)) {
+		verdict = track_fragment(packet, family);
+		if (verdict)
+			return verdict;
+	}
+	verdict = judge(skb, packet, endpoint, family);
+	if (verdict)
+		return verdict;
+	verdict = deliver(skb, packet, endpoint, at_ingress, family);
+	if (verdict < 0)
+		return verdict;
+	trace(skb, packet, TRACE_TO_ENDPOINT, packet->endpoint, endpoint->ifindex);
+	count_forwarded(skb, METRIC_INGRESS);
+	return verdict;
+}
+
+static __always_inline int to_container(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_config *endpoint = endpoint_by_id(packet->endpoint);
+	struct ethhdr *eth = packet_bytes(skb, 0, sizeof(*eth));
+
+	if (!endpoint || !(endpoint->flags & ENDPOINT_READY))
+		return drop(packet, DROP_EP_NOT_READY);
+	packet->destination_identity = endpoint->identity;
+	if (!packet->source_identity && (skb->mark & MARK_MASK) == MARK_IDENTITY)
+		packet->source_identity = mark_identity(skb->mark);
+	if (!eth)
+		return drop(packet, DROP_INVALID);
+	switch (eth->h_proto) {
+	case bpf_htons(ETH_P_IP):
+		return enable_ipv4 ? to_container_ip(skb, packet, endpoint, FAMILY_IPV4) : drop(packet, DROP_UNKNOWN_L3);
+	case bpf_htons(ETH_P_IPV6):
+		return enable_ipv6 ? to_container_ip(skb, packet, endpoint, FAMILY_IPV6) : drop(packet, DROP_UNKNOWN_L3);
+	default:
+		return drop(packet, DROP_UNSUPPORTED_L2);
+	}
+}
+
+SEC("tc")
+int cil_to_container(struct __sk_buff *skb)
+{
+	struct packet packet = {
+		.endpoint = skb->cb[CB_ENDPOINT],
+		.source_identity = skb->cb[CB_IDENTITY],
+		.direction = DIRECTION_INGRESS,
+	};
+	int verdict = to_container(skb, &packet);
+
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
