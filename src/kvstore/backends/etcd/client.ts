@@ -114,7 +114,9 @@ export class EtcdClient {
     endpoint.state = { kind: "down", reason: error.rawMessage };
     if (this.endpoints[this.#current] === endpoint) this.#current = (this.#current + 1) % this.endpoints.length;
     if (this.#connected === true) this.#log.warn("Key-value store lost", { endpoint: endpoint.url, error });
+    const before = this.#connected;
     this.#connected = false;
+    if (before === true) this.#probeNow();
   }
 
   /** Makes a token when there is a user and none is there yet. */

@@ -107,6 +107,11 @@ export class MemoryStore {
     this.#history = [];
   }
 
+  /** Ends all leases, as time would. */
+  expireLeases(): void {
+    for (const id of [...this.#leases.keys()]) this.leaseRevoke(id);
+  }
+
   /** Loses everything, leases too, and counts revisions anew, as a store whose data was removed. */
   wipe(): void {
     for (const lease of this.#leases.values()) lease.timer[Symbol.dispose]();
