@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the plugin reaches the agent.
+import { AgentClient, AgentUnreachableError } from "../../src/api/index.ts";
+
+/** How long ADD waits for an agent that is not there, in milliseconds. */
+export const agentPatience = 30_000;
+
+/** How long a call may take; an endpoint's build is one call. */
+const callTimeout = 90_000;
+const retryInterval = 200;
+
+export function agentClient(socketPath: string, timeout = callTimeout): AgentClient {
+  return new AgentClient({ socketPath, timeout });
+}
+
+/** Repeats `attempt` while nobody answers, up to `patience` milliseconds; then throws the last AgentUnreachableError. */
+export async function whenAgentAnswers<T>(attempt: () => Promise<T>, patience: number): Promise<T> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof AgentUnreachableError) || Date.now() + retryInterval > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, retryInterval));
+  }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's side of an attachment: veth pair, addresses and routes.
+import { compareIp, parseIp, randomMac } from "../../src/core/index.ts";
+import { type Fd, Rtnetlink, writeSysctl } from "../../src/kernel/index.ts";
+import { podAltName } from "./attachment.ts";
+import { CniError, cniCodes } from "./errors.ts";
+import type { ExpectedInterface, PodAddress } from "./result.ts";
+
+export interface PodNetworkSpec {
+  readonly hostInterface: string;
+  readonly interfaceName: string;
+  readonly netns: Fd;
+  readonly addresses: readonly PodAddress[];
+  /** 0: the kernel's default. */
+  readonly deviceMtu: number;
+  /** 0: none. */
+  readonly routeMtu: number;
+}
+
+export interface PodNetwork {
+  readonly hostIfindex: number;
+  readonly hostMac: string;
+  readonly mac: string;
+}
+
+/** Makes the pair, both ends up, addresses and routes in place. On an error the pair is removed again. */
+export function createPodNetwork(spec: PodNetworkSpec): PodNetwork {
+  using host = new Rtnetlink();
+  using pod = new Rtnetlink({ netns: spec.netns });
+  const mtu = spec.deviceMtu > 0 ? { mtu: spec.deviceMtu } : {};
+  const [hostMac, mac] = [randomMac(), randomMac()];
+  const peer = { name: spec.interfaceName, netns: spec.netns, mac, ...mtu };
+  const link = host.createVeth({ name: spec.hostInterface, mac: hostMac, ...mtu, peer });
+  try {
+    // No link-local addresses: neighbours are answered by our programs, and duplicate detection would only cost time.
+    host.setLink(link.ifindex, { noAddrGen: true });
+    writeSysctl(`net/ipv4/conf/${spec.hostInterface}/rp_filter`, 0);
+    host.setLink(link.ifindex, { up: true });
+    configurePod(pod, spec);
+    return { hostIfindex: link.ifindex, hostMac, mac };
+  } catch (error) {
+    host.deleteLink(link.ifindex);
+    throw error;
+  }
+}
+
+function configurePod(pod: Rtnetlink, spec: PodNetworkSpec): void {
+  const ifindex = pod.link(spec.interfaceName)?.ifindex;
+  if (ifindex === undefined) throw new CniError(cniCodes.io, `Cannot find "${spec.interfaceName}" in the container`);
+  if (spec.addresses.some(({ family }) => family === 6)) {
+    writeSysctl(`net/ipv6/conf/${spec.interfaceName}/disable_ipv6`, 0, spec.netns);
+  }
+  pod.setLink(ifindex, { noAddrGen: true, altName: podAltName(spec.interfaceName) });
+  for (const { family, address } of spec.addresses) {
+    pod.addAddress({ ifindex, address, prefixLength: family === 4 ? 32 : 128, noDad: true });
+  }
+  pod.setLink("lo", { up: true });
+  pod.setLink(ifindex, { up: true });
+  const mtu = spec.routeMtu > 0 ? { mtu: spec.routeMtu } : {};
+  for (const { family, gateway } of spec.addresses) {
+    const [own, all] = family === 4 ? [`${gateway}/32`, "0.0.0.0/0"] : [`${gateway}/128`, "::/0"];
+    pod.replaceRoute({ destination: own, ifindex, scope: "link", protocol: 2 });
+    pod.replaceRoute({ destination: all, gateway, ifindex, ...mtu });
+  }
+}
+
+/**
+ * Removes what an interrupted ADD left: a device of the same name in the container, if this plugin made it, and the
+ * host side. Throws CniError 103 when the container's device is somebody else's.
+ */
+export function removeLeftovers(netns: Fd, interfaceName: string, hostInterface: string): void {
+  using pod = new Rtnetlink({ netns });
+  const link = pod.link(interfaceName);
+  if (link !== undefined && !link.altNames.includes(podAltName(interfaceName))) {
+    throw new CniError(cniCodes.alreadyAttached, `Cannot create "${interfaceName}": the container has such a device`);
+  }
+  if (link !== undefined) pod.deleteLink(link.ifindex);
+  using host = new Rtnetlink();
+  host.deleteLink(hostInterface);
+}
+
+/** Removes the pair from whichever side still has it; nothing there is fine. */
+export function deletePodNetwork(netns: Fd | undefined, interfaceName: string, hostInterface: string): void {
+  if (netns !== undefined) {
+    using pod = new Rtnetlink({ netns });
+    pod.deleteLink(interfaceName);
+  }
+  using host = new Rtnetlink();
+  host.deleteLink(hostInterface);
+}
+
+/** Sets the pod device's MAC, where the agent answered with another one. */
+export function setPodMac(netns: Fd, interfaceName: string, mac: string): void {
+  using pod = new Rtnetlink({ netns });
+  pod.setLink(interfaceName, { mac });
+}
+
+/** Throws CniError 104 that says what of the expected interface is not there. */
+export function checkPodNetwork(netns: Fd, interfaceName: string, expected: ExpectedInterface): void {
+  using pod = new Rtnetlink({ netns });
+  const link = pod.link(interfaceName);
+  if (link === undefined) throw wrong(interfaceName, "the container has no such device");
+  if (!link.up) throw wrong(interfaceName, "it is down");
+  if (expected.mac !== undefined && expected.mac.toLowerCase() !== link.mac) {
+    throw wrong(interfaceName, `its MAC is ${link.mac}, expected ${expected.mac}`);
+  }
+  const present = pod.addresses({ ifindex: link.ifindex }).map(({ address }) => address);
+  const routes = pod.routes({ ifindex: link.ifindex });
+  for (const text of expected.addresses) {
+    const address = parseIp(text);
+    if (!present.some((other) => compareIp(other, address) === 0))
+      throw wrong(interfaceName, `address ${address} is missing`);
+    const all = address.includes(":") ? "::/0" : "0.0.0.0/0";
+    if (!routes.some((route) => route.destination === all)) throw wrong(interfaceName, `route ${all} is missing`);
+  }
+}
+
+function wrong(interfaceName: string, what: string): CniError {
+  return new CniError(cniCodes.networkNotAsExpected, `Cannot confirm "${interfaceName}": ${what}`);
+}
