@@ -30,7 +30,7 @@ export class RingBuffer implements Disposable {
 
   constructor(map: BpfMap) {
     if (map.type !== "ringbuf")
-      throw new TypeError(`Cannot read map "${map.name}" as ring buffer: it is a ${map.type}`);
+      throw new TypeError(`Cannot read map "${map.name}" as ring buffer: its type is ${map.type}`);
     const size = map.maxEntries;
     this.#map = map;
     this.#mask = size - 1;

@@ -8,7 +8,7 @@ import { Mapping } from "../mapping.ts";
 import { libbpf, takeMessages } from "./libbpf.ts";
 import { BpfMap } from "./map.ts";
 import { BpfObject } from "./object.ts";
-import { type ObjectMapOptions, objectMaps, pinMaps, prepareMaps } from "./object-maps.ts";
+import { type MapHandle, type ObjectMapOptions, objectMaps, pinMaps, prepareMaps } from "./object-maps.ts";
 import { BpfProgram, ProgramType } from "./program.ts";
 import { type RodataValues, writeRodata } from "./rodata.ts";
 
@@ -36,13 +36,15 @@ export function loadObject(source: string | Uint8Array, options: LoadObjectOptio
   const object = openObject(bytes, name);
   try {
     const programs = selectPrograms(object, options.programs, name);
-    const pins = prepareMaps(object, { maps: options.maps ?? {}, pinRoot: options.pinRoot, object: name });
-    if (options.rodata !== undefined) writeRodata(object, options.rodata, name);
+    // Listed now: libbpf renames a map that takes over another one.
+    const maps = [...objectMaps(object)];
+    const pins = prepareMaps(maps, { maps: options.maps ?? {}, pinRoot: options.pinRoot, object: name });
+    if (options.rodata !== undefined) writeRodata(object, maps, options.rodata, name);
     using log = Mapping.anonymous(LOG_SIZE);
     for (const program of programs) libbpf().programSetLogBuf(program, log.address, LOG_SIZE);
     const result = libbpf().load(object);
     if (result < 0) throw loadFailure(name, -result, log);
-    const kept = keep(object, name, programs);
+    const kept = keep(name, maps, programs);
     try {
       pinMaps(kept, pins);
     } catch (error) {
@@ -107,13 +109,13 @@ function logText(log: Mapping): string {
 }
 
 /** Copies the descriptors out of libbpf's object, which is closed afterwards. */
-function keep(object: bigint, name: string, handles: readonly bigint[]): BpfObject {
+function keep(name: string, mapHandles: readonly MapHandle[], handles: readonly bigint[]): BpfObject {
   const library = libbpf();
   const maps = new Map<string, BpfMap>();
   const programs = new Map<string, BpfProgram>();
   const kept = new BpfObject(name, maps, programs);
   try {
-    for (const [mapName, handle] of objectMaps(object)) {
+    for (const [mapName, handle] of mapHandles) {
       const fd = library.mapFd(handle);
       if (fd < 0) continue;
       const what = `map "${mapName}"`;

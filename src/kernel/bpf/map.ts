@@ -139,8 +139,8 @@ export class BpfMap implements Disposable {
   /** BPF_MAP_DELETE_ELEM; false when there was no such key. */
   delete(key: Uint8Array): boolean {
     this.#setKey(key);
-    this.#attr.view.setUint32(24, 0, true);
-    const result = bpf(BpfCommand.BPF_MAP_DELETE_ELEM, this.#attr);
+    // Only up to the key: the value's address must be zero here.
+    const result = bpf(BpfCommand.BPF_MAP_DELETE_ELEM, this.#attr, 16);
     if (result === 0) return true;
     if (result === -Errno.ENOENT) return false;
     throw this.#failure("BPF_MAP_DELETE_ELEM", result, "delete an entry of");

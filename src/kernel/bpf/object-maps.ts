@@ -22,8 +22,10 @@ interface Preparation {
   readonly object: string;
 }
 
+export type MapHandle = readonly [name: string, handle: bigint];
+
 /** Names and libbpf handles of an object's maps; .rodata and its like under their section's name. */
-export function* objectMaps(object: bigint): Generator<[name: string, handle: bigint]> {
+export function* objectMaps(object: bigint): Generator<MapHandle> {
   const library = libbpf();
   for (let map = library.nextMap(object, null); map !== null; map = library.nextMap(object, map)) {
     const name = library.mapName(map);
@@ -33,10 +35,10 @@ export function* objectMaps(object: bigint): Generator<[name: string, handle: bi
 }
 
 /** Applies the options before load; returns what is to be pinned after it: name → path. */
-export function prepareMaps(object: bigint, options: Preparation): Map<string, string> {
+export function prepareMaps(handles: readonly MapHandle[], options: Preparation): Map<string, string> {
   const pins = new Map<string, string>();
   const unknown = new Set(Object.keys(options.maps));
-  for (const [name, handle] of objectMaps(object)) {
+  for (const [name, handle] of handles) {
     unknown.delete(name);
     const given = options.maps[name] ?? {};
     if (given.maxEntries !== undefined) checked(libbpf().mapSetMaxEntries(handle, given.maxEntries), "resize", name);

@@ -3,13 +3,13 @@
 import { memoryView, readBytes } from "../ffi.ts";
 import { dataSections, type Variable } from "./btf.ts";
 import { libbpf } from "./libbpf.ts";
-import { objectMaps } from "./object-maps.ts";
+import type { MapHandle } from "./object-maps.ts";
 
 export type RodataValues = Readonly<Record<string, Uint8Array | number | bigint>>;
 
 /** Writes the initial values of an object that is open, not yet loaded. */
-export function writeRodata(object: bigint, values: RodataValues, name: string): void {
-  const variables = rodataVariables(object, name);
+export function writeRodata(object: bigint, maps: readonly MapHandle[], values: RodataValues, name: string): void {
+  const variables = rodataVariables(object, maps, name);
   for (const [key, value] of Object.entries(values)) {
     const place = variables.get(key);
     if (place === undefined) throw new Error(`Cannot set "${key}" in object "${name}": no such variable in .rodata`);
@@ -22,10 +22,10 @@ interface Place {
   readonly variable: Variable;
 }
 
-function rodataVariables(object: bigint, name: string): Map<string, Place> {
+function rodataVariables(object: bigint, maps: readonly MapHandle[], name: string): Map<string, Place> {
   const sections = dataSections(rawBtf(object, name));
   const places = new Map<string, Place>();
-  for (const [section, handle] of objectMaps(object)) {
+  for (const [section, handle] of maps) {
     if (!section.startsWith(".rodata")) continue;
     const size = new BigUint64Array(1);
     const address = libbpf().mapInitialValue(handle, size);

@@ -34,10 +34,12 @@ export function monitorNetlink(options: {
   readonly groups: readonly NetlinkGroup[];
   readonly netns?: Netns | undefined;
   readonly onEvents: (batch: NetlinkEvent[]) => void;
+  /** Bytes of events that may wait; default 4 MiB. */
+  readonly receiveBuffer?: number;
 }): Disposable {
   const fd = openNetlink(NETLINK_ROUTE, { netns: options.netns, flags: SOCK_NONBLOCK });
   try {
-    setReceiveBuffer(fd, RECEIVE_BUFFER);
+    setReceiveBuffer(fd, options.receiveBuffer ?? RECEIVE_BUFFER);
     for (const group of options.groups) for (const number of GROUPS[group]) joinGroup(fd, number);
     const buffer = Buffer.allocUnsafeSlow(64 * 1024);
     const watch = watchFd(fd, () => {

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadObject } from "./bpf/loader.ts";
+import { BpfMap } from "./bpf/map.ts";
+import type { BpfObject } from "./bpf/object.ts";
+import { RingBuffer } from "./ringbuf.ts";
+import { compileSample, skbContext } from "./testing-sample.ts";
+import "./testing.ts";
+
+const sample = compileSample();
+after(() => rmSync(sample.directory, { recursive: true }));
+
+function load(): BpfObject {
+  return loadObject(sample.path, { rodata: { sample_u32: 77 }, programs: ["sample_emit"] });
+}
+
+/** Writes `count` (≤ 64) records and a discarded one, `repeat` times; returns how many of the last run were lost. */
+function emit(object: BpfObject, count: number, repeat = 1): number {
+  const ctx = skbContext({ mark: count });
+  return object.program("sample_emit").testRun({ data: new Uint8Array(64), ctx, repeat }).retval;
+}
+
+test("consume() hands over each record once, in order, without the discarded ones", () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  emit(object, 5);
+  assert.equal(ring.pendingBytes, 5 * 16 + 32);
+  const seen: [number, number, number][] = [];
+  const count = ring.consume((_, view, offset, length) => {
+    seen.push([view.getUint32(offset, true), view.getUint32(offset + 4, true), length]);
+  });
+  assert.equal(count, 5);
+  assert.deepEqual(
+    seen,
+    [0, 1, 2, 3, 4].map((i) => [i, 77, 8]),
+  );
+  assert.equal(ring.pendingBytes, 0);
+  assert.equal(
+    ring.consume(() => assert.fail("nothing is there")),
+    0,
+  );
+});
+
+test("consume() stops at its limit and goes on there; a record is not seen twice after a throw", () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  emit(object, 10);
+  assert.equal(
+    ring.consume(() => {}, 4),
+    4,
+  );
+  const next: number[] = [];
+  assert.throws(() =>
+    ring.consume((_, view, offset) => {
+      next.push(view.getUint32(offset, true));
+      throw new Error("handler");
+    }),
+  );
+  ring.consume((_, view, offset) => next.push(view.getUint32(offset, true)));
+  assert.deepEqual(next, [4, 5, 6, 7, 8, 9]);
+});
+
+test("records stay whole around the end of the buffer, for many rounds", () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  for (let round = 0; round < 400; round++) {
+    emit(object, 61);
+    let expected = 0;
+    ring.consume((_, view, offset, length) => {
+      assert.equal(view.getUint32(offset, true), expected++);
+      assert.equal(view.getUint32(offset + 4, true), 77);
+      assert.equal(length, 8);
+    });
+    assert.equal(expected, 61);
+  }
+});
+
+test("a full buffer loses the newest, and takes records again after consume()", () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  assert.equal(emit(object, 64, 200), 64);
+  let sum = 0;
+  const count = ring.consume(() => sum++);
+  assert.equal(count, sum);
+  // A record takes 16 bytes.
+  assert.ok(count > 3000 && count <= 4096, String(count));
+  assert.equal(emit(object, 64), 0);
+  assert.equal(
+    ring.consume(() => {}),
+    64,
+  );
+});
+
+test("start() is woken by records, stops with its handle, and can start again", async () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  for (let round = 0; round < 2; round++) {
+    let seen = 0;
+    const batches: number[] = [];
+    const running = ring.start(() => seen++, { onBatchEnd: (count) => batches.push(count) });
+    assert.throws(() => ring.start(() => {}), /it is started already/);
+    emit(object, 3);
+    for (let i = 0; i < 200 && seen < 3; i++) await sleep(5);
+    assert.equal(seen, 3);
+    assert.equal(
+      batches.reduce((a, b) => a + b, 0),
+      3,
+    );
+    running[Symbol.dispose]();
+    emit(object, 2);
+    await sleep(20);
+    assert.equal(seen, 3);
+    assert.equal(
+      ring.consume(() => {}),
+      2,
+    );
+  }
+});
+
+test("a second reader goes on where the first one stopped", () => {
+  using object = load();
+  emit(object, 4);
+  {
+    using ring = new RingBuffer(object.map("sample_events"));
+    ring.consume(() => {}, 3);
+  }
+  using ring = new RingBuffer(object.map("sample_events"));
+  assert.equal(
+    ring.consume(() => {}),
+    1,
+  );
+});
+
+test("other maps are refused", () => {
+  using map = BpfMap.create({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1, name: "arr" });
+  assert.throws(() => new RingBuffer(map), /Cannot read map "arr" as ring buffer: its type is array/);
+});
