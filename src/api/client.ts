@@ -151,6 +151,8 @@ export class AgentClient {
         direction: query.direction,
         "source-identity": query.sourceIdentity,
         "destination-identity": query.destinationIdentity,
+        protocol: query.protocol,
+        port: query.port,
         cookie: query.cookie,
         "policy-set": query.policySet,
       },

@@ -94,16 +94,33 @@ export interface DropQuery {
   readonly direction: "ingress" | "egress" | "unknown";
   readonly sourceIdentity: number;
   readonly destinationIdentity: number;
+  /** IP protocol number and destination port (ICMP: type) of the packet; 0: not known. */
+  readonly protocol: number;
+  readonly port: number;
   /** Rule cookie of the event; 0: none. */
   readonly cookie: number;
   /** Policy set of the event; 0: none. */
   readonly policySet: number;
 }
 
-/** What decided a drop. Policies are "namespace/name" (cluster-wide ones "name"). */
+/** A rule's home: "namespace/name" (cluster-wide policies "name") and the place in it, such as "ingress[0].toPorts[1]". */
+export interface RuleReference {
+  readonly policy: string;
+  readonly section?: string;
+}
+
+/** What decided a drop. */
 export type DropExplanation =
-  | { readonly kind: "rule"; readonly policy: string; readonly section?: string }
-  | { readonly kind: "default-deny"; readonly by: readonly string[] }
+  | ({ readonly kind: "rule" } & RuleReference)
+  | {
+      readonly kind: "default-deny";
+      /** The policies that made default deny; empty when the enforcement mode did. */
+      readonly by: readonly string[];
+      /** The rule that would have allowed it but for these fields. */
+      readonly nearestMiss?: RuleReference & {
+        readonly fields: readonly { readonly field: string; readonly expected: string; readonly found: string }[];
+      };
+    }
   | { readonly kind: "unknown" };
 
 /** Answer of POST /ipam. */

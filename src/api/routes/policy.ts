@@ -69,6 +69,8 @@ function dropQuery(query: URLSearchParams): DropQuery {
     direction,
     sourceIdentity: number("source-identity"),
     destinationIdentity: number("destination-identity"),
+    protocol: number("protocol"),
+    port: number("port"),
     cookie: number("cookie"),
     policySet: number("policy-set"),
   };
