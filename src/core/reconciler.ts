@@ -248,7 +248,6 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
 
   /** One round of deletes, then updates, of everything due now. */
   async #pass(stopped: AbortSignal): Promise<void> {
-    const { table } = this.#options;
     this.#busy = true;
     const deletions = this.#deletions;
     this.#deletions = new Map();
@@ -256,23 +255,21 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
     const dirty = this.#dirty;
     this.#dirty = new Set();
     for (const [key] of this.#updateRetries.takeDue()) dirty.add(key);
-    const handled = new Map<Key, Row>();
     try {
       for (const batch of chunks([...deletions], this.#batchSize)) await this.#deleteBatch(batch, stopped);
       for (const keys of chunks([...dirty], this.#batchSize)) {
-        if (!stopped.aborted) await this.#updateBatch(keys, handled, stopped);
+        if (!stopped.aborted) await this.#updateBatch(keys, stopped);
       }
       await turn();
-      // All of our own writes have come round by now. A row that came and went between two deliveries was never
-      // announced, but may have been brought about here.
+      // All of our own writes have come round by now. (A row that came and went between two deliveries is never
+      // announced; only a full pass can have seen it, and the prune that follows removes it.)
       this.#own.clear();
-      for (const [key, row] of handled) if (!table.has(key)) this.#deletions.set(key, row);
     } finally {
       this.#busy = false;
     }
   }
 
-  async #updateBatch(keys: readonly Key[], handled: Map<Key, Row>, stopped: AbortSignal): Promise<void> {
+  async #updateBatch(keys: readonly Key[], stopped: AbortSignal): Promise<void> {
     const { table, ops, metrics } = this.#options;
     const rows = keys.map((key) => table.get(key)).filter((row) => row !== undefined);
     if (rows.length === 0) return;
@@ -285,7 +282,6 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
     done?.(rows.length, failures.size);
     if (failures.size > 0) this.#logFailures("Update failed", failures, stopped);
     for (const row of rows) {
-      handled.set(table.keyOf(row), row);
       this.#settleRow(row, failures.get(table.keyOf(row)));
     }
   }
@@ -333,7 +329,7 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
     for (const row of rows) {
       const key = table.keyOf(row);
       const failure = failures.get(key);
-      if (table.has(key)) this.#dirty.add(key);
+      // A row that came back meanwhile is announced like any other change.
       if (failure === undefined || table.has(key)) this.#deleteRetries.forget(key);
       else this.#deleteRetries.add(key, row, errorChain(failure));
     }
