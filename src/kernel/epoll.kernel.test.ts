@@ -2,6 +2,7 @@
 // The wait off the main thread: it wakes, it costs nothing while idle, and it ends with the last watch.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { openSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchFd } from "./epoll.ts";
@@ -94,8 +95,26 @@ test("a process ends by itself after the last watch, and at once by exit() or a 
   assert.match(run(`${watched} setTimeout(() => { throw new Error("bang"); }, 50);`).stderr, /bang/);
 });
 
-test("what cannot be watched is refused by name", () => {
-  using fd = Fd.own(c.eventfd(0, 0), "twice");
-  using _watch = watchFd(fd, () => {});
-  assert.throws(() => watchFd(fd, () => {}), { code: "EEXIST", message: "Cannot watch twice: EEXIST" });
+test("what cannot be watched is refused by name, and nothing stays", async () => {
+  using file = Fd.own(openSync("/etc/passwd", "r"), "plain file");
+  assert.throws(() => watchFd(file, () => {}), { code: "EPERM", message: /^Cannot watch plain file: EPERM/ });
+  file.close();
+  await until(() => leakedFds().length === 0);
+});
+
+test("a watch goes on when the caller closes its own descriptor first", async () => {
+  const fd = eventfd();
+  using other = fd.dup();
+  let calls = 0;
+  const watch = watchFd(fd, () => {
+    calls++;
+    drain(other);
+  });
+  fd.close();
+  signal(other);
+  await until(() => calls === 1);
+  watch[Symbol.dispose]();
+  signal(other);
+  await sleep(20);
+  assert.equal(calls, 1);
 });

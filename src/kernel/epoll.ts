@@ -48,7 +48,7 @@ class EpollSet {
 
   remove(key: number, fd: Fd): void {
     this.#watches.delete(key);
-    if (!fd.closed) this.#control(EPOLL_CTL_DEL, fd, key);
+    this.#control(EPOLL_CTL_DEL, fd, key);
   }
 
   close(): void {
@@ -103,23 +103,35 @@ let current: EpollSet | undefined;
 
 /**
  * Calls onReadable on the main thread again and again while `fd` is readable (level-triggered): it must read what is
- * there. Keeps the process alive until the handle is disposed; dispose before closing `fd`.
+ * there. Keeps the process alive until the handle is disposed.
  */
 export function watchFd(fd: Fd, onReadable: () => void): Disposable {
+  // A descriptor of our own: the caller may close its one first.
+  const own = fd.dup();
   current ??= new EpollSet();
   const set = current;
-  const key = set.add(fd, onReadable);
-  let done = false;
+  let key: number;
+  try {
+    key = set.add(own, onReadable);
+  } catch (error) {
+    own.close();
+    endIfEmpty(set);
+    throw error;
+  }
   return {
     [Symbol.dispose]: () => {
-      if (done) return;
-      done = true;
-      set.remove(key, fd);
-      if (!set.empty) return;
-      set.close();
-      if (current === set) current = undefined;
+      if (own.closed) return;
+      set.remove(key, own);
+      own.close();
+      endIfEmpty(set);
     },
   };
+}
+
+function endIfEmpty(set: EpollSet): void {
+  if (!set.empty) return;
+  set.close();
+  if (current === set) current = undefined;
 }
 
 function owned(value: number, call: string, what: string): Fd {

@@ -147,6 +147,8 @@ test("attachXdp() shows at the device and replaces in place", () => {
   assert.equal(netlink.link("x0")?.xdpProgramId, first.id);
   withNetns(netns.fd, () => attachXdp({ program: second, ifindex, pin })).close();
   assert.equal(netlink.link("x0")?.xdpProgramId, second.id);
+  using link = BpfLink.openPinned(pin);
+  link.detach();
   rmSync(pin);
   assert.equal(netlink.link("x0")?.xdpProgramId, undefined);
 });

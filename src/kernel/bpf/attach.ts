@@ -94,7 +94,7 @@ function attachPinned(pin: string | undefined, program: BpfProgram, plan: Plan):
   }
 }
 
-/** Undefined when the link there is of something else, or its device is gone. */
+/** Undefined when the link there is of something else, or its device is gone; it is off its hook then. */
 function updatePinned(pin: string, program: BpfProgram, plan: Plan): BpfLink | undefined {
   const link = BpfLink.openPinned(pin);
   try {
@@ -102,8 +102,10 @@ function updatePinned(pin: string, program: BpfProgram, plan: Plan): BpfLink | u
       link.update(program);
       return link;
     }
+    // Without its pin it would end too, but some time later.
+    link.detach();
   } catch (error) {
-    // ENOLINK: its device went away or it was detached since we looked.
+    // ENOLINK: its device went away or it was detached already.
     if (!(error instanceof SyscallError) || error.errno !== Errno.ENOLINK) {
       link.close();
       throw error;
