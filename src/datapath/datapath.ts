@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
-import { ktimeNs, type NetlinkEvent, Rtnetlink } from "../kernel/index.ts";
+import { ktimeNs, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
 import { ensureBpffs, removePins } from "./bpffs.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { type Devices, ensureDevices, removeDevices } from "./devices/device-keeper.ts";
@@ -20,6 +20,19 @@ import { ensureRoutes } from "./routes/route-keeper.ts";
 import { wantedRoutes } from "./routes/wanted-routes.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
+
+/** Without one of these the programs do not load, or the devices cannot be made. */
+const neededFeatures = [
+  "tcx",
+  "redirect_peer",
+  "tunnel_key",
+  "ringbuf",
+  "lpm_trie",
+  "lru_hash",
+  "percpu_hash",
+  "veth",
+  "vxlan",
+] as const;
 
 const BEAT = 500;
 const GATHER = 20;
@@ -59,6 +72,7 @@ class NodeDatapath implements Datapath {
 
   async start(): Promise<void> {
     const { bpfRoot } = this.#config;
+    for (const feature of neededFeatures) requireFeature(feature);
     ensureBpffs(bpfRoot);
     this.#rtnl ??= new Rtnetlink();
     try {
@@ -87,6 +101,7 @@ class NodeDatapath implements Datapath {
   async destroy(): Promise<void> {
     await this.stop();
     using rtnl = new Rtnetlink();
+    for (const id of this.#endpoints.list()) this.#endpoints.detach(id);
     removePins(this.#config.bpfRoot);
     removeDevices(rtnl);
   }

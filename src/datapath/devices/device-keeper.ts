@@ -89,11 +89,12 @@ function ensureSettings(
     ...(wanted.txQueueLength === undefined || link.txQueueLength === wanted.txQueueLength
       ? {}
       : { txQueueLength: wanted.txQueueLength }),
-    ...(link.up ? {} : { noAddrGen: true, up: true }),
   };
-  if (Object.keys(change).length === 0) return false;
+  if (link.up && Object.keys(change).length === 0) return false;
   try {
-    rtnl.setLink(link.ifindex, change);
+    // In two steps: the kernel sets the flags of a request before its address mode.
+    rtnl.setLink(link.ifindex, { ...change, noAddrGen: true });
+    if (!link.up) rtnl.setLink(link.ifindex, { up: true });
   } catch (error) {
     const advice = name === deviceNames.vxlan ? "another tunnel device may use its UDP port" : undefined;
     throw datapathError(`Cannot set up device "${name}"`, error, advice);

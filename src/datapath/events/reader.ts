@@ -43,6 +43,14 @@ class RingReader implements EventReader {
     );
   }
 
+  startRaw(onRecord: (record: Uint8Array) => void): void {
+    this.stop();
+    this.#running = this.#ring.start((bytes, _view, offset, length) => {
+      this.#received++;
+      onRecord(bytes.subarray(offset, offset + length));
+    });
+  }
+
   stop(): void {
     this.#running?.[Symbol.dispose]();
     this.#running = undefined;

@@ -111,6 +111,11 @@ export interface EventReaderOptions {
 export interface EventReader extends Disposable {
   /** Starts reading; `onBatch` gets events as they come, and must not block. */
   start(onBatch: (events: readonly DatapathEvent[]) => void): void;
+  /**
+   * Starts reading without decoding: `onRecord` gets each record as it is. The bytes are the ring's own and hold
+   * during the call only.
+   */
+  startRaw(onRecord: (record: Uint8Array) => void): void;
   /** Ends reading; what is in the ring stays for the next reader. */
   stop(): void;
   /** Events that the programs could not place because the ring was full, since the maps were made. */

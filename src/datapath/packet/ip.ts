@@ -46,6 +46,11 @@ const extensionLength: ReadonlyMap<number, (header: Header) => number> = new Map
   [135, byEights],
 ]);
 
+/** Whether the number is that of an IPv6 extension header which `parseIpv6` passes over. */
+export function isExtension(protocol: number): boolean {
+  return extensionLength.has(protocol);
+}
+
 function byEights(header: Header): number {
   return (header.u8(1) + 1) * 8;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // TCP, UDP, SCTP, ICMP; ports are read even when the rest of the header was not captured.
 import type { Cursor } from "./cursor.ts";
+import { isExtension } from "./ip.ts";
 import { protocols } from "./protocols.ts";
 import type { Icmp, Ip, Sctp, Tcp, Transport, Udp } from "./types.ts";
 
-/** The transport header behind an IP header; nothing for later fragments. */
+/** The transport header behind an IP header; nothing for later fragments and behind cut extension headers. */
 export function parseTransport(cursor: Cursor, ip: Ip): Transport | undefined {
-  if (ip.fragmentOffset !== 0) return undefined;
+  if (ip.fragmentOffset !== 0 || (ip.version === 6 && isExtension(ip.protocol))) return undefined;
   switch (ip.protocol) {
     case protocols.TCP:
       return parseTcp(cursor);

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+// The datapath against the real kernel: up, up again, repaired, refused, down.
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { BpfLink, BpfMap, queryTcx, Rtnetlink, readSysctl, writeSysctl } from "../kernel/index.ts";
+import { createDatapath, type Datapath } from "./index.ts";
+import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
+import { mapPinRoot } from "./maps/names.ts";
+import { compileBad, inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+
+const REPAIR_LIMIT = 1000;
+
+if (inPrivateNamespaces(import.meta.filename)) tests();
+
+function tests(): void {
+  const root = privateBpffs();
+  const config = testConfig(root);
+  let rtnl: Rtnetlink;
+  let datapath: Datapath;
+
+  before(async () => {
+    nodeUnderlay();
+    rtnl = new Rtnetlink();
+    datapath = createDatapath(config);
+    await datapath.start();
+  });
+  after(async () => {
+    await datapath.destroy();
+    rtnl.close();
+  });
+
+  const device = (name: string) => {
+    const link = rtnl.link(name);
+    assert.ok(link !== undefined, `device ${name}`);
+    return link;
+  };
+  const routes = () =>
+    rtnl
+      .routes({ table: 254, ifindex: device("cilium_host").ifindex })
+      .filter((route) => route.protocol === 2)
+      .map(({ destination, gateway, source, mtu, scope }) => ({ destination, gateway, source, mtu, scope }));
+  const linkId = (pin: string) => {
+    using link = BpfLink.openPinned(pin);
+    return link.info().id;
+  };
+  const detach = (pin: string) => {
+    using link = BpfLink.openPinned(pin);
+    link.detach();
+  };
+  const pins = () => [
+    deviceLinkPin(root, "cilium_host", "cil_from_host"),
+    deviceLinkPin(root, "cilium_vxlan", "cil_from_overlay"),
+    deviceLinkPin(root, "cilium_vxlan", "cil_to_overlay"),
+  ];
+  const mapIds = () =>
+    readdirSync(mapPinRoot(root))
+      .sort()
+      .map((name) => {
+        using map = BpfMap.openPinned(join(mapPinRoot(root), name));
+        return `${name} ${map.id}`;
+      });
+  const allDone = () => datapath.status().every((row) => row.state === "done");
+
+  test("start() makes the devices of a Cilium node", () => {
+    const host = device("cilium_host");
+    const net = device("cilium_net");
+    assert.deepEqual([host.peerIfindex, net.peerIfindex], [net.ifindex, host.ifindex]);
+    for (const link of [host, net]) {
+      assert.deepEqual(
+        [link.kind, link.up, link.noArp, link.txQueueLength, link.mtu],
+        ["veth", true, true, 1000, 1500],
+      );
+    }
+    const vxlan = device("cilium_vxlan");
+    assert.deepEqual([vxlan.kind, vxlan.up, vxlan.mtu], ["vxlan", true, 1500]);
+    const addresses = rtnl.addresses({ ifindex: host.ifindex }).map((row) => `${row.address}/${row.prefixLength}`);
+    assert.deepEqual(addresses.sort(), ["10.1.0.1/32", "fd00:10:1::1/128"]);
+    assert.deepEqual(rtnl.addresses({ ifindex: vxlan.ifindex }), []);
+    assert.deepEqual(datapath.mtu, { device: 1500, route: 1450 });
+    assert.equal(readSysctl("net/ipv4/conf/cilium_host/accept_local").trim(), "1");
+    assert.equal(readSysctl("net/ipv6/conf/all/forwarding").trim(), "1");
+  });
+
+  test("start() attaches the programs and writes what they are told", () => {
+    assert.equal(queryTcx(device("cilium_host").ifindex, "egress").length, 1);
+    assert.equal(queryTcx(device("cilium_vxlan").ifindex, "ingress").length, 1);
+    assert.equal(queryTcx(device("cilium_vxlan").ifindex, "egress").length, 1);
+    const runtime = datapath.maps.runtimeConfig.get();
+    assert.deepEqual([runtime.monitorAggregation, runtime.monitorInterval], ["medium", 5]);
+    assert.deepEqual(runtime.monitorEvents, { drop: true, trace: true, policyVerdict: true });
+    assert.ok(runtime.agentLiveness > 0n);
+    const hosts = datapath.maps.lxc.list().filter((row) => row.host);
+    assert.deepEqual(hosts.map((row) => row.address).sort(), ["10.1.0.1", "192.0.2.1", "fd00:10:1::1", "fd00:31::1"]);
+    assert.ok(allDone(), JSON.stringify(datapath.status()));
+  });
+
+  test("setRemoteNodes() writes, changes and prunes routes, and leaves others alone", async () => {
+    const { ifindex } = device("cilium_host");
+    rtnl.replaceRoute({ destination: "198.51.100.0/24", ifindex, protocol: 4, scope: "link" });
+    await datapath.setRemoteNodes([
+      { name: "node2", ipv4PodCidr: "10.2.0.0/24", ipv6PodCidr: "fd00:10:2::/64" },
+      { name: "node3", ipv4PodCidr: "10.3.0.0/24" },
+    ]);
+    const via = { gateway: "10.1.0.1", source: "10.1.0.1", scope: "universe" };
+    const all = routes();
+    const find = (destination: string) => all.find((route) => route.destination === destination);
+    assert.deepEqual(find("10.1.0.1/32")?.scope, "link");
+    assert.deepEqual(find("10.1.0.0/24"), { destination: "10.1.0.0/24", mtu: undefined, ...via });
+    assert.deepEqual(find("10.2.0.0/24"), { destination: "10.2.0.0/24", mtu: 1450, ...via });
+    assert.equal(find("fd00:10:2::/64")?.mtu, 1450);
+    assert.equal(find("fd00:10:1::/64")?.source, "fd00:10:1::1");
+    await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
+    const left = routes()
+      .map((route) => route.destination)
+      .sort();
+    assert.deepEqual(left, ["10.1.0.0/24", "10.1.0.1/32", "10.2.0.0/25", "fd00:10:1::/64", "fd00:10:1::1/128"]);
+    const foreign = rtnl.routes({ table: 254, ifindex }).find((route) => route.destination === "198.51.100.0/24");
+    assert.equal(foreign?.protocol, 4);
+    rtnl.deleteRoute({ destination: "198.51.100.0/24", ifindex });
+  });
+
+  test("a second start, with the first one gone, keeps devices, maps and links", async () => {
+    datapath.maps.ipcache.upsertMany([
+      { prefix: "10.9.0.1/32", identity: 4711, encryptKey: 0, skipTunnel: false, remoteCluster: false },
+    ]);
+    const observe = () => ({
+      links: pins().map(linkId),
+      maps: mapIds(),
+      devices: ["cilium_host", "cilium_net", "cilium_vxlan"].map(
+        (name) => `${device(name).ifindex} ${device(name).mac}`,
+      ),
+    });
+    const earlier = observe();
+    const programs = queryTcx(device("cilium_host").ifindex, "egress");
+    await datapath.stop();
+    assert.deepEqual(observe(), earlier);
+    assert.deepEqual(queryTcx(device("cilium_host").ifindex, "egress"), programs);
+    datapath = createDatapath(config);
+    await datapath.start();
+    assert.deepEqual(observe(), earlier);
+    assert.notDeepEqual(queryTcx(device("cilium_host").ifindex, "egress"), programs);
+    assert.equal(datapath.maps.ipcache.get({ prefix: "10.9.0.1/32" })?.identity, 4711);
+  });
+
+  test("start() on a running datapath changes nothing", async () => {
+    const programs = queryTcx(device("cilium_vxlan").ifindex, "ingress");
+    await datapath.start();
+    assert.deepEqual(queryTcx(device("cilium_vxlan").ifindex, "ingress"), programs);
+  });
+
+  const repairs: { name: string; damage: () => void; repaired: () => boolean }[] = [
+    {
+      name: "a deleted cilium_vxlan, with the programs that name it",
+      damage: () => rtnl.deleteLink("cilium_vxlan"),
+      repaired: () => {
+        const link = rtnl.link("cilium_vxlan");
+        return link?.up === true && queryTcx(link.ifindex, "ingress").length === 1;
+      },
+    },
+    {
+      name: "a deleted cilium_host with its addresses, routes and program",
+      damage: () => rtnl.deleteLink("cilium_host"),
+      repaired: () => {
+        const link = rtnl.link("cilium_host");
+        return link?.up === true && queryTcx(link.ifindex, "egress").length === 1 && routes().length === 5;
+      },
+    },
+    {
+      name: "cilium_host set down",
+      damage: () => rtnl.setLink("cilium_host", { up: false }),
+      repaired: () => device("cilium_host").up && routes().length === 5,
+    },
+    {
+      name: "a deleted route",
+      damage: () => rtnl.deleteRoute({ destination: "10.1.0.0/24", ifindex: device("cilium_host").ifindex }),
+      repaired: () => routes().some((route) => route.destination === "10.1.0.0/24"),
+    },
+    {
+      name: "a changed route",
+      damage: () =>
+        rtnl.replaceRoute({
+          destination: "10.2.0.0/25",
+          ifindex: device("cilium_host").ifindex,
+          protocol: 2,
+          mtu: 900,
+          scope: "link",
+        }),
+      repaired: () => routes().some((route) => route.destination === "10.2.0.0/25" && route.mtu === 1450),
+    },
+    {
+      name: "a deleted address",
+      damage: () => {
+        const { ifindex } = device("cilium_host");
+        rtnl.deleteAddress({ ifindex, address: "10.1.0.1", prefixLength: 32 });
+      },
+      repaired: () => rtnl.addresses({ family: 4 }).some((row) => row.address === "10.1.0.1") && routes().length === 5,
+    },
+    {
+      name: "a changed sysctl",
+      damage: () => writeSysctl("net/ipv4/ip_forward", "0"),
+      repaired: () => readSysctl("net/ipv4/ip_forward").trim() === "1",
+    },
+    {
+      name: "a detached program",
+      damage: () => detach(deviceLinkPin(root, "cilium_vxlan", "cil_from_overlay")),
+      repaired: () => queryTcx(device("cilium_vxlan").ifindex, "ingress").length === 1,
+    },
+  ];
+  for (const { name, damage, repaired } of repairs) {
+    test(`repairs ${name} within a second`, async () => {
+      await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
+      assert.ok(repaired(), "whole before");
+      damage();
+      assert.ok(!repaired(), "damaged");
+      await until(repaired, REPAIR_LIMIT, name);
+      assert.ok(datapath.status().some((row) => row.repairs > 0));
+      assert.ok(allDone(), JSON.stringify(datapath.status()));
+    });
+  }
+
+  test("attachEndpoint() and detachEndpoint() put programs on both hooks and take them off", async () => {
+    const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
+    const endpoint = { id: 17, ifindex, hostDevice: "lxc1" };
+    await datapath.attachEndpoint(endpoint);
+    const first = queryTcx(ifindex, "ingress");
+    assert.deepEqual([first.length, queryTcx(ifindex, "egress").length], [1, 1]);
+    assert.deepEqual(datapath.attachedEndpoints(), [17]);
+    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.deepEqual(queryTcx(ifindex, "ingress"), first);
+    const id = linkId(endpointLinkPin(root, 17, "cil_from_container"));
+    await datapath.attachEndpoint(endpoint);
+    assert.notDeepEqual(queryTcx(ifindex, "ingress"), first);
+    assert.equal(linkId(endpointLinkPin(root, 17, "cil_from_container")), id);
+
+    detach(endpointLinkPin(root, 17, "cil_to_container"));
+    await until(() => queryTcx(ifindex, "egress").length === 1, REPAIR_LIMIT, "endpoint's link");
+
+    await datapath.detachEndpoint(17);
+    assert.deepEqual(datapath.attachedEndpoints(), []);
+    const hooks = () => queryTcx(ifindex, "ingress").length + queryTcx(ifindex, "egress").length;
+    await until(() => hooks() === 0, REPAIR_LIMIT, "removal of the links");
+    await datapath.detachEndpoint(17);
+    rtnl.deleteLink("lxc1");
+  });
+
+  test("attachEndpoint() replaces the programs of an endpoint within milliseconds", async () => {
+    const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
+    const times: number[] = [];
+    for (let round = 0; round <= 20; round++) {
+      const start = performance.now();
+      await datapath.attachEndpoint({ id: 20, ifindex, hostDevice: "lxc1" });
+      // The first makes the links, for which the kernel waits.
+      if (round > 0) times.push(performance.now() - start);
+    }
+    await datapath.detachEndpoint(20);
+    rtnl.deleteLink("lxc1");
+    const median = times.sort((a, b) => a - b)[10] ?? Number.POSITIVE_INFINITY;
+    assert.ok(median < 15, `${median.toFixed(2)} ms`);
+  });
+
+  test("attachEndpoint() names the device that is gone", async () => {
+    const attach = datapath.attachEndpoint({ id: 18, ifindex: 9999, hostDevice: "lxcgone" });
+    await assert.rejects(attach, { message: /^Cannot attach endpoint "18" to device "lxcgone": .*ENODEV/ });
+    assert.deepEqual(datapath.attachedEndpoints(), []);
+  });
+
+  test("start() refuses a pinned map of another size and leaves the programs in place", async () => {
+    const programs = queryTcx(device("cilium_host").ifindex, "egress");
+    const maps = mapIds();
+    const other = createDatapath({ ...config, ctTcpMax: 4096 });
+    await assert.rejects(other.start(), { message: /cilium_ct4_global.*\(go back to the earlier sizes/s });
+    assert.deepEqual(queryTcx(device("cilium_host").ifindex, "egress"), programs);
+    assert.deepEqual(mapIds(), maps);
+  });
+
+  test("start() with an object that does not verify says so and leaves the programs in place", async () => {
+    const objectDir = mkdtempSync(join(root, "../objects-"));
+    cpSync(config.objectDir, objectDir, { recursive: true });
+    writeFileSync(join(objectDir, "overlay.o"), compileBad());
+    const programs = queryTcx(device("cilium_vxlan").ifindex, "ingress");
+    const other = createDatapath({ ...config, objectDir });
+    await assert.rejects(other.start(), {
+      message: /^Cannot load object "overlay.o": .*cil_from_overlay.*\(the programs in place stay/s,
+    });
+    assert.deepEqual(queryTcx(device("cilium_vxlan").ifindex, "ingress"), programs);
+  });
+
+  test("start() without objects says how to build them", async () => {
+    const other = createDatapath({ ...config, objectDir: "/nowhere" });
+    await assert.rejects(other.start(), { message: /^Cannot read object "container.o": ENOENT.*build the objects/ });
+  });
+
+  test("start() without the node's address says what to set", async () => {
+    const other = createDatapath({ ...config, nodeIpv4: "192.0.2.77", nodeIpv6: "fd00:31::77" });
+    await assert.rejects(other.start(), {
+      message: /no device holds 192.0.2.77 or fd00:31::77 \(set the node address/,
+    });
+  });
+
+  test("destroy() removes everything, also without start, and twice", async () => {
+    await datapath.destroy();
+    await createDatapath(config).destroy();
+    for (const name of ["cilium_host", "cilium_net", "cilium_vxlan"]) assert.equal(rtnl.link(name), undefined);
+    assert.equal(existsSync(join(root, "cilium")), false);
+    assert.deepEqual(readdirSync(mapPinRoot(root)), []);
+    datapath = createDatapath(config);
+    await datapath.start();
+    assert.ok(allDone());
+  });
+}
