@@ -82,7 +82,7 @@ function describe(problem: PolicyProblem, source: PolicySource): string {
 }
 
 /** An import that would replace a policy of another source. */
-export class CiliumPolicyConflictError extends CiliumError {
+export class PolicyConflictError extends CiliumError {
   constructor(id: string, source: string) {
     super(`Cannot import policy "${id}": it comes from ${source} (change it there)`, { code: "POLICY_CONFLICT" });
   }

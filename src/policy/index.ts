@@ -18,7 +18,14 @@ export { CookieRegistry, type CookieSnapshot, cookieHost, cookieNone } from "./e
 export type { PolicyMatch } from "./entries/decide.ts";
 export { type Decision, decide, EntryIndex } from "./entries/decide.ts";
 export { formatPortPrefix } from "./entries/ports.ts";
-export { CiliumPolicyConflictError, type DocumentPath, formatPath, PolicyParseError, type PolicyRejection, type PolicySource } from "./errors.ts";
+export {
+  type DocumentPath,
+  formatPath,
+  PolicyConflictError,
+  PolicyParseError,
+  type PolicyRejection,
+  type PolicySource,
+} from "./errors.ts";
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";

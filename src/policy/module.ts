@@ -4,7 +4,7 @@ import { createLogger, type Health, type Module, type ReadonlyTable, type Table,
 import type { IdentityRow } from "../identity/index.ts";
 import type { ResourceRow } from "../kubernetes/index.ts";
 import type { PolicyEngine, PolicySummary } from "./engine/engine.ts";
-import { CiliumPolicyConflictError } from "./errors.ts";
+import { PolicyConflictError } from "./errors.ts";
 import type { PolicyStore } from "./store.ts";
 import type { PolicyRow, PolicySourceKind } from "./table.ts";
 
@@ -31,7 +31,7 @@ export interface RefusedPolicy {
 }
 
 export interface PolicyModule extends Module {
-  /** Puts policies into force, all or none; they survive restarts. Throws PolicyParseError, CiliumPolicyConflictError. */
+  /** Puts policies into force, all or none; they survive restarts. Throws PolicyParseError, PolicyConflictError. */
   import(resources: readonly unknown[]): number;
   /** Takes imported policies out of force: those named `namespace/name`, or all. Returns how many. */
   remove(name?: string): number;
@@ -92,7 +92,7 @@ class Repository implements PolicyModule {
     const parsed = resources.map((resource) => ({ policy: engine.parse(resource, "API"), resource }));
     for (const { policy } of parsed) {
       const present = policies.get(policy.id);
-      if (present !== undefined && present.source !== "api") throw new CiliumPolicyConflictError(policy.id, present.source);
+      if (present !== undefined && present.source !== "api") throw new PolicyConflictError(policy.id, present.source);
     }
     for (const { policy, resource } of parsed) this.#put(engine.upsertParsed(policy), resource, "api");
     this.#saveImported();
@@ -124,7 +124,8 @@ class Repository implements PolicyModule {
       this.#refused.delete(row.id);
     } catch (thrown) {
       const message = toError(thrown).message;
-      if (this.#refused.get(row.id) !== message) log.error("Policy refused, its last good state stays", { error: message });
+      if (this.#refused.get(row.id) !== message)
+        log.error("Policy refused, its last good state stays", { error: message });
       this.#refused.set(row.id, message);
     }
   }

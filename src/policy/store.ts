@@ -27,7 +27,9 @@ export class PolicyStore {
       return found;
     } catch (error) {
       const { message } = toError(error);
-      throw new Error(`Cannot read imported policies "${path}": ${message} (mend or remove the file)`, { cause: error });
+      throw new Error(`Cannot read imported policies "${path}": ${message} (mend or remove the file)`, {
+        cause: error,
+      });
     }
   }
 

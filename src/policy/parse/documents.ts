@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies as text: multi-document YAML or JSON, with document and line in every error.
-import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Range } from "yaml";
 import { type DocumentPath, PolicyParseError } from "../errors.ts";
 import type { ParsedPolicy } from "../types.ts";
 import { DocumentNode } from "./node.ts";
@@ -67,11 +67,21 @@ function unfold(value: unknown): readonly { resource: unknown; path: DocumentPat
   return items.items().map((item) => ({ resource: item.value, path: item.path }));
 }
 
-/** Line of the node at the path, or of the nearest one above it that is there. */
+/** Line of the field or item at the path, or of the nearest one above it that is there. */
 function lineOf(document: Document.Parsed, path: DocumentPath, lines: LineCounter): number {
   for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+    const range = rangeOf(document, path.slice(0, length));
+    if (range !== undefined) return lines.linePos(range[0]).line;
   }
   return lines.linePos(document.contents?.range?.[0] ?? document.range[0]).line;
+}
+
+/** A field's place is that of its key; its value may begin on a later line. */
+function rangeOf(document: Document.Parsed, path: DocumentPath): Range | undefined {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const last = path.at(-1);
+  const key = isMap(parent)
+    ? parent.items.map((pair) => pair.key).find((candidate) => isScalar(candidate) && candidate.value === last)
+    : document.getIn(path, true);
+  return isNode(key) ? (key.range ?? undefined) : undefined;
 }
