@@ -74,6 +74,21 @@ test("children that are started inside stay there, and are found by pid", async 
   assert.equal(stdout.trim(), inside);
 });
 
+test("asynchronous work that is started inside runs at home", () => {
+  const script = `
+    import { createAnonymousNetns, currentNetns, netnsCookie, withNetns } from "./index.ts";
+    import { readlink } from "node:fs/promises";
+    import { readlinkSync } from "node:fs";
+    const netns = createAnonymousNetns();
+    const started = withNetns(netns, () => ({ link: readlink("/proc/thread-self/ns/net") }));
+    netns.close();
+    process.stdout.write(String((await started.link) === readlinkSync("/proc/thread-self/ns/net")));
+  `;
+  const args = ["--input-type=module", "--eval", script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd: import.meta.dirname });
+  assert.deepEqual([stdout, stderr], ["true", ""]);
+});
+
 test("createAnonymousNetns() leaves no path", () => {
   using netns = createAnonymousNetns();
   using home = currentNetns();

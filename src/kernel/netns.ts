@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network namespaces. The only place where a thread changes its namespace, and no await is possible in between.
-import { closeSync, existsSync, mkdirSync, openSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, stat, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { SyscallError } from "./errors.ts";
 import { Fd } from "./fd.ts";
@@ -33,11 +33,21 @@ export function netnsOfPid(pid: number): Fd {
   return openNetns(`/proc/${pid}/ns/net`);
 }
 
+let poolStarted = false;
+
+/** The pool's threads (asynchronous file and name look-ups) are to live at home: they start with the first request. */
+function startPool(): void {
+  if (poolStarted) return;
+  poolStarted = true;
+  stat("/", () => {});
+}
+
 /** Runs `fn` with this thread in `netns` and returns to where it was. Sockets and children made inside stay there. */
 export function withNetns<T>(netns: Netns, fn: () => T extends PromiseLike<unknown> ? never : T): T {
   using opened = typeof netns === "string" ? openNetns(netns) : undefined;
   using home = currentNetns();
   const target = opened ?? (netns as Fd);
+  startPool();
   enter(target);
   try {
     const result = fn();

@@ -8,7 +8,7 @@ import { possibleCpus } from "../cpus.ts";
 import { mountBpffs, unmount } from "../mount.ts";
 import { randomName } from "../testing.ts";
 import { BpfMap, mapIds } from "./map.ts";
-import type { MapType } from "./map-type.ts";
+import { MapFlag, type MapType } from "./map-type.ts";
 
 function u32(value: number): Uint8Array {
   return new Uint8Array(new Uint32Array([value]).buffer);
@@ -138,6 +138,19 @@ test("arrays list every index; frozen maps are not written", () => {
   );
   map.freeze();
   assert.throws(() => map.update(u32(0), u64(1)), { code: "EPERM" });
+});
+
+test("mapMemory() shares the values of an array", () => {
+  const flags = MapFlag.BPF_F_MMAPABLE;
+  using map = BpfMap.create({ type: "array", keySize: 4, valueSize: 8, maxEntries: 3, flags });
+  using memory = map.mapMemory();
+  const values = new BigUint64Array(memory.buffer());
+  map.update(u32(2), u64(9));
+  assert.equal(values[2], 9n);
+  values[1] = 5n;
+  assert.deepEqual(map.lookup(u32(1)), u64(5));
+  using plain = BpfMap.create({ type: "array", keySize: 4, valueSize: 8, maxEntries: 3 });
+  assert.throws(() => plain.mapMemory(), { call: "mmap" });
 });
 
 test("types without batches are walked key by key", () => {

@@ -4,6 +4,7 @@ import { possibleCpus } from "../cpus.ts";
 import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
 import { Fd } from "../fd.ts";
+import { Mapping, PAGE_SIZE } from "../mapping.ts";
 import { deleteBatch, mapEntries, updateBatch } from "./map-batch.ts";
 import { isPerCpu, MapFlag, type MapType, mapTypeName, mapTypeNumber } from "./map-type.ts";
 import {
@@ -194,6 +195,12 @@ export class BpfMap implements Disposable {
   /** BPF_OBJ_PIN. */
   pin(path: string): void {
     pinFd(this.fd, path);
+  }
+
+  /** The values of an array made with BPF_F_MMAPABLE (each rounded up to 8 bytes), read and written without calls. */
+  mapMemory(): Mapping {
+    const length = this.maxEntries * ((this.valueSize + 7) & ~7);
+    return Mapping.of(this.fd, { length: Math.ceil(length / PAGE_SIZE) * PAGE_SIZE, offset: 0, writable: true });
   }
 
   dup(): BpfMap {

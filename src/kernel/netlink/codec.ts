@@ -150,8 +150,8 @@ export class Attributes {
     return this.#sized(type, 1)?.readUInt8();
   }
 
-  u16(type: number): number | undefined {
-    return this.#sized(type, 2)?.readUInt16LE();
+  u16be(type: number): number | undefined {
+    return this.#sized(type, 2)?.readUInt16BE();
   }
 
   u32(type: number): number | undefined {

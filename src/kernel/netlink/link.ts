@@ -33,6 +33,9 @@ export const Ifla = {
   IFLA_ALT_IFNAME: 53,
 } as const;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_VXLAN_PORT = 15;
+const IFLA_VXLAN_COLLECT_METADATA = 25;
 const IFLA_XDP_PROG_ID = 4;
 const AF_INET6 = 10;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
@@ -66,6 +69,8 @@ export interface Link {
   readonly peerIfindex: number | undefined;
   readonly peerNetnsId: number | undefined;
   readonly xdpProgramId: number | undefined;
+  /** UDP port of a vxlan device that takes the tunnel from each packet; undefined for all others. */
+  readonly externalVxlanPort: number | undefined;
 }
 
 export interface LinkChange {
@@ -112,7 +117,15 @@ export function parseLink(message: Message): Link {
     peerIfindex: attributes.u32(Ifla.IFLA_LINK),
     peerNetnsId: attributes.u32(Ifla.IFLA_LINK_NETNSID),
     xdpProgramId: xdp === 0 ? undefined : xdp,
+    externalVxlanPort: externalVxlanPort(attributes.nested(Ifla.IFLA_LINKINFO)),
   };
+}
+
+function externalVxlanPort(info: Attributes | undefined): number | undefined {
+  if (info?.string(IFLA_INFO_KIND) !== "vxlan") return undefined;
+  const data = info.nested(IFLA_INFO_DATA);
+  if (data?.u8(IFLA_VXLAN_COLLECT_METADATA) !== 1) return undefined;
+  return data.u16be(IFLA_VXLAN_PORT);
 }
 
 export function listLinks(socket: NetlinkSocket): Link[] {
