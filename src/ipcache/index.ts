@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/ipcache.
+
+export type { IpcacheMapRow } from "./kernel-view.ts";
+export { createIpcache, type Ipcache, type IpcacheConfig, type IpcacheDeps } from "./module.ts";
+export { worldIdentity } from "./node-entries.ts";
+export { createNodeMap, type NodeAddressRow, type NodeMap, type NodeMapDeps, type NodeMapRow } from "./node-map.ts";
+export {
+  createIpcacheReconciler,
+  type IpcacheReconcilerConfig,
+  type IpcacheReconcilerDeps,
+  type KernelMap,
+} from "./reconciler.ts";
+export { createIpcacheTable } from "./table.ts";
+export {
+  type IpcacheEntry,
+  type IpcacheMetadata,
+  type IpcacheRow,
+  type IpcacheSource,
+  ipcacheSources,
+  type LocalEndpoint,
+} from "./types.ts";

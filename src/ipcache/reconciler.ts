@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the kernel's ipcache in line with the table, and tells the programs when what they remember may be wrong.
+import { createReconciler, type Reconciler, type Table } from "../core/index.ts";
+import { type IpcacheMapRow, KernelView } from "./kernel-view.ts";
+import type { IpcacheRow } from "./types.ts";
+
+/** A map of the kernel with batched writes, as the datapath gives it. */
+export interface KernelMap<Row, Key> {
+  upsertMany(rows: readonly Row[]): void;
+  deleteMany(keys: readonly Key[]): number;
+  list(): Row[];
+}
+
+/** What the ipcache's reconciler writes. */
+export interface IpcacheReconcilerDeps {
+  readonly table: Table<IpcacheRow, string>;
+  readonly ipcacheMap: KernelMap<IpcacheMapRow, { readonly prefix: string; readonly clusterId?: number }>;
+  /** Moves the ipcache revision, after the entries are written. */
+  readonly onRevisionNeeded: () => void;
+}
+
+/** Delays and intervals, ms. */
+export interface IpcacheReconcilerConfig {
+  /** Writes everything again and prunes. Default 5 minutes. */
+  readonly resyncMs?: number;
+}
+
+/** Makes the reconciler of `cilium_ipcache_v2` and `cilium_ipcache_exact`. */
+export function createIpcacheReconciler(deps: IpcacheReconcilerDeps, config: IpcacheReconcilerConfig = {}): Reconciler {
+  const kernel = new KernelWriter(deps);
+  return createReconciler<IpcacheRow, string>({
+    name: "ipcache",
+    table: deps.table,
+    getStatus: (row) => row.status,
+    withStatus: (row, status) => ({ ...row, status }),
+    resyncMs: config.resyncMs ?? 300_000,
+    ops: {
+      update: async (rows) => kernel.write(rows.map(toMapRow)),
+      delete: async (rows) => kernel.delete(rows.map(({ prefix }) => prefix)),
+      prune: async (rows) => kernel.align(rows.map(toMapRow)),
+    },
+  });
+}
+
+class KernelWriter {
+  readonly #deps: IpcacheReconcilerDeps;
+  #view: KernelView | undefined;
+
+  constructor(deps: IpcacheReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  write(rows: readonly IpcacheMapRow[]): void {
+    const view = this.#known();
+    const fresh = rows.filter((row) => view.differs(row));
+    if (fresh.length === 0) return;
+    const revision = fresh.some((row) => view.changesMeaning(row.prefix, row));
+    this.#change(revision, () => this.#deps.ipcacheMap.upsertMany(fresh));
+    for (const row of fresh) view.set(row);
+  }
+
+  delete(prefixes: readonly string[]): void {
+    const view = this.#known();
+    if (prefixes.length === 0) return;
+    const revision = prefixes.some((prefix) => view.changesMeaning(prefix, undefined));
+    this.#change(revision, () => void this.#deps.ipcacheMap.deleteMany(prefixes.map((prefix) => ({ prefix }))));
+    for (const prefix of prefixes) view.delete(prefix);
+  }
+
+  /** Looks at the kernel itself: puts right what others changed, and removes what no row wants. */
+  align(rows: readonly IpcacheMapRow[]): void {
+    this.#view = undefined;
+    this.write(rows);
+    const wanted = new Set(rows.map(({ prefix }) => prefix));
+    this.delete([...this.#known().prefixes()].filter((prefix) => !wanted.has(prefix)));
+  }
+
+  #known(): KernelView {
+    this.#view ??= new KernelView(this.#deps.ipcacheMap.list().filter(({ clusterId = 0 }) => clusterId === 0));
+    return this.#view;
+  }
+
+  /** A failed write may be half done: the kernel is looked at again, and the programs are told. */
+  #change(revisionNeeded: boolean, change: () => void): void {
+    let done = false;
+    try {
+      change();
+      done = true;
+    } finally {
+      if (!done) this.#view = undefined;
+      if (revisionNeeded || !done) this.#deps.onRevisionNeeded();
+    }
+  }
+}
+
+function toMapRow(row: IpcacheRow): IpcacheMapRow {
+  const { prefix, identity, tunnelEndpoint, encryptKey, skipTunnel, remoteCluster } = row;
+  const tunnel = tunnelEndpoint === undefined ? {} : { tunnelEndpoint };
+  return { prefix, identity, ...tunnel, encryptKey, skipTunnel, remoteCluster };
+}

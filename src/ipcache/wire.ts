@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
+import { z } from "zod";
+import { formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { Identity } from "../identity/index.ts";
+import { maskBits } from "../node/index.ts";
+import type { IpcacheEntry, IpcacheMetadata } from "./types.ts";
+
+/** Prefix of the addresses' keys. */
+export const ipPrefix = "cilium/state/ip/v1/default/";
+
+/** Longest value that is looked at, in characters. */
+const maxValueLength = 64 * 1024;
+
+const wirePair = z.looseObject({
+  IP: z.string().max(64),
+  Mask: z.string().max(64).nullish(),
+  HostIP: z.string().max(64).nullish(),
+  ID: z.int().min(1).max(0xffffff),
+  Key: z.int().min(0).max(255).nullish(),
+  K8sNamespace: z.string().max(253).nullish(),
+  K8sPodName: z.string().max(253).nullish(),
+});
+
+/** What an announcement says; the tunnel is decided by its reader. */
+export interface AnnouncedAddress {
+  readonly prefix: string;
+  readonly identity: number;
+  readonly hostIp?: string;
+  readonly encryptKey: number;
+  readonly metadata?: IpcacheMetadata;
+}
+
+/** The outcome of reading a value. */
+export type ParsedAddress = { readonly address: AnnouncedAddress } | { readonly reason: string };
+
+/** The key of an address or prefix. */
+export function ipKvKey(prefix: string): string {
+  const whole = prefix.endsWith(prefix.includes(":") ? "/128" : "/32");
+  return ipPrefix + (whole ? prefix.slice(0, prefix.indexOf("/")) : prefix);
+}
+
+/** Canonical prefix that a key names; undefined when it names none. */
+export function prefixOfKey(key: string): string | undefined {
+  const text = key.slice(ipPrefix.length);
+  if (text.length > 64) return undefined;
+  if (text.includes("/")) {
+    const cidr = tryParseCidr(text);
+    return cidr === undefined ? undefined : formatCidr(cidr);
+  }
+  const ip = tryParseIp(text);
+  return ip === undefined ? undefined : hostCidr(ip);
+}
+
+/** Reads an announcement of another. Never throws. */
+export function parseAddress(key: string, value: string): ParsedAddress {
+  if (value.length > maxValueLength) return { reason: `value of ${value.length} characters is too large` };
+  let json: unknown;
+  try {
+    json = JSON.parse(value);
+  } catch {
+    return { reason: "not JSON" };
+  }
+  const parsed = wirePair.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return { reason: `${issue?.path.join(".") || "value"}: ${issue?.message ?? "not an address announcement"}` };
+  }
+  return fromWire(key, parsed.data);
+}
+
+/** The value for an address of a local endpoint. */
+export function formatAddress(address: AnnouncedAddress): string {
+  const { metadata } = address;
+  return JSON.stringify({
+    IP: address.prefix.slice(0, address.prefix.indexOf("/")),
+    Mask: null,
+    HostIP: address.hostIp ?? "",
+    ID: address.identity,
+    Key: address.encryptKey,
+    Metadata: "",
+    ...(metadata === undefined ? {} : { K8sNamespace: metadata.namespace, K8sPodName: metadata.name }),
+  });
+}
+
+function fromWire(key: string, wire: z.infer<typeof wirePair>): ParsedAddress {
+  const prefix = readPrefix(wire.IP, wire.Mask ?? "");
+  if (prefix === undefined) return { reason: "IP: not an address" };
+  if (prefix !== prefixOfKey(key)) return { reason: `key does not belong to "${prefix}"` };
+  const hostIp = readHostIp(wire.HostIP ?? "");
+  if (hostIp === "invalid") return { reason: "HostIP: not an address of a host" };
+  const metadata = { namespace: wire.K8sNamespace ?? "", name: wire.K8sPodName ?? "" };
+  return {
+    address: {
+      prefix,
+      // The host of another node is not the host here.
+      identity: wire.ID === Identity.host ? Identity.remoteNode : wire.ID,
+      encryptKey: wire.Key ?? 0,
+      ...(hostIp === undefined ? {} : { hostIp }),
+      ...(metadata.name === "" ? {} : { metadata }),
+    },
+  };
+}
+
+function readPrefix(ip: string, mask: string): string | undefined {
+  const address = tryParseIp(ip);
+  if (address === undefined) return undefined;
+  if (mask === "") return hostCidr(address);
+  const bits = maskBits(Buffer.from(mask, "base64"));
+  const cidr = bits === undefined ? undefined : tryParseCidr(`${address}/${bits}`);
+  return cidr === undefined ? undefined : formatCidr(cidr);
+}
+
+function readHostIp(text: string): string | "invalid" | undefined {
+  if (text === "") return undefined;
+  const ip = tryParseIp(text);
+  const unusable =
+    ip === undefined || ip === "0.0.0.0" || ip === "::" || ip === "::1" || /^(127|22[4-9]|23\d)\./.test(ip);
+  return unusable || ip.startsWith("ff") ? "invalid" : ip;
+}
+
+/** An announced address as an entry: pods of other nodes lie behind the tunnel to their node. */
+export function toEntry(address: AnnouncedAddress, tunnel: boolean, ownIps: ReadonlySet<string>): IpcacheEntry {
+  const { hostIp } = address;
+  const behindTunnel = tunnel && hostIp !== undefined && !ownIps.has(hostIp);
+  return {
+    ...address,
+    ...(behindTunnel ? { tunnelEndpoint: hostIp } : {}),
+    skipTunnel: false,
+    remoteCluster: false,
+    source: "kvstore",
+  };
+}
