@@ -109,6 +109,12 @@ export interface RuleReference {
   readonly section?: string;
 }
 
+/** The rule that would have allowed a packet but for these fields. */
+export interface NearestMiss {
+  readonly rule: RuleReference;
+  readonly fields: readonly { readonly field: string; readonly expected: string; readonly found: string }[];
+}
+
 /** What decided a drop. */
 export type DropExplanation =
   | ({ readonly kind: "rule" } & RuleReference)
@@ -116,10 +122,7 @@ export type DropExplanation =
       readonly kind: "default-deny";
       /** The policies that made default deny; empty when the enforcement mode did. */
       readonly by: readonly string[];
-      /** The rule that would have allowed it but for these fields. */
-      readonly nearestMiss?: RuleReference & {
-        readonly fields: readonly { readonly field: string; readonly expected: string; readonly found: string }[];
-      };
+      readonly nearestMiss?: NearestMiss;
     }
   | { readonly kind: "unknown" };
 
