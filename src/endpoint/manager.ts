@@ -26,7 +26,6 @@ import { attachmentId, type EndpointRow, endpointAddresses, type RealizedPolicy 
 import { waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
-const repairIntervalMs = 1000;
 const resyncMs = 60_000;
 
 /** A request for a new endpoint; its device and addresses are there already. */
@@ -88,14 +87,13 @@ class Manager implements EndpointManager {
   readonly #realized = new Map<number, RealizedPolicy>();
   readonly #open = Promise.withResolvers<void>();
   #unreadable = 0;
-  #repair: NodeJS.Timeout | undefined;
 
   constructor(deps: EndpointDeps & { readonly endpoints: Table<EndpointRow, number> }, config: EndpointConfig) {
     this.#deps = deps;
     this.#config = config;
     this.#table = deps.endpoints;
     this.#store = new EndpointStore(config.directory);
-    this.#sets = new PolicySets(deps.datapath.maps.policy);
+    this.#sets = new PolicySets(() => deps.datapath.maps.policy);
     this.#realizer = new EndpointRealizer(deps, config, this.#sets, (id) => this.#table.get(id)?.phase === "active");
     this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) => this.#identityAllocated(id, identity));
     this.#reconciler = createReconciler<EndpointRow, number>({
@@ -127,13 +125,11 @@ class Manager implements EndpointManager {
     this.#open.promise.then(() => {
       if (!signal.aborted) void this.#reconciler.start(signal);
     });
-    this.#repair = setInterval(() => void this.#repairLinks(), repairIntervalMs);
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#repair);
     this.#identities.stop();
-    await this.#reconciler.stop?.();
+    await this.#reconciler.stop();
   }
 
   health(): Health {
@@ -299,18 +295,6 @@ class Manager implements EndpointManager {
       } catch (thrown) {
         this.#unreadable++;
         log.error("Cannot restore an endpoint, its folder stays", { endpoint: stored.id, error: toError(thrown).message });
-      }
-    }
-  }
-
-  async #repairLinks(): Promise<void> {
-    for (const { id, ifindex, interfaceName: hostDevice, phase, status } of [...this.#table.all()]) {
-      if (phase !== "active" || status.kind !== "done" || !this.#deps.deviceExists(hostDevice, ifindex)) continue;
-      try {
-        const intact = await this.#deps.datapath.ensureEndpointAttached({ id, ifindex, hostDevice });
-        if (!intact) log.warn("Programs of an endpoint were detached, attached again", { endpoint: id });
-      } catch (thrown) {
-        log.error("Cannot repair the programs of an endpoint", { endpoint: id, error: toError(thrown).message });
       }
     }
   }

@@ -49,7 +49,7 @@ class MemoryPolicyMap implements PolicyMap {
 
 test("PolicySets shares a set among equal policies, in whatever order their entries come", () => {
   const map = new MemoryPolicyMap();
-  const sets = new PolicySets(map);
+  const sets = new PolicySets(() => map);
   const first = sets.acquire([allow(300, 80), allow(301, 80)]);
   assert.equal(sets.acquire([allow(301, 80), allow(300, 80)]), first);
   assert.equal(map.rows.length, 2);
@@ -61,7 +61,7 @@ test("PolicySets shares a set among equal policies, in whatever order their entr
 
 test("PolicySets never writes into a set that is in use, and never uses a number twice", () => {
   const map = new MemoryPolicyMap();
-  const sets = new PolicySets(map);
+  const sets = new PolicySets(() => map);
   const first = sets.acquire([allow(300, 80)]);
   const second = sets.acquire([allow(300, 81)]);
   assert.notEqual(first, second);
@@ -73,7 +73,7 @@ test("PolicySets takes over the sets of an earlier run and prunes the ones nobod
   const map = new MemoryPolicyMap();
   map.writeSet(7, [allow(300, 80)]);
   map.writeSet(9, [allow(301, 80)]);
-  const sets = new PolicySets(map);
+  const sets = new PolicySets(() => map);
   sets.load();
   assert.equal(sets.acquire([allow(300, 80)]), 7);
   assert.equal(sets.prune(), 1);
@@ -84,14 +84,16 @@ test("PolicySets takes over the sets of an earlier run and prunes the ones nobod
 test("threats: PolicySets leaves nothing of a set that did not fit, and tells", () => {
   const map = new MemoryPolicyMap();
   map.capacity = 2;
-  const sets = new PolicySets(map);
+  const sets = new PolicySets(() => map);
   const first = sets.acquire([allow(300, 80)]);
   assert.throws(() => sets.acquire([allow(301, 80), allow(302, 80)]), /E2BIG/);
   assert.deepEqual(map.sets(), [first]);
 });
 
+const emptyMap = new MemoryPolicyMap();
+
 test("onlyAdds() is true only when nothing was taken away, changed or denied", () => {
-  const sets = new PolicySets(new MemoryPolicyMap());
+  const sets = new PolicySets(() => emptyMap);
   const small = sets.acquire([allow(300, 80)]);
   const large = sets.acquire([allow(300, 80), allow(301, 80)]);
   const renamed = sets.acquire([allow(300, 80, 2), allow(301, 80)]);

@@ -16,13 +16,14 @@ interface PolicySet {
  * that a restart finds every endpoint on the very set it had.
  */
 export class PolicySets {
-  readonly #map: PolicyMap;
+  readonly #openMap: () => PolicyMap;
   readonly #byFingerprint = new Map<string, PolicySet>();
   readonly #byId = new Map<number, PolicySet>();
   #nextId = 1;
 
-  constructor(map: PolicyMap) {
-    this.#map = map;
+  /** The map may be opened later than this is made. */
+  constructor(openMap: () => PolicyMap) {
+    this.#openMap = openMap;
   }
 
   /** Reads the sets in the kernel. Call once, before the first acquire. */
@@ -94,6 +95,10 @@ export class PolicySets {
     let entries = 0;
     for (const set of this.#byId.values()) entries += set.entries.size;
     return { sets: this.#byId.size, entries };
+  }
+
+  get #map(): PolicyMap {
+    return this.#openMap();
   }
 
   #write(id: number, entries: readonly PolicyMapEntry[]): void {

@@ -29,6 +29,7 @@ export {
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
+export { IpProtocol, protocolName } from "./protocols.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
 export { PolicyStore } from "./store.ts";

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET and PATCH /config.
+import { cpus } from "node:os";
+import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
+import type { Config } from "../../../src/core/index.ts";
+import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
+import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
+import { options } from "../options.ts";
+
+export interface ConfigApiDeps {
+  readonly config: Config;
+  readonly datapath: Pick<Datapath, "mtu" | "maps">;
+  readonly engine: PolicyEngine;
+  readonly hostAddressing: NodeAddressing;
+}
+
+const levels: readonly MonitorAggregation[] = ["none", "low", "medium", "maximum"];
+const eventOptions: Readonly<Record<string, keyof MonitorEvents>> = {
+  DropNotification: "drop",
+  TraceNotification: "trace",
+  PolicyVerdictNotification: "policyVerdict",
+};
+
+export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfig" | "patchConfig"> {
+  const current = (): DaemonConfiguration => {
+    const spec = { options: realized(deps), "policy-enforcement": deps.engine.mode };
+    return {
+      spec,
+      status: {
+        realized: spec,
+        addressing: deps.hostAddressing,
+        "ipam-mode": "host-scope",
+        datapathMode: "veth",
+        deviceMTU: deps.datapath.mtu.device,
+        routeMTU: deps.datapath.mtu.route,
+        nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096 },
+        kvstoreConfiguration: { type: deps.config.get(options.kvstore) },
+        daemonConfigurationMap: Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)])),
+      },
+    };
+  };
+  return {
+    getConfig: current,
+    patchConfig(spec) {
+      const changes = Object.entries(spec.options ?? {}).map(([name, value]) => optionChange(deps, name, value));
+      for (const apply of changes) apply();
+      const mode = spec["policy-enforcement"];
+      if (mode !== undefined) deps.engine.setMode(mode satisfies EnforcementMode);
+      return current();
+    },
+  };
+}
+
+function realized({ datapath, config }: ConfigApiDeps): Record<string, string> {
+  const runtime = datapath.maps.runtimeConfig.get();
+  const word = (on: boolean) => (on ? "Enabled" : "Disabled");
+  return {
+    DropNotification: word(runtime.monitorEvents.drop),
+    MonitorAggregationLevel: capitalized(runtime.monitorAggregation),
+    PolicyAuditMode: word(config.get(options.policyAuditMode)),
+    PolicyVerdictNotification: word(runtime.monitorEvents.policyVerdict),
+    TraceNotification: word(runtime.monitorEvents.trace),
+  };
+}
+
+/** Checks a change and returns what does it; nothing is changed before all of them have passed. */
+function optionChange({ datapath }: ConfigApiDeps, name: string, value: string): () => void {
+  const { runtimeConfig } = datapath.maps;
+  if (name === "MonitorAggregationLevel") {
+    const level = levels.find((candidate) => candidate === value.toLowerCase());
+    if (level === undefined) throw badValue(name, value, levels.join(", "));
+    return () => runtimeConfig.setMonitorAggregation(level);
+  }
+  const event = eventOptions[name];
+  if (event === undefined) {
+    throw new ApiError(400, `Cannot change option "${name}": unknown (${["MonitorAggregationLevel", ...Object.keys(eventOptions)].join(", ")} may be changed)`);
+  }
+  const on = /^(enabled?|true|on|1)$/i.test(value);
+  if (!on && !/^(disabled?|false|off|0)$/i.test(value)) throw badValue(name, value, "Enabled or Disabled");
+  return () => runtimeConfig.setEvents({ ...runtimeConfig.get().monitorEvents, [event]: on });
+}
+
+function badValue(name: string, value: string, allowed: string): ApiError {
+  return new ApiError(400, `Cannot change option "${name}": it has "${value}" (allowed: ${allowed})`);
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+function shown(value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls about identities, addresses and nodes.
+import { createHash } from "node:crypto";
+import type { AgentApi, Identity, IPListEntry, NodeElement } from "../../../src/api/index.ts";
+import { cidrContains, type ReadonlyTable, parseCidr } from "../../../src/core/index.ts";
+import type { EndpointRow } from "../../../src/endpoint/index.ts";
+import type { IdentityRow } from "../../../src/identity/index.ts";
+import type { IpcacheRow } from "../../../src/ipcache/index.ts";
+import type { NodeRow } from "../../../src/node/index.ts";
+import { hasLabels } from "./endpoints.ts";
+
+export interface IdentityApiDeps {
+  readonly identities: ReadonlyTable<IdentityRow, number>;
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly ipcache: ReadonlyTable<IpcacheRow, string>;
+  readonly nodes: ReadonlyTable<NodeRow, string>;
+  /** "cluster/node". */
+  readonly self: string;
+}
+
+type IdentityCalls = Pick<AgentApi, "listIdentities" | "getIdentity" | "identityEndpoints" | "listIps" | "nodes">;
+
+export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
+  return {
+    listIdentities: (labels) =>
+      [...deps.identities.all()]
+        .filter((row) => hasLabels(row.labels, labels))
+        .sort((a, b) => a.id - b.id)
+        .map(toIdentity),
+    getIdentity(id) {
+      const row = deps.identities.get(id);
+      return row === undefined ? undefined : toIdentity(row);
+    },
+    identityEndpoints() {
+      const counts = new Map<number, number>();
+      for (const { identity } of deps.endpoints.all()) {
+        if (identity !== undefined) counts.set(identity, (counts.get(identity) ?? 0) + 1);
+      }
+      return [...counts]
+        .sort(([a], [b]) => a - b)
+        .flatMap(([id, refCount]) => {
+          const row = deps.identities.get(id);
+          return row === undefined ? [] : [{ identity: toIdentity(row), refCount }];
+        });
+    },
+    listIps({ cidr, labels }) {
+      const within = cidr === undefined ? undefined : parseCidr(cidr);
+      return [...deps.ipcache.all()]
+        .filter((row) => within === undefined || cidrContains(within, parseCidr(row.prefix)))
+        .filter((row) => labels.length === 0 || matches(deps.identities.get(row.identity), labels))
+        .map(toIp);
+    },
+    nodes: () => ({
+      self: deps.self,
+      "nodes-added": [...deps.nodes.all()].map(toNode).sort((a, b) => (a.name < b.name ? -1 : 1)),
+      "nodes-removed": [],
+    }),
+  };
+}
+
+function toIdentity(row: IdentityRow): Identity {
+  const labelsSHA256 = createHash("sha256").update(row.labels.canonical).digest("hex");
+  return { id: row.id, labels: row.labels.toStrings(), labelsSHA256 };
+}
+
+function matches(row: IdentityRow | undefined, labels: readonly string[]): boolean {
+  return row !== undefined && hasLabels(row.labels, labels);
+}
+
+function toIp(row: IpcacheRow): IPListEntry {
+  return {
+    cidr: row.prefix,
+    identity: row.identity,
+    ...(row.hostIp === undefined ? {} : { hostIP: row.hostIp }),
+    encryptKey: row.encryptKey,
+    metadata: { source: row.source, ...row.metadata },
+  };
+}
+
+function toNode(row: NodeRow): NodeElement {
+  const family = (ipv4: boolean, range: string | undefined) => {
+    const address = row.addresses.find(({ type, ip }) => type === "InternalIP" && ip.includes(".") === ipv4);
+    if (address === undefined && range === undefined) return undefined;
+    return { enabled: true, ...(address && { ip: address.ip }), ...(range !== undefined && { "alloc-range": range }) };
+  };
+  const [ipv4, ipv6] = [family(true, row.ipv4PodCidr), family(false, row.ipv6PodCidr)];
+  return { name: `${row.cluster}/${row.name}`, "primary-address": { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) }, source: row.source };
+}

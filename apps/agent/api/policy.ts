@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy calls of the REST API.
+import { type AgentApi, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
+import type { ReadonlyTable } from "../../../src/core/index.ts";
+import type { EndpointRow } from "../../../src/endpoint/index.ts";
+import { PolicyConflictError, type PolicyEngine, type PolicyModule, PolicyParseError, type PolicyRow } from "../../../src/policy/index.ts";
+
+export interface PolicyApiDeps {
+  readonly engine: PolicyEngine;
+  readonly module: PolicyModule;
+  readonly policies: ReadonlyTable<PolicyRow, string>;
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+}
+
+type PolicyCalls = Pick<AgentApi, "getPolicy" | "putPolicy" | "deletePolicy" | "policySelectors" | "explainDrop">;
+
+export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
+  const current = () => ({
+    revision: deps.engine.revision,
+    policy: JSON.stringify(
+      [...deps.policies.all()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((row) => row.resource),
+      null,
+      2,
+    ),
+  });
+  return {
+    getPolicy: current,
+    putPolicy(resources) {
+      try {
+        deps.module.import(resources);
+      } catch (error) {
+        if (error instanceof PolicyParseError) throw new ApiError(400, error.message, error);
+        if (error instanceof PolicyConflictError) throw new ApiError(409, error.message, error);
+        throw error;
+      }
+      return current();
+    },
+    deletePolicy({ name }) {
+      if (deps.module.remove(name) === 0) {
+        const what = name === undefined ? "there is no imported policy" : `there is no imported policy "${name}"`;
+        throw new ApiError(404, `Cannot delete policy: ${what} (policies of manifests go with their files)`);
+      }
+      return current();
+    },
+    policySelectors: () =>
+      deps.engine.selectors().map((row) => ({
+        selector: row.selector,
+        labels: row.labels.map((policy) => {
+          const [namespace = "", policyName = ""] = policy.split("/");
+          return [
+            { source: "k8s", key: "io.cilium.k8s.policy.namespace", value: namespace },
+            { source: "k8s", key: "io.cilium.k8s.policy.name", value: policyName },
+          ];
+        }),
+        identities: row.identities,
+        users: row.users,
+      })),
+    explainDrop: (query) => explain(deps, query),
+  };
+}
+
+function explain({ engine, endpoints }: PolicyApiDeps, query: DropQuery): DropExplanation {
+  const { direction, protocol, port } = query;
+  const rule = query.cookie === 0 ? undefined : engine.ruleOf(query.cookie);
+  if (rule !== undefined) return { kind: "rule", policy: rule.policy, section: rule.section };
+  const endpoint = endpoints.get(query.endpoint);
+  if (endpoint?.identity === undefined || direction === "unknown") return { kind: "unknown" };
+  const remoteIdentity = direction === "ingress" ? query.sourceIdentity : query.destinationIdentity;
+  const found = engine.explainDrop({ direction, localIdentity: endpoint.identity, remoteIdentity, protocol, port });
+  if (!("default" in found) || found.default !== "deny") return { kind: "unknown" };
+  const { by, nearestMiss: miss } = found;
+  if (miss === undefined) return { kind: "default-deny", by };
+  const { policy, section } = miss.rule;
+  return { kind: "default-deny", by, nearestMiss: { policy, section, fields: miss.fields } };
+}

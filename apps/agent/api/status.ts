@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET /healthz: the state of the agent and its parts.
+import { cpus } from "node:os";
+import type { AgentApi, ComponentStatus, ControllerStatus, ModuleStatus, StatusResponse } from "../../../src/api/index.ts";
+import type { Health } from "../../../src/core/index.ts";
+import type { Datapath, DatapathObjectRow } from "../../../src/datapath/index.ts";
+import { clusterIdentityRange } from "../../../src/identity/index.ts";
+import { formatIpamStatus, type Ipam } from "../../../src/ipam/index.ts";
+import type { Kvstore } from "../../../src/kvstore/index.ts";
+import { version } from "../version.ts";
+
+export interface StatusApiDeps {
+  /** Health of each module in start order. */
+  readonly modules: () => ReadonlyMap<string, Health>;
+  readonly kvstore: Kvstore;
+  readonly ipam: Ipam;
+  readonly datapath: Pick<Datapath, "status">;
+  readonly events: () => { read: number; lost: number };
+  /** "cluster/node". */
+  readonly self: string;
+}
+
+export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"> {
+  return {
+    healthz({ brief }): StatusResponse {
+      const modules = Array.from(deps.modules(), ([name, health]): ModuleStatus => ({ name, ...health }));
+      const cilium = overall(modules);
+      const kvstore = deps.kvstore.backend === "memory" ? { state: "Disabled" as const } : kvstoreStatus(deps.kvstore);
+      if (brief) return { cilium, kvstore };
+      return {
+        cilium,
+        kvstore,
+        kubernetes: { state: "Disabled" },
+        "kube-proxy-replacement": { mode: "False" },
+        "host-firewall": { mode: "Disabled" },
+        ipam: ipamStatus(deps.ipam),
+        nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
+        cluster: { self: deps.self, ciliumHealth: { state: "Disabled" } },
+        controllers: deps.datapath.status().map(toController),
+        proxy: { "total-redirects": 0 },
+        "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
+        "datapath-mode": "veth",
+        "attach-mode": "tcx",
+        masquerading: { enabled: false },
+        routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
+        encryption: { mode: "Disabled" },
+        hubble: { state: "Disabled" },
+        modules,
+      };
+    },
+  };
+}
+
+/** A degraded part does not make the agent fail: it says so in its own line, and traffic goes on. */
+function overall(modules: readonly ModuleStatus[]): ComponentStatus {
+  const stopped = modules.find((module) => module.state === "stopped");
+  if (stopped !== undefined) return { state: "Warning", msg: `Module ${stopped.name} is stopped` };
+  const degraded = modules.filter((module) => module.state === "degraded").map((module) => module.name);
+  const note = degraded.length === 0 ? "" : ` (degraded: ${degraded.join(", ")})`;
+  return { state: "Ok", msg: `${version.version}${note}` };
+}
+
+function kvstoreStatus(kvstore: Kvstore): ComponentStatus {
+  const { state, message } = kvstore.status();
+  return { state, msg: message };
+}
+
+function ipamStatus(ipam: Ipam): NonNullable<StatusResponse["ipam"]> {
+  const allocations = ipam.list();
+  return {
+    status: formatIpamStatus(ipam.status()),
+    allocations: Object.fromEntries(allocations.map(({ ip, owner }) => [ip, owner])),
+    ipv4: allocations.filter(({ family }) => family === 4).map(({ ip }) => ip),
+    ipv6: allocations.filter(({ family }) => family === 6).map(({ ip }) => ip),
+  };
+}
+
+function toController(row: DatapathObjectRow): ControllerStatus {
+  const time = new Date(row.since).toISOString();
+  return {
+    name: `${row.kind}-${row.name}`,
+    status:
+      row.state === "error"
+        ? { "consecutive-failure-count": 1, "failure-count": 1, "last-failure-msg": row.error ?? "", "last-failure-timestamp": time }
+        : { "success-count": row.repairs + 1, "last-success-timestamp": time, "consecutive-failure-count": 0 },
+  };
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One agent a state folder: the pid file, with the process's start time so that a re-used pid does not count.
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CiliumError, type Module } from "../../src/core/index.ts";
+
+/** Takes `<stateDir>/cilium.pid`. Throws, naming the holder's pid, while another agent holds it. */
+export function createLock(stateDir: string): Module {
+  const path = join(stateDir, "cilium.pid");
+  const own = `${process.pid} ${startTime(process.pid)}\n`;
+  return {
+    name: "lock",
+    async start() {
+      mkdirSync(stateDir, { recursive: true, mode: 0o755 });
+      const temporary = `${path}.${process.pid}`;
+      writeFileSync(temporary, own, { mode: 0o644 });
+      try {
+        take(temporary, path, stateDir);
+      } finally {
+        rmSync(temporary, { force: true });
+      }
+    },
+    async stop() {
+      if (read(path) === own) rmSync(path, { force: true });
+    },
+  };
+}
+
+function take(temporary: string, path: string, stateDir: string): void {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      linkSync(temporary, path);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const [pid = "", since = ""] = (read(path) ?? "").trim().split(" ");
+    if (pid !== "" && startTime(Number(pid)) === since) {
+      throw new CiliumError(`Cannot start cilium-agent: pid ${pid} runs on "${stateDir}" already (stop it, or set --state-dir)`);
+    }
+    rmSync(path, { force: true });
+  }
+  throw new CiliumError(`Cannot start cilium-agent: "${path}" is being taken by others`);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Start time of a process in clock ticks since boot; empty when there is none. */
+function startTime(pid: number): string {
+  const stat = read(`/proc/${pid}/stat`) ?? "";
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's metrics, and the server that shows them.
+import { createServer, type Server } from "node:http";
+import { CiliumError, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
+import { type Datapath, dropReasonText } from "../../src/datapath/index.ts";
+import { type EndpointManager, type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
+import type { IdentityRow } from "../../src/identity/index.ts";
+import type { Ipam } from "../../src/ipam/index.ts";
+import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
+
+export interface MetricsDeps {
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly identities: ReadonlyTable<IdentityRow, number>;
+  readonly policies: ReadonlyTable<PolicyRow, string>;
+  readonly engine: PolicyEngine;
+  readonly manager: Pick<EndpointManager, "policySize">;
+  readonly datapath: Pick<Datapath, "maps">;
+  readonly ipam: Ipam;
+}
+
+/** Registers gauges that are read when somebody asks. */
+export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    metrics.gauge({ name, help, collect: (metric) => metric.set(value()) });
+  gauge("endpoint", "Endpoints on this node", () => deps.endpoints.size);
+  gauge("identity", "Identities known", () => deps.identities.size);
+  gauge("policy", "Policies in force", () => deps.policies.size);
+  gauge("policy_max_revision", "Revision of the policy repository", () => deps.engine.revision);
+  gauge("policy_sets", "Policy sets in the kernel", () => deps.manager.policySize().sets);
+  gauge("policy_set_entries", "Entries in all policy sets", () => deps.manager.policySize().entries);
+  metrics.gauge({
+    name: "endpoint_state",
+    help: "Endpoints by state",
+    labels: ["endpoint_state"],
+    collect(metric) {
+      const counts = new Map<string, number>([["ready", 0]]);
+      for (const row of deps.endpoints.all()) {
+        const state = endpointState(row.phase, row.status);
+        counts.set(state, (counts.get(state) ?? 0) + 1);
+      }
+      for (const [state, count] of counts) metric.set(count, { endpoint_state: state });
+    },
+  });
+  metrics.gauge({
+    name: "ip_addresses",
+    help: "Addresses in use by family",
+    labels: ["family"],
+    collect(metric) {
+      for (const pool of deps.ipam.status()) metric.set(pool.used, { family: `ipv${pool.family}` });
+    },
+  });
+  registerTraffic(metrics, deps.datapath);
+}
+
+function registerTraffic(metrics: Metrics, datapath: Pick<Datapath, "maps">): void {
+  const rows = (dropped: boolean) => datapath.maps.metrics.list().filter(({ reason }) => dropped === reason >= 130);
+  for (const unit of ["packets", "bytes"] as const) {
+    const noun = unit === "packets" ? "count" : "bytes";
+    metrics.gauge({
+      name: `drop_${noun}_total`,
+      help: `Dropped ${unit} by reason and direction`,
+      labels: ["reason", "direction"],
+      collect(metric) {
+        const sums = new Map<string, { reason: string; direction: string; total: number }>();
+        for (const row of rows(true)) {
+          const [reason, direction] = [dropReasonText(row.reason), row.direction.toUpperCase()];
+          const sum = sums.get(`${reason}/${direction}`) ?? { reason, direction, total: 0 };
+          sums.set(`${reason}/${direction}`, { ...sum, total: sum.total + Number(row[unit]) });
+        }
+        for (const { total, ...labels } of sums.values()) metric.set(total, labels);
+      },
+    });
+    metrics.gauge({
+      name: `forward_${noun}_total`,
+      help: `Forwarded ${unit} by direction`,
+      labels: ["direction"],
+      collect(metric) {
+        const sums = new Map<string, number>();
+        for (const row of rows(false)) {
+          const direction = row.direction.toUpperCase();
+          sums.set(direction, (sums.get(direction) ?? 0) + Number(row[unit]));
+        }
+        for (const [direction, total] of sums) metric.set(total, { direction });
+      },
+    });
+  }
+}
+
+/** Serves /metrics at `[ADDRESS]:PORT`; nowhere when that is empty. */
+export function createMetricsModule(metrics: Metrics, address: string): Module {
+  let server: Server | undefined;
+  return {
+    name: "metrics",
+    async start() {
+      if (address === "") return;
+      const colon = address.lastIndexOf(":");
+      const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+      const listening = createServer((request, response) => {
+        if (request.method !== "GET" || request.url !== "/metrics") {
+          response.writeHead(404).end();
+          return;
+        }
+        metrics.text().then(
+          (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
+          (error: unknown) => response.writeHead(500).end(String(error)),
+        );
+      });
+      server = listening;
+      await new Promise<void>((resolve, reject) => {
+        listening.once("error", (error) => reject(new CiliumError(`Cannot serve metrics at "${address}": ${error.message}`, { cause: error })));
+        listening.listen({ port: Number(address.slice(colon + 1)), ...(host === "" ? {} : { host }) }, resolve);
+      });
+    },
+    async stop() {
+      server?.closeAllConnections();
+      await new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
+    },
+  };
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The merged configuration in the forms that the modules take.
+import { join } from "node:path";
+import { monitorSocketPath, type NodeAddressing } from "../../src/api/index.ts";
+import {
+  type Config,
+  ConfigError,
+  defaultLabelFilter,
+  ipFamily,
+  isIp,
+  parseIp,
+  parseLabelFilter,
+  systemClock,
+} from "../../src/core/index.ts";
+import type { DatapathConfig } from "../../src/datapath/index.ts";
+import type { PodLabelConfig } from "../../src/endpoint/index.ts";
+import { Ipam } from "../../src/ipam/index.ts";
+import { Rtnetlink } from "../../src/kernel/index.ts";
+import { options } from "./options.ts";
+
+/** Addresses of this node on the underlay. */
+interface NodeAddresses {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+}
+
+/** This node's addresses, and those it gives to pods. */
+export interface LocalAddresses extends NodeAddresses {
+  readonly ipam: Ipam;
+  readonly ipv4PodCidr?: string;
+  readonly ipv6PodCidr?: string;
+  /** The node's own: underlay and router, both families. */
+  readonly all: readonly string[];
+}
+
+export function localAddresses(config: Config): LocalAddresses {
+  const node = nodeAddresses(config);
+  const ipv4PodCidr = config.get(options.enableIpv4) ? config.get(options.ipv4Range) : "";
+  const ipv6PodCidr = config.get(options.enableIpv6) ? config.get(options.ipv6Range) : "";
+  const pools = { ...(ipv4PodCidr !== "" && { ipv4PodCidr }), ...(ipv6PodCidr !== "" && { ipv6PodCidr }) };
+  const ipam = new Ipam({
+    ...(ipv4PodCidr !== "" && { ipv4Cidr: ipv4PodCidr }),
+    ...(ipv6PodCidr !== "" && { ipv6Cidr: ipv6PodCidr }),
+    clock: systemClock,
+  });
+  const all = [ipam.router(4), ipam.router(6), node.ipv4, node.ipv6].filter((address) => address !== undefined);
+  return { ...node, ...pools, ipam, all };
+}
+
+/** As configured, or found: the first address of global scope on a device that is not ours. */
+function nodeAddresses(config: Config): NodeAddresses {
+  const found: { ipv4?: string; ipv6?: string } = {};
+  const wanted = [
+    ["ipv4", options.ipv4Node, 4],
+    ["ipv6", options.ipv6Node, 6],
+  ] as const;
+  for (const [key, option, family] of wanted) {
+    const value = config.get(option);
+    if (value === "auto") {
+      const address = firstGlobalAddress(family);
+      if (address !== undefined) found[key] = address;
+    } else if (value !== "") {
+      if (!isIp(value) || ipFamily(value) !== family) {
+        throw new ConfigError(option.name, `Cannot use configuration: key "${option.name}" has "${value}" (allowed: an IPv${family} address, or auto)`);
+      }
+      found[key] = parseIp(value);
+    }
+  }
+  if (found.ipv4 === undefined && found.ipv6 === undefined) {
+    throw new ConfigError("ipv4-node", 'Cannot use configuration: no device of this node has an address (give one, or set "ipv4-node" or "ipv6-node")');
+  }
+  return found;
+}
+
+function firstGlobalAddress(family: 4 | 6): string | undefined {
+  using rtnl = new Rtnetlink();
+  for (const link of rtnl.links()) {
+    if (!link.up || link.name === "lo" || /^(cilium_|lxc)/.test(link.name)) continue;
+    const address = rtnl.addresses({ ifindex: link.ifindex, family }).find(({ scope }) => scope === "universe");
+    if (address !== undefined) return address.address;
+  }
+  return undefined;
+}
+
+/** What the datapath needs. */
+export function datapathConfig(config: Config, local: LocalAddresses): DatapathConfig {
+  const [routerIpv4, routerIpv6] = [local.ipam.router(4), local.ipam.router(6)];
+  return {
+    bpfRoot: config.get(options.bpfRoot),
+    objectDir: new URL("../../build/bpf", import.meta.url).pathname,
+    enableIpv4: config.get(options.enableIpv4),
+    enableIpv6: config.get(options.enableIpv6),
+    ...(local.ipv4 !== undefined && { nodeIpv4: local.ipv4 }),
+    ...(local.ipv6 !== undefined && { nodeIpv6: local.ipv6 }),
+    ...(routerIpv4 !== undefined && { routerIpv4 }),
+    ...(routerIpv6 !== undefined && { routerIpv6 }),
+    ...(local.ipv4PodCidr !== undefined && { ipv4PodCidr: local.ipv4PodCidr }),
+    ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
+    tunnelPort: config.get(options.tunnelPort),
+    mtu: config.get(options.mtu),
+    ctTcpMax: config.get(options.ctTcpMax),
+    ctAnyMax: config.get(options.ctAnyMax),
+    policyMapMax: config.get(options.policyMapMax),
+    ipcacheMax: config.get(options.ipcacheMax),
+    monitorAggregation: config.get(options.monitorAggregation),
+    monitorInterval: Math.max(1, Math.round(config.get(options.monitorInterval) / 1000)),
+    monitorEvents: {
+      drop: config.get(options.eventsDrop),
+      trace: config.get(options.eventsTrace),
+      policyVerdict: config.get(options.eventsVerdict),
+    },
+  };
+}
+
+/** Router addresses and pod prefixes, as the CNI plugin and `endpoint get` see them. */
+export function hostAddressing(config: Config, local: LocalAddresses): NodeAddressing {
+  const family = (number: 4 | 6, enabled: boolean, range: string | undefined) => {
+    const ip = local.ipam.router(number);
+    return { enabled, ...(ip !== undefined && { ip }), ...(range !== undefined && { "alloc-range": range }) };
+  };
+  return {
+    ipv4: family(4, config.get(options.enableIpv4), local.ipv4PodCidr),
+    ipv6: family(6, config.get(options.enableIpv6), local.ipv6PodCidr),
+  };
+}
+
+/** Which labels of a pod make its identity. */
+export function podLabelConfig(config: Config): PodLabelConfig {
+  const labels = config.get(options.labels);
+  const filter = labels.length === 0 ? defaultLabelFilter : parseLabelFilter(labels.join(" "));
+  return { cluster: config.get(options.clusterName), filter };
+}
+
+/** Whether the host side of an endpoint's veth pair is there. */
+export function deviceExists(name: string, ifindex: number): boolean {
+  using rtnl = new Rtnetlink();
+  return rtnl.link(name)?.ifindex === ifindex;
+}
+
+/** Paths under the state folder. */
+export function statePaths(config: Config) {
+  const stateDir = config.get(options.stateDir);
+  const socket = config.get(options.socketPath) || join(stateDir, "cilium.sock");
+  const monitor = monitorSocketPath(socket);
+  return { stateDir, socket, monitor, endpoints: join(stateDir, "state"), policies: join(stateDir, "policy") };
+}
