@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { BpfLink, BpfMap, queryTcx, Rtnetlink, readSysctl, writeSysctl } from "../kernel/index.ts";
-import { createDatapath, type Datapath } from "./index.ts";
+import { createDatapath, type Datapath, type DatapathEvent, dropReason, fileName } from "./index.ts";
 import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
 import { mapPinRoot } from "./maps/names.ts";
 import { compileBad, inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
@@ -160,6 +160,15 @@ function tests(): void {
       },
     },
     {
+      name: "a cilium_vxlan of another port",
+      damage: () => {
+        rtnl.deleteLink("cilium_vxlan");
+        rtnl.createVxlan({ name: "cilium_vxlan", port: 4789, externalMetadata: true });
+        rtnl.setLink("cilium_vxlan", { up: true, mtu: 1500 });
+      },
+      repaired: () => rtnl.link("cilium_vxlan")?.externalVxlanPort === 8472 && rtnl.link("cilium_vxlan")?.up === true,
+    },
+    {
       name: "a deleted cilium_host with its addresses, routes and program",
       damage: () => rtnl.deleteLink("cilium_host"),
       repaired: () => {
@@ -297,6 +306,29 @@ function tests(): void {
     await assert.rejects(other.start(), {
       message: /no device holds 192.0.2.77 or fd00:31::77 \(set the node address/,
     });
+  });
+
+  test("createEventReader() gives what the programs report", async () => {
+    const { ifindex } = rtnl.createVeth({ name: "lxc2", peer: { name: "pod2" } });
+    await datapath.attachEndpoint({ id: 21, ifindex, hostDevice: "lxc2" });
+    const events: DatapathEvent[] = [];
+    using reader = datapath.createEventReader();
+    reader.start((batch) => events.push(...batch));
+    // With the link up, the kernel says hello over IPv6; the endpoint's slot is empty, so that is dropped.
+    rtnl.setLink("lxc2", { up: true });
+    rtnl.setLink("pod2", { up: true });
+    await until(() => events.some((event) => event.type === "drop" && event.source === 21), 3000, "drop event");
+    reader.stop();
+    const drop = events.find((event) => event.type === "drop" && event.source === 21);
+    assert.ok(drop?.type === "drop");
+    assert.equal(dropReason(drop.reason)?.name, "DROP_EP_NOT_READY");
+    assert.notEqual(fileName(drop.file), `unknown(${drop.file})`);
+    assert.match(drop.summary, /^(::|fe80::[0-9a-f:]+) -> ff02::[0-9a-f:]+ icmp /);
+    assert.deepEqual([reader.lost, reader.received], [0, events.length]);
+    const metrics = datapath.maps.metrics.list().filter((row) => row.reason === drop.reason);
+    assert.ok(metrics.some((row) => row.packets > 0n && row.line === drop.line && row.file === drop.file));
+    await datapath.detachEndpoint(21);
+    rtnl.deleteLink("lxc2");
   });
 
   test("destroy() removes everything, also without start, and twice", async () => {

@@ -2,6 +2,7 @@
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
 import { ktimeNs, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
+import { Backoff } from "./backoff.ts";
 import { ensureBpffs, removePins } from "./bpffs.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { type Devices, ensureDevices, removeDevices } from "./devices/device-keeper.ts";
@@ -36,6 +37,8 @@ const neededFeatures = [
 
 const BEAT = 500;
 const GATHER = 20;
+const RELOAD_FIRST = 2000;
+const RELOAD_LONGEST = 60_000;
 const DEFAULT_SWEEP_SECONDS = 60;
 
 /** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
@@ -49,6 +52,8 @@ class NodeDatapath implements Datapath {
   readonly #programs: NodePrograms;
   readonly #endpoints: EndpointLinks;
   readonly #status: ObjectStatus;
+  /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
+  readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #maps: PinnedMaps | undefined;
   #mtu: MtuInfo | undefined;
   #rtnl: Rtnetlink | undefined;
@@ -164,7 +169,7 @@ class NodeDatapath implements Datapath {
     this.#status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
       if (this.#programs.tunnelIfindex === tunnel.ifindex) return false;
-      this.#programs.load(tunnel.ifindex);
+      this.#loads.run(() => this.#programs.load(tunnel.ifindex));
       this.#programs.attach(ifindexOf);
       return true;
     });

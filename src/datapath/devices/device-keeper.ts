@@ -63,7 +63,8 @@ function ensurePair(rtnl: Rtnetlink, mtu: number): boolean {
 
 function ensureVxlan(rtnl: Rtnetlink, port: number, mtu: number): boolean {
   const present = rtnl.link(deviceNames.vxlan);
-  if (present?.kind === "vxlan") return false;
+  if (present?.externalVxlanPort === port) return false;
+  // A stranger under the name, or of an earlier configuration: port and mode of a device cannot be changed.
   if (present !== undefined) rtnl.deleteLink(deviceNames.vxlan);
   rtnl.createVxlan({
     name: deviceNames.vxlan,

@@ -3,7 +3,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type BpfMap, ktimeNs } from "../../kernel/index.ts";
 import { decodeConntrack, expiresOffset } from "./conntrack-codec.ts";
-import { deleteBatch } from "./row-map.ts";
 import type { ConntrackMap, ConntrackRow, SweepResult } from "./types.ts";
 
 /** One of the maps with what its entries are. */
@@ -74,7 +73,7 @@ async function sweep(map: BpfMap, now: () => number, signal?: AbortSignal): Prom
 }
 
 function remove(map: BpfMap, keys: readonly Uint8Array[]): number {
-  return keys.length === 0 ? 0 : deleteBatch(map, Buffer.concat(keys), keys.length);
+  return keys.length === 0 ? 0 : map.deleteBatch(Buffer.concat(keys), keys.length);
 }
 
 function monotonicSeconds(): number {

@@ -10,7 +10,7 @@ import { ipFromBigInt, ipFromBytes, ipToBigInt, ipToBytes, macFromBytes, macToBy
 import type { BpfMap } from "../../kernel/index.ts";
 import { DatapathError } from "../errors.ts";
 import { isZero } from "./codec.ts";
-import { type RowCodec, upsertRows, writeBatch } from "./row-map.ts";
+import { type RowCodec, upsertRows } from "./row-map.ts";
 import type { EndpointConfigRow, EndpointsMap } from "./types.ts";
 
 type Key = Pick<EndpointConfigRow, "id">;
@@ -32,7 +32,7 @@ export function createEndpointsMap(map: BpfMap): EndpointsMap {
       if (used.length === 0) return 0;
       const packed = new Uint8Array(used.length * 4);
       for (const [index, key] of used.entries()) codec.encodeKey(key, packed, index * 4);
-      writeBatch(map, packed, new Uint8Array(used.length * ENDPOINT_CONFIG_SIZE), used.length);
+      map.updateBatch(packed, new Uint8Array(used.length * ENDPOINT_CONFIG_SIZE), used.length);
       return used.length;
     },
     list() {

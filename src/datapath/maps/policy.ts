@@ -2,7 +2,6 @@
 // Policy sets over cilium_policy_v2_exact and cilium_policy_v2_prefix.
 import type { BpfMap } from "../../kernel/index.ts";
 import { decodeExact, decodePrefix, encodeKey, encodeValue, isExact, setOfKey } from "./policy-codec.ts";
-import { deleteBatch, writeBatch } from "./row-map.ts";
 import type { PolicyMap, PolicyMapEntry, PolicyMapKey, PolicyMapRow } from "./types.ts";
 
 /** Keys of one set in each map; a string holds the key's bytes, one a character. */
@@ -118,11 +117,11 @@ function write(map: BpfMap, entries: ReadonlyMap<string, PolicyMapEntry>): void 
   const values = new Uint8Array(entries.size * map.valueSize);
   let index = 0;
   for (const entry of entries.values()) values.set(encodeValue(entry), index++ * map.valueSize);
-  writeBatch(map, pack(map, [...entries.keys()]), values, entries.size);
+  map.updateBatch(pack(map, [...entries.keys()]), values, entries.size);
 }
 
 function remove(map: BpfMap, keys: readonly string[]): number {
-  return keys.length === 0 ? 0 : deleteBatch(map, pack(map, keys), keys.length);
+  return keys.length === 0 ? 0 : map.deleteBatch(pack(map, keys), keys.length);
 }
 
 function pack(map: BpfMap, keys: readonly string[]): Uint8Array {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A BPF map as a map of rows: encodes into one buffer and moves it with one batched call.
-import { type BpfMap, SyscallError } from "../../kernel/index.ts";
-import { type DatapathError, datapathError } from "../errors.ts";
+import type { BpfMap } from "../../kernel/index.ts";
 import type { RowMap } from "./types.ts";
 
 /** How rows look as bytes; writers put exactly keySize and valueSize bytes at the offset. */
@@ -27,13 +26,13 @@ export function createRowMap<Row extends Key, Key>(map: BpfMap, codec: RowCodec<
   };
 }
 
-/** Writes all rows. Throws DatapathError; some rows may be in place then. */
+/** Writes all rows. Throws SyscallError (E2BIG: the map is full); some rows may be in place then. */
 export function upsertRows<Row extends Key, Key>(map: BpfMap, codec: RowCodec<Row, Key>, rows: readonly Row[]): void {
   if (rows.length === 0) return;
   const keys = packKeys(map, codec, rows);
   const values = new Uint8Array(rows.length * map.valueSize);
   for (const [index, row] of rows.entries()) codec.encodeValue(row, values, index * map.valueSize);
-  writeBatch(map, keys, values, rows.length);
+  map.updateBatch(keys, values, rows.length);
 }
 
 /** Deletes all keys; returns how many were there. */
@@ -43,7 +42,7 @@ export function deleteRows<Key>(
   keys: readonly Key[],
 ): number {
   if (keys.length === 0) return 0;
-  return deleteBatch(map, packKeys(map, codec, keys), keys.length);
+  return map.deleteBatch(packKeys(map, codec, keys), keys.length);
 }
 
 /** Every row of the map. */
@@ -56,31 +55,8 @@ export function listRows<Row, Key>(map: BpfMap, codec: RowCodec<Row, Key>): Row[
   return rows;
 }
 
-/** As BpfMap.updateBatch, with an error that says what to do. */
-export function writeBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, count: number): void {
-  try {
-    map.updateBatch(keys, values, count);
-  } catch (error) {
-    throw mapError(`Cannot write ${count} entries to map "${map.name}"`, error, map);
-  }
-}
-
-/** As BpfMap.deleteBatch, with an error that names the map. */
-export function deleteBatch(map: BpfMap, keys: Uint8Array, count: number): number {
-  try {
-    return map.deleteBatch(keys, count);
-  } catch (error) {
-    throw mapError(`Cannot delete from map "${map.name}"`, error, map);
-  }
-}
-
 function packKeys<Key>(map: BpfMap, codec: Pick<RowCodec<never, Key>, "encodeKey">, keys: readonly Key[]): Uint8Array {
   const packed = new Uint8Array(keys.length * map.keySize);
   for (const [index, key] of keys.entries()) codec.encodeKey(key, packed, index * map.keySize);
   return packed;
-}
-
-function mapError(what: string, error: unknown, map: BpfMap): DatapathError {
-  const full = error instanceof SyscallError && ["E2BIG", "ENOSPC"].includes(error.code);
-  return datapathError(what, error, full ? `all ${map.maxEntries} entries are in use, make the map larger` : undefined);
 }

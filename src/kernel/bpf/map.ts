@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // BPF maps: one FFI call for each access, with attribute, key and value memory that the map keeps.
+import { basename } from "node:path";
 import { possibleCpus } from "../cpus.ts";
 import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
@@ -96,9 +97,9 @@ export class BpfMap implements Disposable {
     return BpfMap.own(Fd.own(fd, `map "${name}"`), spec.name);
   }
 
-  /** BPF_OBJ_GET. Throws ENOENT when nothing is there. */
+  /** BPF_OBJ_GET. The map goes by the pin's name, as the kernel's is cut. Throws ENOENT when nothing is there. */
   static openPinned(path: string): BpfMap {
-    return BpfMap.own(openPinnedFd(path, "map"));
+    return BpfMap.own(openPinnedFd(path, "map"), basename(path));
   }
 
   /** BPF_MAP_GET_FD_BY_ID. */
