@@ -47,6 +47,8 @@ process.exitCode = (await main()) ? 0 : 1;
 
 async function main(): Promise<boolean> {
   process.env[RUN_MARK] = `${process.pid}-${Date.now()}`;
+  // A file that leaves a descriptor open fails.
+  process.env.CILIUM_TS_FD_LEAKS = "1";
   const before = takeSnapshot();
   const report = new TestReport(root);
   const pattern = values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] };
