@@ -115,7 +115,7 @@ install_packages() {
 }
 
 last_line() {
-  grep -E '^(E:|W:|npm (ERR!|error)|.*[Ee]rror)' "$log" | tail -n 1 | cut -c 1-160
+  grep -E '^(E:|W:|npm (ERR!|error) [^ ]|.*[Ee]rror)' "$log" | grep -v 'complete log' | tail -n 1 | cut -c 1-160
 }
 
 npm_key() {
@@ -131,10 +131,18 @@ install_npm_packages() {
     return 0
   fi
   command -v npm >/dev/null || fail "Cannot install npm packages: npm is not there (install Node 20 or newer with npm)"
-  step "npm packages" npm --prefix "$root" ci --no-progress </dev/null ||
+  step "npm packages" npm_packages </dev/null ||
     fail "Cannot install npm packages: $(last_line) (check the network and \"npm config get registry\"; all of it: $log)"
   [ -x "$node" ] || fail "Cannot find the Node of the npm package \"node\": no $node (allow npm's install scripts and run npm ci)"
   printf '%s\n' "$key" >"$root/node_modules/.setup-key"
+}
+
+# Some npm versions hold lock files against `ci` that they made themselves (optional packages of other platforms that
+# the registry does not serve); a plain install takes the same versions from the same file.
+npm_packages() {
+  npm --prefix "$root" ci --no-progress && return
+  grep -q 'EUSAGE' "$log" || return
+  npm --prefix "$root" install --no-save --no-progress
 }
 
 # Whether what npm installed last is what the lock file asks for (for instance by a developer's own npm ci).
