@@ -303,6 +303,14 @@ describe("changes", () => {
     assert.deepEqual(resolve(engine), before);
   });
 
+  test("an identity that a rule for anybody covers already concerns nobody", () => {
+    const covering = cnp("q", { endpointSelector: selector("app=web"), ingress: [{ toPorts: [tcp(80)] }] });
+    const { engine, seen } = watched(allowApi(80), covering);
+    engine.upsertIdentity(pod(500, "default", "app=api", "v=2"));
+    assert.deepEqual(seen, []);
+    assert.equal(verdict(engine, "ingress", 500), "allow");
+  });
+
   test("the mode concerns every endpoint", () => {
     const { engine, seen } = watched();
     engine.setMode("always");

@@ -95,11 +95,17 @@ test("an identity whose labels are not known is said to be so", () => {
   ]);
 });
 
-test("without any rule there is no nearest miss", () => {
-  assert.deepEqual(explain({}, cnp("p", { endpointSelector: {}, ingress: [{}] })), {
-    default: "deny",
-    by: ["default/p"],
-  });
+test("rules that allow nobody or nothing are no near miss", () => {
+  const rules = [
+    {},
+    { fromEndpoints: [] },
+    { fromEndpoints: [], toPorts: [tcp(80)] },
+    { fromEndpoints: [{}], toPorts: [{}] },
+  ];
+  for (const rule of rules) {
+    const explanation = explain({}, cnp("p", { endpointSelector: {}, ingress: [rule] }));
+    assert.deepEqual(explanation, { default: "deny", by: ["default/p"] }, JSON.stringify(rule));
+  }
 });
 
 test("what has changed since the drop is said", () => {
