@@ -63,7 +63,7 @@ function isDoor(importer: string, target: string, folder: string): boolean {
   if (layerOf(folder) === Number.POSITIVE_INFINITY || target === `${folder}/index.ts`) return true;
   if (target.startsWith("src/protos/gen/") || (folder === "src/abi" && target.endsWith(".gen.ts"))) return true;
   if (folder === "src/abi" && importer.startsWith("tools/abi-gen")) return true; // the generator of its codecs
-  const test = importer.endsWith(".test.ts") || importer.startsWith("tests/");
+  const test = importer.endsWith(".test.ts") || importer.endsWith("/testing.ts") || importer.startsWith("tests/");
   return test && (target === `${folder}/testing.ts` || target.endsWith(".conformance.ts"));
 }
 
