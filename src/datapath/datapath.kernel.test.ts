@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import "../kernel/testing.ts";
 import { BpfLink, BpfMap, queryTcx, Rtnetlink, readSysctl, writeSysctl } from "../kernel/index.ts";
 import { createDatapath, type Datapath, type DatapathEvent, dropReason, fileName } from "./index.ts";
 import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
@@ -329,6 +330,18 @@ function tests(): void {
     assert.ok(metrics.some((row) => row.packets > 0n && row.line === drop.line && row.file === drop.file));
     await datapath.detachEndpoint(21);
     rtnl.deleteLink("lxc2");
+  });
+
+  test("an IPv6-only node has IPv6 routes only, and room for the IPv6 underlay", async () => {
+    await datapath.destroy();
+    const { nodeIpv4: _n, routerIpv4: _r, ipv4PodCidr: _p, ...rest } = config;
+    datapath = createDatapath({ ...rest, enableIpv4: false });
+    await datapath.start();
+    await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/24", ipv6PodCidr: "fd00:10:2::/64" }]);
+    assert.deepEqual(datapath.mtu, { device: 1500, route: 1430 });
+    const found = routes().map(({ destination, mtu }) => `${destination} ${mtu}`);
+    assert.deepEqual(found.sort(), ["fd00:10:1::/64 undefined", "fd00:10:1::1/128 undefined", "fd00:10:2::/64 1430"]);
+    assert.ok(allDone(), JSON.stringify(datapath.status()));
   });
 
   test("destroy() removes everything, also without start, and twice", async () => {
