@@ -57,7 +57,8 @@ class NodeDatapath implements Datapath {
   #maps: PinnedMaps | undefined;
   #mtu: MtuInfo | undefined;
   #rtnl: Rtnetlink | undefined;
-  #nodes: readonly RemoteNode[] = [];
+  /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
+  #nodes: readonly RemoteNode[] | undefined;
   #stops: Disposable[] = [];
 
   constructor(config: DatapathConfig) {
@@ -151,7 +152,8 @@ class NodeDatapath implements Datapath {
     if (devices.host !== undefined) {
       const { ifindex } = devices.host;
       ensureAddresses(rtnl, this.#status, ifindex, this.#routerAddresses());
-      ensureRoutes(rtnl, this.#status, ifindex, wantedRoutes(this.#config, mtu, this.#nodes));
+      const wanted = wantedRoutes(this.#config, mtu, this.#nodes ?? []);
+      ensureRoutes(rtnl, this.#status, ifindex, wanted, { prune: this.#nodes !== undefined });
     }
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);

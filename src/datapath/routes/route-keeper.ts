@@ -13,6 +13,7 @@ export function ensureRoutes(
   status: ObjectStatus,
   ifindex: number,
   wanted: readonly WantedRoute[],
+  options: { readonly prune: boolean } = { prune: true },
 ): void {
   const present = rtnl.routes({ table: RT_TABLE_MAIN, ifindex }).filter((route) => isOurs(route, ifindex));
   const byDestination = Map.groupBy(present, (route) => route.destination);
@@ -21,6 +22,7 @@ export function ensureRoutes(
     status.keep("route", route.destination, () => ensureRoute(rtnl, ifindex, route, found));
     byDestination.delete(route.destination);
   }
+  if (!options.prune) return;
   for (const stale of [...byDestination.values()].flat()) {
     status.keep("route", `${stale.destination} (to go)`, () => rtnl.deleteRoute(spec(stale)));
   }
