@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several runs in one report: totals add up, failures and skips are seen. The files run are made for it.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+/** Runs groups of files (name to text) as one report; exit code 0 means passed. */
+function report(...groups: readonly Readonly<Record<string, string>>[]): { code: number | null; output: string } {
+  const folder = mkdtempSync(join(tmpdir(), "test-report-"));
+  try {
+    const lists = groups.map((group) =>
+      Object.entries(group).map(([name, text]) => {
+        writeFileSync(join(folder, name), `import { test } from "node:test";\n${text}\n`);
+        return join(folder, name);
+      }),
+    );
+    const script = `
+      const { TestReport, runTestFiles } = await import(${JSON.stringify(join(import.meta.dirname, "test-report.ts"))});
+      const report = new TestReport(${JSON.stringify(folder)});
+      for (const files of ${JSON.stringify(lists)}) await runTestFiles(report, { files, concurrency: 2, timeout: 3000 });
+      report.finish();
+      process.exitCode = report.passed ? 0 : 1;`;
+    writeFileSync(join(folder, "run.mjs"), script);
+    // Without the variables of the run that this test is part of, which would make it a child of that.
+    const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, "run.mjs")], {
+      encoding: "utf8",
+      env: { ...env, NO_COLOR: "1" },
+    });
+    return { code: status, output: stdout + stderr };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const good = 'test("good", () => {});';
+
+test("totals of several runs add up and end the output", () => {
+  const { code, output } = report({ "a.test.mjs": good, "b.test.mjs": good }, { "c.test.mjs": good });
+  assert.equal(code, 0, output);
+  assert.match(
+    output,
+    /tests 3\n.*suites 0\n.*pass 3\n.*fail 0\n.*cancelled 0\n.*skipped 0\n.*todo 0\n.*duration_ms [\d.]+\n$/,
+  );
+  assert.equal(output.match(/ tests \d/g)?.length, 1);
+});
+
+test("a failure in the first of two runs fails the whole", () => {
+  const bad = 'test("bad", () => { throw new Error("broken on purpose"); });';
+  const { code, output } = report({ "a.test.mjs": bad }, { "b.test.mjs": good });
+  assert.equal(code, 1);
+  assert.match(output, /broken on purpose/);
+  assert.match(output, /pass 1\n.*fail 1\n/);
+});
+
+test("a file that does not load, exits early or never ends its test fails", () => {
+  assert.equal(report({ "a.test.mjs": 'import "./missing.mjs";' }).code, 1);
+  assert.equal(report({ "a.test.mjs": "process.exit(3);" }).code, 1);
+  assert.equal(report({ "a.test.mjs": 'test("hangs", () => new Promise(() => {}));' }).code, 1);
+});
+
+test("skips are listed with their reasons", () => {
+  const { code, output } = report({
+    "a.test.mjs": `${good} test("old", { skip: "kernel 5.9 has no such map" }, () => {});`,
+  });
+  assert.equal(code, 0);
+  assert.match(output, /skipped: a\.test\.mjs: old: kernel 5\.9 has no such map/);
+  assert.match(output, /skipped 1\n/);
+});
