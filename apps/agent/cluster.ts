@@ -1,8 +1,151 @@
-import { createKvstore } from "../../src/kvstore/index.ts";
-import { createNodeTable } from "../../src/node/index.ts";
-import { createMemoryIdentityAllocator } from "../../src/identity/index.ts";
-import { Table } from "../../src/core/index.ts";
-export function createCluster(_deps: any): any {
-  const k = createKvstore({}, { kind: "memory", options: {} });
-  return { modules: [k], kvstore: k.kvstore, allocator: createMemoryIdentityAllocator(), announcer: { announce() {}, withdraw() {} }, nodes: createNodeTable(), ipcache: new Table({ name: "ipcache", key: (r: any) => r.prefix }), self: "default/x" };
+// SPDX-License-Identifier: Apache-2.0
+// What this node shares with the others: identities, nodes and addresses, through the key-value store.
+import { readFileSync } from "node:fs";
+import { type Config, createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
+import type { Datapath } from "../../src/datapath/index.ts";
+import type { EndpointAnnouncer } from "../../src/endpoint/index.ts";
+import { createKvstoreIdentityAllocator, type IdentityAllocator, type KvstoreIdentityAllocator } from "../../src/identity/index.ts";
+import { createIpcache, createIpcacheReconciler, createNodeMap, type IpcacheRow } from "../../src/ipcache/index.ts";
+import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
+import { createNodes, type NodeRow } from "../../src/node/index.ts";
+import { options } from "./options.ts";
+import type { LocalAddresses } from "./settings.ts";
+
+const log = createLogger("cluster");
+
+export interface ClusterDeps {
+  readonly config: Config;
+  readonly local: LocalAddresses;
+  readonly datapath: Pick<Datapath, "maps" | "setRemoteNodes">;
+}
+
+export interface Cluster {
+  /** In start order, before the endpoints. */
+  readonly modules: readonly Module[];
+  /** To be started when endpoints are restored: only then what is left of an earlier run may go. */
+  readonly restored: Module;
+  readonly kvstore: Kvstore;
+  readonly allocator: IdentityAllocator;
+  readonly announcer: EndpointAnnouncer;
+  readonly nodes: ReadonlyTable<NodeRow, string>;
+  readonly ipcache: ReadonlyTable<IpcacheRow, string>;
+  /** "cluster/node". */
+  readonly self: string;
+}
+
+export function createCluster({ config, local, datapath }: ClusterDeps): Cluster {
+  const node = localNode(config, local);
+  const store = createKvstore(
+    {},
+    {
+      kind: config.get(options.kvstore),
+      options: Object.fromEntries(config.get(options.kvstoreOpt)),
+      leaseTtl: Math.round(config.get(options.kvstoreLeaseTtl) / 1000),
+    },
+  );
+  const { kvstore } = store;
+  const allocator = createKvstoreIdentityAllocator({ kvstore }, { nodeIp: local.ipv4 ?? local.ipv6 ?? node.name });
+  const nodes = createNodes({ kvstore }, { local: node });
+  const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
+  const underlayFamily = local.ipv4 === undefined ? 6 : 4;
+  const ipcache = createIpcache({ nodes, kvstore }, { tunnel: true, underlayFamily, families });
+  const endpointsKnown = ipcache.table.registerInitializer("endpoints");
+  const reconciler = createIpcacheReconciler({
+    table: ipcache.table,
+    ipcacheMap: later(() => datapath.maps.ipcache),
+    onRevisionNeeded: () => void datapath.maps.runtimeConfig.bumpIpcacheRevision(),
+  });
+  const nodeMap = createNodeMap({ nodes: nodes.table, nodeMap: later(() => datapath.maps.nodes) });
+  return {
+    modules: [store, allocatorModule(allocator), nodes, createNodeRoutes(nodes.table, datapath), nodeMap, ipcache, reconciler],
+    restored: {
+      name: "ipcache-endpoints",
+      async start() {
+        endpointsKnown();
+        ipcache.endpointsRestored();
+      },
+    },
+    kvstore,
+    allocator,
+    announcer: {
+      announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
+        if (identity === undefined) return;
+        const pod = podName === "" ? {} : { namespace: podNamespace, name: podName };
+        ipcache.setEndpoint({ id, identity, ...(ipv4 !== undefined && { ipv4 }), ...(ipv6 !== undefined && { ipv6 }), ...pod });
+      },
+      withdraw: ({ id }) => ipcache.removeEndpoint(id),
+    },
+    nodes: nodes.table,
+    ipcache: ipcache.table,
+    self: `${node.cluster}/${node.name}`,
+  };
+}
+
+function localNode(config: Config, local: LocalAddresses): NodeRow {
+  const addresses: NodeRow["addresses"] = [
+    ...[local.ipv4, local.ipv6].map((ip) => ({ type: "InternalIP" as const, ip })),
+    ...[local.ipam.router(4), local.ipam.router(6)].map((ip) => ({ type: "CiliumInternalIP" as const, ip })),
+  ].flatMap(({ type, ip }) => (ip === undefined ? [] : [{ type, ip }]));
+  return {
+    name: config.get(options.nodeName),
+    cluster: config.get(options.clusterName),
+    clusterId: 0,
+    addresses,
+    ...(local.ipv4PodCidr !== undefined && { ipv4PodCidr: local.ipv4PodCidr }),
+    ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
+    encryptionKey: 0,
+    labels: {},
+    source: "local",
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+  };
+}
+
+/** A map that is there only when the datapath has started. */
+function later<Row, Key>(map: () => { upsertMany(rows: readonly Row[]): void; deleteMany(keys: readonly Key[]): number; list(): Row[] }) {
+  return {
+    upsertMany: (rows: readonly Row[]) => map().upsertMany(rows),
+    deleteMany: (keys: readonly Key[]) => map().deleteMany(keys),
+    list: () => map().list(),
+  };
+}
+
+/** Routes to the pod prefixes of other nodes. */
+function createNodeRoutes(nodes: ReadonlyTable<NodeRow, string>, datapath: Pick<Datapath, "setRemoteNodes">): Module {
+  let watch: Disposable | undefined;
+  const apply = () => {
+    const remote = [...nodes.all()].filter(({ source }) => source !== "local");
+    datapath.setRemoteNodes(remote).catch((thrown: unknown) => {
+      log.error("Cannot set routes to other nodes, trying again with the next check", { error: toError(thrown).message });
+    });
+  };
+  return {
+    name: "node-routes",
+    async start(signal) {
+      // Before all nodes are known, routes of an earlier run stay.
+      nodes.initialized(signal).then(
+        () => {
+          apply();
+          watch = nodes.onChange(apply);
+        },
+        () => log.debug("Stopped before the nodes were known"),
+      );
+    },
+    async stop() {
+      watch?.[Symbol.dispose]();
+    },
+  };
+}
+
+/** It is not closed: that would give back the references of endpoints that live on. */
+function allocatorModule(allocator: KvstoreIdentityAllocator): Module {
+  return {
+    name: "identities",
+    start: async () => {},
+    health() {
+      const skipped = allocator.skipped();
+      const waiting = allocator.table.pendingInitializers;
+      if (skipped.length > 0) return { state: "degraded", message: `${skipped.length} identities skipped, such as ${skipped[0]?.key}` };
+      return waiting.length === 0 ? { state: "ok" } : { state: "degraded", message: `Waiting for ${waiting.join(", ")}` };
+    },
+  };
 }

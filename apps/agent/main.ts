@@ -27,6 +27,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
   log.info("Agent stops; what it set up in the kernel stays");
   await running.stop();
+  process.exit(0);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

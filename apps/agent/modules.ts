@@ -97,6 +97,7 @@ export function createAgentModules(config: Config): Agent {
       ...cluster.modules,
       policy,
       manager,
+      cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createGate({ resources, identities: allocator.table, open: () => manager.open() }),

@@ -71,5 +71,5 @@ function explain({ engine, endpoints }: PolicyApiDeps, query: DropQuery): DropEx
   const { by, nearestMiss: miss } = found;
   if (miss === undefined) return { kind: "default-deny", by };
   const { policy, section } = miss.rule;
-  return { kind: "default-deny", by, nearestMiss: { policy, section, fields: miss.fields } };
+  return { kind: "default-deny", by, nearestMiss: { rule: { policy, section }, fields: miss.fields } };
 }
