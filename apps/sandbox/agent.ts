@@ -7,7 +7,7 @@ import { agentCgroup, nodeCgroup } from "./cgroups.ts";
 import { SandboxError } from "./errors.ts";
 import { etcdUrl } from "./etcd.ts";
 import { readJson, writeJson } from "./files.ts";
-import { lastLines } from "./log-tail.ts";
+import { lastWords } from "./log-tail.ts";
 import { projectRoot, runPath, sandboxPaths } from "./paths.ts";
 import { isAlive, signal, spawnDetached, terminate } from "./process.ts";
 import type { ProcessRef, Sandbox, SandboxNode } from "./types.ts";
@@ -78,7 +78,7 @@ export async function waitForAgent(sandbox: Sandbox, node: SandboxNode): Promise
     }
   }, startTimeout);
   if (done && agentProcess(sandbox, node) !== undefined) return;
-  const why = done ? `it ended: ${lastLines(paths.agentLog, 1)}` : `not well after ${startTimeout / 1000} s: ${state}`;
+  const why = done ? `it ended: ${lastWords(paths.agentLog)}` : `not well after ${startTimeout / 1000} s: ${state}`;
   throw new SandboxError(`Cannot start the agent of "${node.name}": ${why} (all of it: ${paths.agentLog})`);
 }
 

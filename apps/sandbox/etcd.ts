@@ -5,7 +5,7 @@ import { gatewayAddresses } from "./addresses.ts";
 import { underlayCgroup } from "./cgroups.ts";
 import { SandboxError } from "./errors.ts";
 import { readJson, writeJson } from "./files.ts";
-import { lastLines } from "./log-tail.ts";
+import { lastWords } from "./log-tail.ts";
 import { runPath, sandboxPaths } from "./paths.ts";
 import { isAlive, listeningPorts, signal, spawnDetached } from "./process.ts";
 import type { ProcessRef, Sandbox } from "./types.ts";
@@ -55,7 +55,7 @@ export async function waitForEtcd(sandbox: Sandbox, process: ProcessRef): Promis
   if (ready && isAlive(process)) return;
   const { log } = sandboxPaths(sandbox.name).etcd;
   throw new SandboxError(
-    `Cannot start etcd: it ${ready ? "ended" : "does not listen after 10 s"} (${log}: ${lastLines(log, 1)})`,
+    `Cannot start etcd: it ${ready ? "ended" : "does not listen after 10 s"} (${log}: ${lastWords(log)})`,
   );
 }
 

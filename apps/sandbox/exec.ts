@@ -62,24 +62,20 @@ export async function execOnNode(sandboxName: string, node: string, command: rea
   return await runAttached(nodeCommand(openSandbox(sandboxName), node, command));
 }
 
-/** Exit code of the command; 128 + number when a signal ended it. Signals that end us go to the command first. */
+/** Exit code of the command; 128 + number when a signal ended it. Signals that would end us go to the command instead. */
 async function runAttached(options: Spawn): Promise<number> {
   const child = spawnIn(options, { stdio: "inherit" });
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
-  const forwarded = ["SIGTERM", "SIGHUP"] as const;
-  // The terminal gives SIGINT to the command as well.
-  const ignore = (): void => {};
-  for (const signal of forwarded) process.on(signal, forward);
-  process.on("SIGINT", ignore);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-    });
-  } finally {
-    for (const signal of forwarded) process.off(signal, forward);
-    process.off("SIGINT", ignore);
-  }
+  // Handlers of our own program would end it; the terminal gives SIGINT to the command as well.
+  const handlers: Record<string, () => void> = {
+    SIGINT: () => {},
+    SIGTERM: () => void child.kill("SIGTERM"),
+    SIGHUP: () => void child.kill("SIGHUP"),
+  };
+  for (const [signal, handler] of Object.entries(handlers)) process.removeAllListeners(signal).on(signal, handler);
+  return await new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
 }
 
 function terminalOf(env: NodeJS.ProcessEnv): Record<string, string> {

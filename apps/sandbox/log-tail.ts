@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of a log file, for error messages.
+// What a program said last, for error messages.
 import { readIfThere } from "./files.ts";
 
-/** The last lines that are not empty, joined by " | ". */
-export function lastLines(path: string, count: number): string {
+/** The last line that tells of an error, or else the last line. */
+export function lastWords(path: string): string {
   const lines = (readIfThere(path) ?? "").split("\n").filter((line) => line.trim() !== "");
-  return lines.length === 0 ? "empty" : lines.slice(-count).join(" | ");
+  const line = lines.findLast((text) => /^error:|\b(cannot|error|fatal|panic)\b/i.test(text)) ?? lines.at(-1);
+  return line?.trim() ?? "it wrote nothing";
 }

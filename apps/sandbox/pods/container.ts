@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { podCgroup } from "../cgroups.ts";
 import { SandboxError } from "../errors.ts";
 import { readIfThere } from "../files.ts";
-import { lastLines } from "../log-tail.ts";
+import { lastWords } from "../log-tail.ts";
 import type { Container, FieldPath, PodSpec } from "../manifests/shapes.ts";
 import { runPath, sandboxPaths } from "../paths.ts";
 import { isAlive, listeningPorts, spawnDetached } from "../process.ts";
@@ -45,7 +45,7 @@ export async function startPause(sandbox: Sandbox, pod: PodRecord): Promise<Proc
   const done = await waitFor(() => existsSync(paths.ready) || !isAlive(pause), 10_000);
   if (done && isAlive(pause)) return pause;
   throw new SandboxError(
-    `Cannot make the namespaces of pod "${pod.namespace}/${pod.name}": ${lastLines(log, 1)} (${log})`,
+    `Cannot make the namespaces of pod "${pod.namespace}/${pod.name}": ${lastWords(log)} (${log})`,
   );
 }
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms of -o: json, yaml, jsonpath=TEMPLATE; without it a table.
+import { stringify } from "yaml";
+import { SandboxError } from "./errors.ts";
+import { evaluateJsonPath } from "./jsonpath.ts";
+
+/** The value in the form that was asked for, or the lines of the table. */
+export function render(output: string | undefined, value: unknown, table: () => readonly string[]): string {
+  if (output === undefined || output === "table" || output === "wide") return `${table().join("\n")}\n`;
+  if (output === "json") return `${JSON.stringify(value, null, 2)}\n`;
+  if (output === "yaml") return stringify(value, { aliasDuplicateObjects: false });
+  const template = /^jsonpath=(.*)$/s.exec(output)?.[1];
+  if (template === undefined) throw new SandboxError(usage(output), { exitCode: 2 });
+  return `${evaluateJsonPath(template, value)}\n`;
+}
+
+const usage = (output: string): string =>
+  `Cannot print "-o ${output}": no such form, expected json, yaml, table or jsonpath=TEMPLATE`;
