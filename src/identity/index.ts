@@ -13,12 +13,6 @@ export {
   MemoryIdentityBackend,
   type MemoryIdentityOptions,
 } from "./memory-allocator.ts";
-export {
-  createKvstoreIdentityAllocator,
-  type KvstoreIdentityAllocator,
-  type KvstoreIdentityConfig,
-  type KvstoreIdentityDeps,
-} from "./kvstore-allocator.ts";
 export { Identity, type IdentityScope, identityScope, isReservedIdentity, reservedNames } from "./numeric.ts";
 export { IdPool } from "./pool.ts";
 export { reservedIdentityOf, reservedIdentityRows, reservedLabels } from "./reserved.ts";

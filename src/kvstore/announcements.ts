@@ -8,6 +8,8 @@ import { Backoff, pause } from "./wait.ts";
 export interface Announcements extends AsyncDisposable {
   /** Wants a key with this value. */
   set(key: string, value: string): void;
+  /** Wants a key that the caller has just written itself, under the lease. */
+  adopt(key: string, value: string): void;
   /** Wants a key no more; it is removed only as long as it holds what was written here. */
   delete(key: string): void;
   /** Whether the key is wanted. */
@@ -46,6 +48,7 @@ class LeasedAnnouncements implements Announcements {
   #retryNow = new AbortController();
   #worker: Promise<void> | undefined;
   #working = false;
+  #busy: string | undefined;
   #waiters: (() => void)[] = [];
 
   constructor(kvstore: Kvstore, options: AnnouncementsOptions) {
@@ -66,6 +69,13 @@ class LeasedAnnouncements implements Announcements {
     if (this.#wanted.get(key) === value) return;
     this.#wanted.set(key, value);
     this.#mark(key);
+  }
+
+  adopt(key: string, value: string): void {
+    this.#wanted.set(key, value);
+    this.#written.set(key, value);
+    // A removal that is under way may reach the store after the caller's write.
+    if (this.#busy === key) this.#mark(key);
   }
 
   delete(key: string): void {
@@ -129,11 +139,14 @@ class LeasedAnnouncements implements Announcements {
         return;
       }
       this.#dirty.delete(key);
+      this.#busy = key;
       try {
         await this.#bringAbout(key);
+        this.#busy = undefined;
         backoff.reset();
         failing = false;
       } catch (error) {
+        this.#busy = undefined;
         if (this.#stopping.signal.aborted) return;
         this.#dirty.add(key);
         if (!failing) this.#log.warn("Announcement not written, will try again", { key, error: toError(error) });

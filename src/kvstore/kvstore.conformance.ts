@@ -75,7 +75,13 @@ function testKeys(create: Create): void {
     const second = await kv.put("t/a", "zwei ä \u{1f600}");
     assert.ok(second > first);
     const entry = await kv.get("t/a");
-    assert.deepEqual(entry, { key: "t/a", value: "zwei ä \u{1f600}", createRevision: first, modRevision: second, lease: 0n });
+    assert.deepEqual(entry, {
+      key: "t/a",
+      value: "zwei ä \u{1f600}",
+      createRevision: first,
+      modRevision: second,
+      lease: 0n,
+    });
     assert.equal(await kv.delete("t/a"), true);
     assert.equal(await kv.delete("t/a"), false);
     assert.equal(await kv.get("t/a"), undefined);
@@ -87,17 +93,24 @@ function testKeys(create: Create): void {
     const keys = Array.from({ length: 600 }, (_, n) => `t/p/${String(n).padStart(4, "0")}`);
     await Promise.all([...keys, "t/o", "t/p", "t/q/1"].map((key) => kv.put(key, "x")));
     const { items, revision } = await kv.list("t/p/");
-    assert.deepEqual(items.map(({ key }) => key), keys);
+    assert.deepEqual(
+      items.map(({ key }) => key),
+      keys,
+    );
     assert.equal(revision, await lastRevision(kv));
     assert.deepEqual((await kv.list("t/none/")).items, []);
     assert.equal((await kv.list("")).items.length, 603);
     assert.equal(await kv.deletePrefix("t/p/"), 600);
-    assert.deepEqual((await kv.list("t/")).items.map(({ key }) => key), ["t/o", "t/p", "t/q/1"]);
+    assert.deepEqual(
+      (await kv.list("t/")).items.map(({ key }) => key),
+      ["t/o", "t/p", "t/q/1"],
+    );
   });
 }
 
 async function lastRevision(kv: Kvstore): Promise<bigint> {
-  return (await kv.list("")).items.reduce((max, { modRevision }) => (modRevision > max ? modRevision : max), 0n);
+  const revisions = (await kv.list("")).items.map(({ modRevision }) => modRevision);
+  return revisions.sort((a, b) => Number(a - b)).at(-1) ?? 0n;
 }
 
 function testTransactions(create: Create): void {
@@ -133,8 +146,9 @@ function testTransactions(create: Create): void {
       { key: "t/a", kind: "value", value: "2" },
       { key: "t/", kind: "absentPrefix" },
       { key: "t/a", kind: "modRevision", revision: 1n },
+      { key: "t/", kind: "unmodifiedPrefix", since: 1n },
     ] as const;
-    for (const compare of wrong) assert.equal(await kv.txn([compare], [write]), false, compare.kind);
+    for (const compare of wrong) assert.equal(await kv.txn([compare], [write]), undefined, compare.kind);
     assert.equal(await kv.get("t/out"), undefined);
     const revision = (await kv.get("t/a"))?.modRevision ?? 0n;
     const right = [
@@ -143,10 +157,16 @@ function testTransactions(create: Create): void {
       { key: "t/a", kind: "value", value: "1" },
       { key: "t/b/", kind: "absentPrefix" },
       { key: "t/a", kind: "modRevision", revision },
+      { key: "t/", kind: "unmodifiedPrefix", since: revision },
+      { key: "none/", kind: "unmodifiedPrefix", since: 0n },
     ] as const;
-    assert.equal(await kv.txn(right, [write, { kind: "delete", key: "t/a" }]), true);
-    assert.deepEqual((await kv.list("t/")).items.map(({ key }) => key), ["t/out"]);
-    assert.equal(await kv.txn([...right.slice(0, 1), ...wrong.slice(1, 2)], [write]), false);
+    const written = await kv.txn(right, [write, { kind: "delete", key: "t/a" }]);
+    assert.equal((await kv.get("t/out"))?.modRevision, written);
+    assert.deepEqual(
+      (await kv.list("t/")).items.map(({ key }) => key),
+      ["t/out"],
+    );
+    assert.equal(await kv.txn([...right.slice(0, 1), ...wrong.slice(1, 2)], [write]), undefined);
   });
 }
 
@@ -195,7 +215,9 @@ function testWatch(create: Create): void {
 }
 
 function describeBatch(batch: KvBatch): string[] {
-  return batch.events.map((event) => (event.kind === "put" ? `${event.entry.key}=${event.entry.value}` : `-${event.key}`));
+  return batch.events.map((event) =>
+    event.kind === "put" ? `${event.entry.key}=${event.entry.value}` : `-${event.key}`,
+  );
 }
 
 function testListAndWatch(create: Create): void {

@@ -26,7 +26,7 @@ export async function* listAndWatch(context: ListWatchContext, prefix: string): 
       const events = known === undefined ? list.items.map(putEvent) : difference(known, list);
       const initial = known === undefined;
       known = new Map(list.items.map((entry) => [entry.key, entry]));
-      if (initial || events.length > 0) yield { initial, resync: !initial, events, revision: list.revision };
+      yield { initial, resync: !initial, events, revision: list.revision };
       for await (const batch of connection.watch(prefix, { fromRevision: list.revision + 1n, signal })) {
         failures.reset();
         apply(known, batch.events);
@@ -50,7 +50,7 @@ export function difference(known: ReadonlyMap<string, KvEntry>, list: KvList): K
     if (before?.modRevision === entry.modRevision && before.value === entry.value) continue;
     events.push(putEvent(entry));
   }
-  const deletes: KvEvent[] = Array.from(gone, (key) => ({ kind: "delete", key }));
+  const deletes: KvEvent[] = Array.from(gone, (key) => ({ kind: "delete", key, revision: list.revision }));
   return [...deletes, ...events];
 }
 

@@ -72,17 +72,19 @@ export class KvstoreSession implements Kvstore {
     return await this.#connection.deletePrefix(prefix);
   }
 
-  createOnly(key: string, value: string, options: PutOptions = {}): Promise<boolean> {
-    return this.txn([{ key, kind: "absent" }], [{ kind: "put", key, value, ...options }]);
+  async createOnly(key: string, value: string, options: PutOptions = {}): Promise<boolean> {
+    return (await this.#write([{ key, kind: "absent" }], [{ kind: "put", key, value, ...options }])).succeeded;
   }
 
-  compareAndSwap(expected: KvEntry, value: string, options: PutOptions = {}): Promise<boolean> {
+  async compareAndSwap(expected: KvEntry, value: string, options: PutOptions = {}): Promise<boolean> {
     const { key, modRevision: revision } = expected;
-    return this.txn([{ key, kind: "modRevision", revision }], [{ kind: "put", key, value, ...options }]);
+    const compare = { key, kind: "modRevision", revision } as const;
+    return (await this.#write([compare], [{ kind: "put", key, value, ...options }])).succeeded;
   }
 
-  async txn(compares: readonly KvCompare[], writes: readonly KvWrite[]): Promise<boolean> {
-    return (await this.#write(compares, writes)).succeeded;
+  async txn(compares: readonly KvCompare[], writes: readonly KvWrite[]): Promise<bigint | undefined> {
+    const { succeeded, revision } = await this.#write(compares, writes);
+    return succeeded ? revision : undefined;
   }
 
   watch(prefix: string, options: KvWatchOptions = {}): AsyncIterableIterator<KvBatch> {

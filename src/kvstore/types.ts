@@ -14,7 +14,8 @@ export interface KvEntry {
 /** One change of a key. */
 export type KvEvent =
   | { readonly kind: "put"; readonly entry: KvEntry }
-  | { readonly kind: "delete"; readonly key: string };
+  /** `revision` is the store's when the key was deleted, or when it was found to be gone. */
+  | { readonly kind: "delete"; readonly key: string; readonly revision: bigint };
 
 /** Everything under a prefix at one revision. */
 export interface KvList {
@@ -30,7 +31,7 @@ export interface KvBatch {
 
 /**
  * One delivery of `listAndWatch`. The first one is `initial`: puts of all that is there (perhaps nothing). Later ones
- * are changes; after a lost connection or a compaction (`resync`) puts of what differs and deletes of what vanished.
+ * are changes; after a lost connection or a compaction (`resync`) puts of what differs and deletes of what vanished (perhaps nothing).
  */
 export interface KvChanges extends KvBatch {
   readonly initial: boolean;
@@ -41,6 +42,8 @@ export interface KvChanges extends KvBatch {
 export type KvCompare =
   /** No key at all begins with `key`. */
   | { readonly key: string; readonly kind: "absentPrefix" }
+  /** No key that begins with `key` was written after that revision. */
+  | { readonly key: string; readonly kind: "unmodifiedPrefix"; readonly since: bigint }
   | { readonly key: string; readonly kind: "absent" }
   | { readonly key: string; readonly kind: "present" }
   | { readonly key: string; readonly kind: "modRevision"; readonly revision: bigint }
@@ -104,8 +107,8 @@ export interface Kvstore extends AsyncDisposable {
   createOnly(key: string, value: string, options?: PutOptions): Promise<boolean>;
   /** Replaces exactly that version of an entry; whether it did. */
   compareAndSwap(expected: KvEntry, value: string, options?: PutOptions): Promise<boolean>;
-  /** Does all writes at once if all conditions hold; whether they did. */
-  txn(compares: readonly KvCompare[], writes: readonly KvWrite[]): Promise<boolean>;
+  /** Does all writes at once if all conditions hold: then the revision after them, else undefined. */
+  txn(compares: readonly KvCompare[], writes: readonly KvWrite[]): Promise<bigint | undefined>;
   /** Events under a prefix until the signal aborts (then it ends quietly) or the stream breaks (then it throws). */
   watch(prefix: string, options?: KvWatchOptions): AsyncIterableIterator<KvBatch>;
   /** Everything under a prefix, then changes, over reconnects and compactions. Ends only with the signal or close. */

@@ -51,13 +51,13 @@ export function toEntry(kv: kvpb.KeyValue): KvEntry {
 /** An event from its message; undefined for an empty one. */
 export function toEvent(event: kvpb.Event): KvEvent | undefined {
   if (event.kv === undefined) return undefined;
-  const isDelete = event.type !== 0;
-  return isDelete ? { kind: "delete", key: decoder.decode(event.kv.key) } : { kind: "put", entry: toEntry(event.kv) };
+  if (event.type === 0) return { kind: "put", entry: toEntry(event.kv) };
+  return { kind: "delete", key: decoder.decode(event.kv.key), revision: event.kv.modRevision };
 }
 
 /** A condition as its message. */
 export function toCompare(compare: KvCompare): etcdpb.Compare {
-  const { EQUAL, GREATER } = etcdpb.Compare_CompareResult;
+  const { EQUAL, GREATER, LESS } = etcdpb.Compare_CompareResult;
   const target = etcdpb.Compare_CompareTarget;
   const key = toBytes(compare.key);
   const created = { targetUnion: { case: "createRevision", value: 0n } } as const;
@@ -67,6 +67,11 @@ export function toCompare(compare: KvCompare): etcdpb.Compare {
     case "absentPrefix": {
       const range = prefixRange(compare.key);
       return create(etcdpb.CompareSchema, { ...range, result: EQUAL, target: target.CREATE, ...created });
+    }
+    case "unmodifiedPrefix": {
+      const range = prefixRange(compare.key);
+      const targetUnion = { case: "modRevision", value: compare.since + 1n } as const;
+      return create(etcdpb.CompareSchema, { ...range, result: LESS, target: target.MOD, targetUnion });
     }
     case "present":
       return create(etcdpb.CompareSchema, { key, result: GREATER, target: target.CREATE, ...created });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The etcd backend keeps the contract, against a real etcd.
 import { after, before } from "node:test";
-import { openKvstore } from "../../module.ts";
 import { testKvstore } from "../../kvstore.conformance.ts";
+import { openKvstore } from "../../module.ts";
 import { TestEtcd } from "../../testing.ts";
 
 let etcd: TestEtcd;

@@ -127,6 +127,8 @@ export class MemoryStore {
     switch (compare.kind) {
       case "absentPrefix":
         return this.list(compare.key).items.length === 0;
+      case "unmodifiedPrefix":
+        return this.list(compare.key).items.every(({ modRevision }) => modRevision <= compare.since);
       case "absent":
         return entry === undefined;
       case "present":
@@ -169,7 +171,7 @@ export class MemoryStore {
     if (before === undefined) return false;
     this.#leases.get(before.lease)?.keys.delete(key);
     this.#entries.delete(key);
-    this.#history.push({ revision, event: { kind: "delete", key } });
+    this.#history.push({ revision, event: { kind: "delete", key, revision } });
     return true;
   }
 
