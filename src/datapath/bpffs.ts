@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bpffs that keeps maps and links while no agent runs.
-import { existsSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { mountBpffs } from "../kernel/index.ts";
 import { datapathError } from "./errors.ts";
 import { pinRoot } from "./loader/pins.ts";
@@ -17,10 +17,19 @@ export function isBpffs(path: string): boolean {
 /** Mounts a bpffs at `root` when none is there; throws DatapathError with what to do. */
 export function ensureBpffs(root: string): void {
   try {
-    if (!isBpffs(root)) mountBpffs(root);
+    if (isBpffs(root)) return;
+    makeFolder(root);
+    mountBpffs(root);
   } catch (error) {
     throw datapathError(`Cannot use BPF root "${root}"`, error, `as root: mount -t bpf bpf ${root}`);
   }
+}
+
+/** As mkdir -p. Node's own recursive mkdir never ends where the parent refuses with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 /** Removes links, and then maps, of the datapath; the mount stays. */

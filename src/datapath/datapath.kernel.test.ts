@@ -297,6 +297,13 @@ function tests(): void {
     assert.deepEqual(queryTcx(device("cilium_vxlan").ifindex, "ingress"), programs);
   });
 
+  test("start() on a BPF root that cannot be says what to do", async () => {
+    const other = createDatapath({ ...config, bpfRoot: "/proc/nothing" });
+    await assert.rejects(other.start(), {
+      message: /^Cannot use BPF root "\/proc\/nothing": .*\(as root: mount -t bpf bpf \/proc\/nothing\)$/,
+    });
+  });
+
   test("start() without objects says how to build them", async () => {
     const other = createDatapath({ ...config, objectDir: "/nowhere" });
     await assert.rejects(other.start(), { message: /^Cannot read object "container.o": ENOENT.*build the objects/ });

@@ -2,7 +2,7 @@
 // For kernel tests: a node of its own, in private network and mount namespaces with a private bpffs.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
@@ -30,10 +30,9 @@ export function inPrivateNamespaces(file: string): boolean {
   return false;
 }
 
-/** Mounts a bpffs (and a tmpfs around it, so that no folder stays) and returns its path. */
+/** Mounts a bpffs in a private folder for temporary files, so that none stays, and returns its path. */
 export function privateBpffs(): string {
-  const base = join(tmpdir(), "datapath-test");
-  mkdirSync(base, { recursive: true });
+  const base = tmpdir();
   const mounted = spawnSync("mount", ["-t", "tmpfs", "none", base], { encoding: "utf8" });
   assert.equal(mounted.status, 0, mounted.stderr);
   const root = mkdtempSync(join(base, "bpf-"));
