@@ -7,6 +7,8 @@ import { attachmentId, type EndpointRow, endpointState } from "../../../src/endp
 export interface EndpointModelContext {
   readonly hostAddressing: NodeAddressing;
   readonly auditMode: boolean;
+  /** Of the policy engine, now. It says at once which endpoints a change concerns; all others are up to date. */
+  readonly policyRevision: () => number;
 }
 
 export function toEndpointModel(row: EndpointRow, context: EndpointModelContext): Endpoint {
@@ -29,7 +31,7 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
       },
       policy: {
         realized: {
-          "policy-revision": row.policy?.revision ?? 0,
+          "policy-revision": row.status.kind === "done" ? context.policyRevision() : (row.policy?.revision ?? 0),
           "policy-enabled": policyEnabled(row, context.auditMode),
           ...(row.identity === undefined ? {} : { id: row.identity }),
         },
