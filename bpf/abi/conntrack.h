@@ -35,6 +35,7 @@ enum ct_flags {
 	CT_F_RESET = 32,
 	CT_F_AUDITED = 64,		/* passes only because of audit mode */
 	CT_F_REPLIED = 128,		/* a packet of the other direction was seen */
+	CT_F_DENIED = 256,		/* policy denies it now; kept, so that nobody takes its packets for a new flow */
 };
 
 /* How packets from the endpoint leave, cached under the ipcache revision. */

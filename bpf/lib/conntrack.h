@@ -87,6 +87,8 @@ static __always_inline bool ct_fresh(const struct ct_flow *flow, const struct pa
 {
 	const struct ct_entry *entry = flow->entry;
 
+	if (entry->flags & CT_F_DENIED)
+		return false;
 	if (entry->policy_revision != flow->policy_revision || entry->ipcache_revision != flow->ipcache_revision)
 		return false;
 	if (packet->direction == DIRECTION_EGRESS || packet->icmp_kind == KIND_ERROR)
@@ -106,7 +108,7 @@ static __always_inline enum ct_state classify(const struct ct_entry *entry, cons
 		return CT_NEW;
 	}
 	is_reply = !(entry->flags & CT_F_INGRESS) == (packet->direction == DIRECTION_INGRESS);
-	if (opening && (entry->flags & (CT_CLOSING | CT_F_RESET)))
+	if (opening && (entry->flags & (CT_CLOSING | CT_F_RESET | CT_F_DENIED)))
 		return CT_REOPENED;
 	/* Opening something in the other direction is no reply, however well the ports fit. */
 	if (opening && is_reply)
@@ -248,7 +250,7 @@ static __always_inline void ct_renew(const struct packet *packet, const struct c
 	if (!flow->fresh) {
 		entry->peer_identity = egress ? packet->destination_identity : packet->source_identity;
 		entry->cookie = packet->cookie;
-		entry->flags = audited ? entry->flags | CT_F_AUDITED : entry->flags & ~CT_F_AUDITED;
+		entry->flags = (entry->flags & ~(CT_F_AUDITED | CT_F_DENIED)) | (audited ? CT_F_AUDITED : 0);
 		entry->route = CT_ROUTE_UNKNOWN;
 	}
 	if (egress && entry->route == CT_ROUTE_UNKNOWN) {
@@ -299,9 +301,20 @@ static __always_inline int ct_create(struct packet *packet, const struct ct_flow
 	return 0;
 }
 
-/* Asks policy about the flow; a tracked one that is denied now loses its entry. */
+/* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next
+ * packet of the side that did not open it would look like a new flow in the direction that is not denied.
+ */
+static __always_inline void ct_deny(const struct packet *packet, const struct ct_flow *flow)
+{
+	struct ct_entry *entry = flow->entry;
+
+	entry->flags |= CT_F_DENIED;
+	entry->expires = flow->now + ct_lifetime(packet, entry->flags);
+}
+
+/* Asks policy about the flow. */
 static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
-				  const struct ct_flow *flow, const union ct_key *key, bool *audited, int family)
+				  const struct ct_flow *flow, bool *audited, int family)
 {
 	bool is_reply = flow->state == CT_REPLY;
 	__u8 direction = is_reply ? DIRECTION_INGRESS + DIRECTION_EGRESS - packet->direction : packet->direction;
@@ -313,8 +326,8 @@ static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, 
 	*audited = answer.audited;
 	if (answer.asked && (answer.verdict < 0 || !ct_tracked(flow)))
 		send_verdict_event(skb, packet, &answer, direction, port);
-	if (answer.verdict < 0 && ct_tracked(flow))
-		bpf_map_delete_elem(ct_map(packet->protocol, family), key);
+	if (answer.verdict < 0 && ct_tracked(flow) && flow->entry)
+		ct_deny(packet, flow);
 	return answer.verdict;
 }
 
@@ -350,7 +363,7 @@ static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, c
 		flow.state = CT_UNTRACKED;
 	packet->reason = ct_trace_reason(flow.state);
 	if (unlikely(!flow.fresh && flow.state != CT_RELATED)) {
-		int verdict = decide(skb, packet, endpoint, &flow, &key, &audited, family);
+		int verdict = decide(skb, packet, endpoint, &flow, &audited, family);
 
 		if (verdict < 0)
 			return verdict;

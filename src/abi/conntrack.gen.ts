@@ -10,6 +10,7 @@ export const CtFlags = {
   CT_F_RESET: 32,
   CT_F_AUDITED: 64,
   CT_F_REPLIED: 128,
+  CT_F_DENIED: 256,
 } as const;
 export type CtFlags = (typeof CtFlags)[keyof typeof CtFlags];
 

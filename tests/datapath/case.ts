@@ -35,6 +35,8 @@ export interface Step {
   readonly drop?: number;
   /** Each has to match an event of this packet in the fields given. */
   readonly events?: readonly EventMatch[];
+  /** None may match an event of this packet. */
+  readonly missing?: readonly EventMatch[];
   /** Kinds of which this packet gives no event. */
   readonly silent?: readonly EventRow["kind"][];
   /** What the packet has to look like afterwards. */

@@ -3,13 +3,33 @@
 import { after, before, describe, test } from "node:test";
 import { arpCases } from "./arp.cases.ts";
 import type { Case } from "./case.ts";
+import { conntrackCases } from "./conntrack.cases.ts";
+import { deliveryCases } from "./delivery.cases.ts";
+import { extensionHeaderCases } from "./extension-headers.cases.ts";
+import { fragmentCases } from "./fragments.cases.ts";
+import { hostCases } from "./host.cases.ts";
+import { icmpCases } from "./icmp.cases.ts";
 import { ndpCases } from "./ndp.cases.ts";
+import { observabilityCases } from "./observability.cases.ts";
+import { overlayCases } from "./overlay.cases.ts";
+import { policyCases } from "./policy.cases.ts";
 import { runCase } from "./run.ts";
+import { sourceCheckCases } from "./source-check.cases.ts";
 import { World } from "./world.ts";
 
 const features: Readonly<Record<string, readonly Case[]>> = {
   arp: arpCases,
   ndp: ndpCases,
+  "source check": sourceCheckCases,
+  conntrack: conntrackCases,
+  policy: policyCases,
+  fragments: fragmentCases,
+  "extension headers": extensionHeaderCases,
+  icmp: icmpCases,
+  delivery: deliveryCases,
+  overlay: overlayCases,
+  host: hostCases,
+  observability: observabilityCases,
 };
 
 let world: World;

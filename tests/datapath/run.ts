@@ -44,6 +44,9 @@ function runStep(world: World, step: Step): void {
   for (const event of dropped) assertPlaced(event.line, event.file);
   assert.deepEqual(newDrops(before, drops(world)), step.drop === undefined ? [] : [step.drop]);
   for (const wanted of step.events ?? []) assertEvent(events, wanted);
+  for (const unwanted of step.missing ?? []) {
+    assert.ok(!events.some((event) => matches(event, unwanted)), `event like ${show(unwanted)}`);
+  }
   for (const kind of step.silent ?? [])
     assert.deepEqual(
       events.filter((event) => event.kind === kind),
@@ -118,11 +121,13 @@ function assertPlaced(line: number, file: number): void {
 }
 
 function assertEvent(events: readonly EventRow[], wanted: EventMatch): void {
-  const fits = (event: EventRow) => {
-    const fields = new Map<string, unknown>(Object.entries(event));
-    return Object.entries(wanted).every(([name, value]) => fields.get(name) === value);
-  };
-  assert.ok(events.some(fits), `no event like ${show(wanted)} among\n${events.map(show).join("\n")}`);
+  const found = events.some((event) => matches(event, wanted));
+  assert.ok(found, `no event like ${show(wanted)} among\n${events.map(show).join("\n")}`);
+}
+
+function matches(event: EventRow, wanted: EventMatch): boolean {
+  const fields = new Map<string, unknown>(Object.entries(event));
+  return Object.entries(wanted).every(([name, value]) => fields.get(name) === value);
 }
 
 function explain(events: readonly EventRow[]): string {

@@ -47,6 +47,8 @@ export interface Pod {
   readonly ipv4: string;
   readonly ipv6: string;
   readonly identity: number;
+  readonly ingressSet: number;
+  readonly egressSet: number;
 }
 
 export const podA: Pod = {
@@ -57,6 +59,8 @@ export const podA: Pod = {
   ipv4: "10.1.0.10",
   ipv6: "fd00:10:1::a",
   identity: 1000,
+  ingressSet: 3,
+  egressSet: 4,
 };
 export const podB: Pod = {
   id: 11,
@@ -66,6 +70,8 @@ export const podB: Pod = {
   ipv4: "10.1.0.11",
   ipv6: "fd00:10:1::b",
   identity: 1001,
+  ingressSet: 5,
+  egressSet: 6,
 };
 /** A pod of the other node. */
 export const podC = { ipv4: "10.2.0.12", ipv6: "fd00:10:2::c", identity: 1002 } as const;
@@ -89,8 +95,6 @@ export interface Addresses {
 }
 
 export const TUNNEL_IFINDEX = 77;
-export const INGRESS_SET = 5;
-export const EGRESS_SET = 6;
 export const WORLD_IPV4 = 9;
 export const WORLD_IPV6 = 10;
 
@@ -197,8 +201,8 @@ export class World implements Disposable {
       ipv4: new DataView(ipToBytes(pod.ipv4).buffer).getUint32(0),
       ipv6: ipToBytes(pod.ipv6),
       identity: change.identity ?? pod.identity,
-      ingressSet: change.ingressSet ?? INGRESS_SET,
-      egressSet: EGRESS_SET,
+      ingressSet: change.ingressSet ?? pod.ingressSet,
+      egressSet: pod.egressSet,
       policyRevision: change.policyRevision ?? 1,
       flags: EndpointConfigFlags.ENDPOINT_READY | (change.flags ?? 0),
     };
