@@ -97,7 +97,7 @@ no_service_starts() {
 }
 
 apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@" </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@" </dev/null
 }
 
 install_packages() {
@@ -123,6 +123,9 @@ npm_key() {
 }
 
 install_npm_packages() {
+  # Without network npm would try for more than a minute.
+  export npm_config_fetch_retries=${npm_config_fetch_retries:-2}
+  export npm_config_fetch_retry_mintimeout=2000 npm_config_fetch_retry_maxtimeout=10000
   local key
   key=$(npm_key)
   if [ -x "$node" ] && [ "$(cat "$root/node_modules/.setup-key" 2>/dev/null || true)" = "$key" ]; then return 0; fi
@@ -140,6 +143,9 @@ install_npm_packages() {
 # Some npm versions hold lock files against `ci` that they made themselves (optional packages of other platforms that
 # the registry does not serve); a plain install takes the same versions from the same file.
 npm_packages() {
+  # Without network npm would try for more than a minute.
+  export npm_config_fetch_retries=${npm_config_fetch_retries:-2}
+  export npm_config_fetch_retry_mintimeout=2000 npm_config_fetch_retry_maxtimeout=10000
   npm --prefix "$root" ci --no-progress && return
   grep -q 'EUSAGE' "$log" || return
   npm --prefix "$root" install --no-save --no-progress
@@ -194,14 +200,14 @@ build() {
 }
 
 set_up() {
-  mkdir -p "$state"
-  exec 9>"$state/lock"
-  flock -w 600 9 || fail "Cannot set up: another set-up holds $state/lock for 10 minutes (see what it does, or end it)"
-  : >"$log"
   if [ "$1" != check ]; then
     check_root "$1"
     check_kernel
   fi
+  mkdir -p "$state" 2>/dev/null || fail "Cannot set up: $state cannot be made (run it as the owner of the checkout)"
+  { exec 9>"$state/lock"; } 2>/dev/null || fail "Cannot set up: $state/lock cannot be written (run it as the owner of the checkout)"
+  flock -w 600 9 || fail "Cannot set up: another set-up holds $state/lock for 10 minutes (see what it does, or end it)"
+  : >"$log"
   install_packages
   install_npm_packages
   build
