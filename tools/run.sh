@@ -105,6 +105,7 @@ install_packages() {
   missing=$(missing_packages) ||
     fail "Cannot install Debian packages: dpkg-query is not there (use Debian 12, or install: ${packages[*]})"
   [ -n "$missing" ] || return 0
+  missing=${missing% }
   check_root "apt-get install $missing"
   step "Debian package lists" apt update ||
     fail "Cannot fetch Debian's package lists: $(last_line) (check the network and /etc/apt/sources.list; all of it: $log)"
