@@ -20,10 +20,9 @@ export class ApiError extends CiliumError {
 export class AgentUnreachableError extends CiliumError {
   readonly socketPath: string;
 
-  constructor(socketPath: string, code: string, cause?: unknown) {
+  constructor(socketPath: string, code: string) {
     super(`Cannot reach the agent at "${socketPath}": ${code} (is cilium-agent running? set CILIUM_SOCK or --host)`, {
       code,
-      cause,
     });
     this.socketPath = socketPath;
   }

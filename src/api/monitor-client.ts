@@ -24,7 +24,7 @@ export async function* readMonitor(socketPath: string, signal?: AbortSignal): As
     if (signal?.aborted) return;
     const code =
       (error as NodeJS.ErrnoException).syscall === undefined ? undefined : (error as NodeJS.ErrnoException).code;
-    throw code === undefined ? error : new AgentUnreachableError(socketPath, code, error);
+    throw code === undefined ? error : new AgentUnreachableError(socketPath, code);
   } finally {
     signal?.removeEventListener("abort", stop);
     socket.destroy();

@@ -38,9 +38,7 @@ export function call(socketPath: string, options: CallOptions): Promise<CallResu
     const fail = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer);
       request.destroy();
-      reject(
-        error instanceof ApiError ? error : new AgentUnreachableError(socketPath, error.code ?? error.message, error),
-      );
+      reject(error instanceof ApiError ? error : new AgentUnreachableError(socketPath, error.code ?? error.message));
     };
     const timer =
       options.timeout > 0

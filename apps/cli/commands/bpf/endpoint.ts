@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf endpoint: which local endpoint an address belongs to.
+import type { EndpointConfigRow, LxcRow } from "../../../../src/datapath/index.ts";
+import type { CommandSpec } from "../../define.ts";
+import { bpfRootOption, openMaps, printPairs } from "./maps.ts";
+
+export const endpoint: CommandSpec = {
+  usage: "endpoint",
+  summary: "Local endpoints",
+  commands: [
+    {
+      usage: "list",
+      aliases: ["ls"],
+      summary: "List local endpoints by address",
+      options: [bpfRootOption],
+      run: async (context, call) => {
+        using maps = await openMaps(context, call);
+        const configs = new Map(maps.endpoints.list().map((row) => [row.id, row]));
+        const pairs = maps.lxc.list().map((row): [string, string] => [`${row.address}:0`, endpointInfo(row, configs)]);
+        await printPairs(context, ["IP ADDRESS", "LOCAL ENDPOINT INFO"], pairs.sort());
+      },
+    },
+  ],
+};
+
+/** The right column. */
+export function endpointInfo(row: LxcRow, configs: ReadonlyMap<number, EndpointConfigRow>): string {
+  if (row.host) return "(localhost)";
+  const config = configs.get(row.endpointId);
+  const [id, identity] = [String(row.endpointId).padEnd(5), String(config?.identity ?? 0).padEnd(5)];
+  const [mac, nodeMac] = [config?.mac ?? "", config?.nodeMac ?? ""].map((text) => text.toUpperCase());
+  const ifindex = String(config?.ifindex ?? 0).padEnd(3);
+  const device = `ifindex=${ifindex} mac=${mac} nodemac=${nodeMac} parent_ifindex=${"0".padEnd(3)}`;
+  return `id=${id} sec_id=${identity} flags=0x0000 ${device} rt_info:0`;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf metrics: packets and bytes by reason and direction.
+import { dropReasonText, fileName, type MetricsRow } from "../../../../src/datapath/index.ts";
+import type { CommandSpec } from "../../define.ts";
+import { alignTable } from "../../output/table.ts";
+import { bpfRootOption, openMaps } from "./maps.ts";
+
+export const metrics: CommandSpec = {
+  usage: "metrics",
+  summary: "Counters of the datapath",
+  commands: [
+    {
+      usage: "list",
+      aliases: ["ls"],
+      summary: "List packets and bytes by reason, direction and place",
+      options: [bpfRootOption],
+      run: async (context, call) => {
+        using maps = await openMaps(context, call);
+        const rows = maps.metrics.list().sort(compare);
+        const models = rows.map((row) => ({ ...words(row), direction: row.direction, line: row.line }));
+        await context.result(models, () => formatMetrics(rows));
+      },
+    },
+  ],
+};
+
+/** `REASON   DIRECTION   PACKETS   BYTES   LINE   FILE`. */
+export function formatMetrics(rows: readonly MetricsRow[]): string {
+  return alignTable(
+    [["REASON", "DIRECTION", "PACKETS", "BYTES", "LINE", "FILE"]],
+    rows.map((row) => {
+      const { reason, packets, bytes, file } = words(row);
+      return [reason, row.direction.toUpperCase(), String(packets), String(bytes), String(row.line), file];
+    }),
+  );
+}
+
+function words({ reason, packets, bytes, file }: MetricsRow) {
+  return { reason: dropReasonText(reason), packets, bytes, file: fileName(file) };
+}
+
+function compare(a: MetricsRow, b: MetricsRow): number {
+  return a.reason - b.reason || (a.direction < b.direction ? -1 : a.direction > b.direction ? 1 : a.line - b.line);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf policy: the entries that the programs decide by.
+import { join } from "node:path";
+import {
+  authTypeName,
+  type EndpointConfigRow,
+  type OpenedMaps,
+  type PolicyMapRow,
+  portRangeOfPrefix,
+  protocolName,
+} from "../../../../src/datapath/index.ts";
+import type { Context } from "../../context.ts";
+import { type Call, type CommandSpec, flag } from "../../define.ts";
+import { UsageError } from "../../errors.ts";
+import { alignTable, type Line } from "../../output/table.ts";
+import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
+
+const numeric = ["-n, --numeric", "identities as numbers"] as const;
+const emptyText = "Policy stats empty. Perhaps the policy enforcement is disabled?\n";
+
+export const policy: CommandSpec = {
+  usage: "policy",
+  summary: "Policy entries of endpoints",
+  commands: [
+    {
+      usage: "get [endpoints...]",
+      summary: "Show the policy of endpoints (by number)",
+      options: [numeric, ["--all", "of all endpoints"], bpfRootOption],
+      run: async (context, call) => {
+        if (call.args.length === 0 && !flag(call, "all")) {
+          throw new UsageError("Cannot get policy: give endpoint numbers or --all");
+        }
+        await show(context, call, flag(call, "all") ? undefined : call.args.map(endpointNumber));
+      },
+    },
+    {
+      usage: "list",
+      aliases: ["ls"],
+      summary: "Show the policy of all endpoints",
+      options: [numeric, bpfRootOption],
+      run: (context, call) => show(context, call, undefined),
+    },
+  ],
+};
+
+function endpointNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new UsageError(`Cannot get policy of "${text}": not an endpoint number`);
+}
+
+/** `wanted` undefined: all endpoints, each with a heading. */
+async function show(context: Context, call: Call, wanted: readonly number[] | undefined): Promise<void> {
+  using maps = await openMaps(context, call);
+  const configs = wanted === undefined ? maps.endpoints.list() : wanted.map((id) => endpointOf(maps, id));
+  const labels = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
+  const found = configs.map((config) => ({ config, rows: entriesOf(maps, config) }));
+  const root = await bpfRoot(context, call);
+  await context.result(Object.fromEntries(found.map(({ config, rows }) => [config.id, rows])), () =>
+    found
+      .map(({ config, rows }) => {
+        const several = wanted === undefined || wanted.length > 1;
+        return `${several ? heading(config, root) : ""}${formatEntries(rows, labels)}${several ? "\n" : ""}`;
+      })
+      .join(""),
+  );
+}
+
+function endpointOf(maps: OpenedMaps, id: number): EndpointConfigRow {
+  const config = maps.endpoints.get(id);
+  if (config !== undefined) return config;
+  throw new UsageError(`Cannot get policy of endpoint ${id}: no such endpoint on this node`);
+}
+
+function heading(config: EndpointConfigRow, root: string): string {
+  const path = join(root, "tc/globals/cilium_policy_v2");
+  return `Endpoint ID: ${config.id}\nPath: ${path} (ingress set ${config.ingressSet}, egress set ${config.egressSet})\n\n`;
+}
+
+/** Entries that the endpoint's directions use. */
+function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] {
+  const sets = [
+    { direction: "ingress", set: config.enforceIngress ? config.ingressSet : 0 },
+    { direction: "egress", set: config.enforceEgress ? config.egressSet : 0 },
+  ];
+  return sets.flatMap(({ direction, set }) =>
+    set === 0 ? [] : maps.policy.list(set).filter((row) => row.direction === direction),
+  );
+}
+
+/** The table of one endpoint. */
+export function formatEntries(rows: readonly PolicyMapRow[], labels: ReadonlyMap<number, readonly string[]>): string {
+  if (rows.length === 0) return emptyText;
+  const lines = [...rows].sort(compare).flatMap((row): Line[] => {
+    const [first = "ANY", ...others] =
+      row.identity === 0 ? ["ANY"] : (labels.get(row.identity) ?? [String(row.identity)]);
+    return [
+      [
+        capitalized(row.verdict),
+        capitalized(row.direction),
+        first,
+        portText(row),
+        row.proxyPort === 0 ? "NONE" : String(row.proxyPort),
+        authTypeName(row.authType),
+        "-",
+        "-",
+        String(row.protocol === 0 ? 0 : 8 + row.portPrefix),
+        String(row.cookie),
+      ],
+      ...others.map((label): Line => ["", "", label]),
+    ];
+  });
+  const header = ["POLICY", "DIRECTION", "LABELS (source:key[=value])", "PORT/PROTO", "PROXY PORT", "AUTH TYPE"];
+  return alignTable([[...header, "BYTES", "PACKETS", "PREFIX", "COOKIE"]], lines);
+}
+
+function portText({ protocol, port, portPrefix }: PolicyMapRow): string {
+  if (protocol === 0) return "ANY";
+  if (portPrefix === 0) return protocolName(protocol);
+  const { start, end } = portRangeOfPrefix({ port, length: portPrefix });
+  return `${start === end ? start : `${start}-${end}`}/${protocolName(protocol)}`;
+}
+
+function compare(a: PolicyMapRow, b: PolicyMapRow): number {
+  const direction = a.direction === b.direction ? 0 : a.direction === "ingress" ? -1 : 1;
+  return direction || a.identity - b.identity || a.protocol - b.protocol || a.port - b.port;
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** From the agent; without it the identities are shown as numbers. */
+async function labelsById(context: Context): Promise<ReadonlyMap<number, readonly string[]>> {
+  try {
+    const identities = await context.client(2000).listIdentities();
+    return new Map(identities.map(({ id, labels }) => [id, [...labels].sort()]));
+  } catch {
+    return new Map();
+  }
+}

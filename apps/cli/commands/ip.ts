@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip: which identity an address has.
+import type { IPListEntry } from "../../../src/api/index.ts";
+import type { Context } from "../context.ts";
+import { type Call, type CommandSpec, flag, listOption } from "../define.ts";
+import { UsageError } from "../errors.ts";
+import { alignTable, type Line } from "../output/table.ts";
+
+export const ip: CommandSpec = {
+  usage: "ip",
+  summary: "Addresses and their identities",
+  commands: [
+    {
+      usage: "list",
+      aliases: ["ls"],
+      summary: "List what is known of addresses",
+      options: [
+        ["-n, --numeric", "identities as numbers"],
+        ["-v, --verbose", "nodes and encryption keys too"],
+      ],
+      run: listIps,
+    },
+    {
+      usage: "get [cidr]",
+      summary: "Show what is known of an address or prefix, or of the addresses with labels",
+      repeated: [["-l, --labels <labels>", "addresses whose identity has all of these labels"]],
+      run: getIps,
+    },
+  ],
+};
+
+async function listIps(context: Context, call: Call): Promise<void> {
+  const entries = await context.client().listIps();
+  const names = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
+  await context.result(entries, () => formatIps(entries, names, flag(call, "verbose")));
+}
+
+async function getIps(context: Context, call: Call): Promise<void> {
+  const labels = listOption(call, "labels");
+  const [cidr] = call.args;
+  if ((cidr === undefined) === (labels.length === 0)) {
+    throw new UsageError("Cannot get address: give either an address or --labels");
+  }
+  const entries = await context.client().listIps(cidr === undefined ? { labels } : { cidr });
+  await context.result(entries, () =>
+    alignTable(
+      [["IP", "HOST", "IDENTITY", "POD", "NAMESPACE"]],
+      entries.map(({ cidr: prefix, hostIP, identity, metadata }) => {
+        return [prefix, hostIP ?? "", String(identity), metadata?.name ?? "", metadata?.namespace ?? ""];
+      }),
+    ),
+  );
+}
+
+async function labelsById(context: Context): Promise<Map<number, readonly string[]>> {
+  const identities = await context.client().listIdentities();
+  return new Map(identities.map(({ id, labels }) => [id, [...labels].sort()]));
+}
+
+/** The table of `ip list`; identities without known labels are shown as numbers. */
+export function formatIps(
+  entries: readonly IPListEntry[],
+  labels: ReadonlyMap<number, readonly string[]>,
+  verbose: boolean,
+): string {
+  const sorted = [...entries].sort((a, b) => a.cidr.localeCompare(b.cidr, "en", { numeric: true }));
+  const rows = sorted.flatMap((entry): Line[] => {
+    const [first = String(entry.identity), ...others] = labels.get(entry.identity) ?? [];
+    const more = verbose ? [entry.hostIP ?? "", String(entry.encryptKey ?? 0)] : [];
+    return [[entry.cidr, first, entry.metadata?.source ?? "", ...more], ...others.map((label): Line => ["", label])];
+  });
+  return alignTable([["IP", "IDENTITY", "SOURCE", ...(verbose ? ["HOST", "ENCRYPT_KEY"] : [])]], rows);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands work with: the agent, the output, the options that all of them have.
+import type { Command } from "commander";
+import { AgentClient, agentSocketPath, monitorSocketPath } from "../../src/api/index.ts";
+import { neutralise } from "./output/escape.ts";
+import { formatStructured, type OutputFormat, parseOutputFormat } from "./output/structured.ts";
+
+/** Where a program run reads and writes; tests give their own. */
+export interface Io {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** All of standard input. */
+  readonly stdin: () => Promise<string>;
+  /** Aborts when the user wants to stop (SIGINT, SIGTERM). */
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Options of every command. */
+interface CommonOptions {
+  readonly host?: string;
+  readonly output?: string;
+}
+
+/** One run of one command. */
+export class Context {
+  readonly io: Io;
+  readonly #options: CommonOptions;
+  readonly #format: OutputFormat;
+
+  /** Throws UsageError for an unknown `-o`. */
+  constructor(io: Io, command: Command) {
+    this.io = io;
+    this.#options = command.optsWithGlobals<CommonOptions>();
+    this.#format = parseOutputFormat(this.#options.output);
+  }
+
+  /** Path of the agent's socket, from `--host`, CILIUM_SOCK or the default. */
+  get agentSocket(): string {
+    return agentSocketPath(this.#options.host, this.io.env);
+  }
+
+  get monitorSocket(): string {
+    return monitorSocketPath(this.agentSocket);
+  }
+
+  /** A client of the agent; `timeout` in milliseconds. */
+  client(timeout?: number): AgentClient {
+    return new AgentClient({ socketPath: this.agentSocket, ...(timeout === undefined ? {} : { timeout }) });
+  }
+
+  /** Text for people; control characters in it are shown, not sent. */
+  print(text: string): void {
+    this.io.stdout(neutralise(text));
+  }
+
+  /** Whether `-o` asks for JSON, YAML or jsonpath. */
+  get structured(): boolean {
+    return this.#format.kind !== "text";
+  }
+
+  /** Prints `value` as `-o` says, or else `text()`. */
+  async result(value: unknown, text: () => string): Promise<void> {
+    const format = this.#format;
+    if (format.kind === "text") this.print(text());
+    else this.io.stdout(await formatStructured(format, value));
+  }
+
+  /** As result(), for commands whose own form is JSON. */
+  async json(value: unknown): Promise<void> {
+    const format = this.#format;
+    this.io.stdout(await formatStructured(format.kind === "text" ? { kind: "json" } : format, value));
+  }
+}

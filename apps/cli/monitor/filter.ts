@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which events `monitor` shows.
+import type { DatapathEvent } from "../../../src/datapath/index.ts";
+import { UsageError } from "../errors.ts";
+
+/** Types of `-t`; events of the last three are not made by the datapath of today. */
+export const monitorTypes = [
+  "drop",
+  "debug",
+  "capture",
+  "trace",
+  "policy-verdict",
+  "trace-sock",
+  "l7",
+  "agent",
+] as const;
+
+export interface FilterOptions {
+  /** Empty: all. */
+  readonly types: readonly string[];
+  /** Endpoint numbers; empty: any. */
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  readonly relatedTo: readonly number[];
+}
+
+export type EventFilter = (event: DatapathEvent) => boolean;
+
+/** Throws UsageError for a type that there is not. */
+export function createFilter({ types, from, to, relatedTo }: FilterOptions): EventFilter {
+  for (const type of types) {
+    if (monitorTypes.some((known) => known === type)) continue;
+    throw new UsageError(`Cannot filter by type "${type}": unknown (expected ${monitorTypes.join(", ")})`);
+  }
+  return (event) => {
+    if (types.length > 0 && !types.includes(event.type)) return false;
+    const source = "source" in event ? event.source : 0;
+    const destination = destinationOf(event);
+    if (from.length > 0 && !from.includes(source)) return false;
+    if (to.length > 0 && !to.includes(destination)) return false;
+    return relatedTo.length === 0 || relatedTo.includes(source) || relatedTo.includes(destination);
+  };
+}
+
+function destinationOf(event: DatapathEvent): number {
+  return event.type === "drop" || event.type === "trace" ? event.destinationEndpoint : 0;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A record of the monitor stream as text, in the form that was asked for.
+import type { MonitorRecord } from "../../../src/api/index.ts";
+import type { DatapathEvent } from "../../../src/datapath/index.ts";
+import { neutralise, neutraliseJson } from "../output/escape.ts";
+import { formatBrief } from "./brief.ts";
+import { dropDetails, dropDetailsModel } from "./drop-details.ts";
+import { eventModel } from "./json.ts";
+import type { Knowledge } from "./knowledge.ts";
+import { formatVerbose } from "./verbose.ts";
+
+export type MonitorForm =
+  | { readonly kind: "brief"; readonly hex: boolean }
+  | { readonly kind: "verbose"; readonly hex: boolean }
+  | { readonly kind: "json" };
+
+/** One line, or several; ends with a newline. */
+export async function formatRecord(
+  record: MonitorRecord,
+  event: DatapathEvent,
+  form: MonitorForm,
+  knowledge: Knowledge,
+): Promise<string> {
+  if (form.kind === "json") {
+    const details = event.type === "drop" && !knowledge.numeric ? await dropDetailsModel(event, knowledge) : {};
+    const model = { ...eventModel(record.cpu, event, knowledge), ...details };
+    return `${neutraliseJson(JSON.stringify(model))}\n`;
+  }
+  const lines =
+    form.kind === "brief"
+      ? [formatBrief(record.cpu, event, knowledge)]
+      : formatVerbose(record.cpu, event, form.hex, knowledge);
+  if (event.type === "drop" && !knowledge.numeric) lines.push(...(await dropDetails(event, knowledge)));
+  return lines.map((line) => `${neutralise(line)}\n`).join("");
+}
+
+/** That events are missing here. */
+export function formatLost({ cpu, lost }: MonitorRecord, form: MonitorForm): string {
+  return form.kind === "json"
+    ? `${JSON.stringify({ type: "lost", cpu, lost })}\n`
+    : `CPU ${cpu}: Lost ${lost} events\n`;
+}

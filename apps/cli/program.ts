@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command tree, and one run of it.
+import { Command, CommanderError } from "commander";
+import { CiliumError, errorChain, toError } from "../../src/core/index.ts";
+import type { Io } from "./context.ts";
+import { ExitError, UsageError } from "./errors.ts";
+import { neutraliseLine } from "./output/escape.ts";
+import { registry } from "./registry.ts";
+
+/** Options of the program that take a value, for finding the command's name before anything is loaded. */
+const valueOptions = ["-H", "--host", "--config", "--log-driver", "--log-opt"];
+
+/** Makes the tree; only the command that `args` names is loaded, or all when it names none. */
+export async function createProgram(io: Io, args: readonly string[]): Promise<Command> {
+  const program = new Command("cilium")
+    .description("eBPF networking, security and observability: commands of the agent on this node")
+    .option("-H, --host <uri>", "agent's socket, unix:///path (default: CILIUM_SOCK, or /var/run/cilium/cilium.sock)")
+    .option("--config <file>", "accepted for compatibility")
+    .option("-D, --debug", "show the stack of an error")
+    .option("--log-driver <driver>", "accepted for compatibility")
+    .option("--log-opt <option>", "accepted for compatibility");
+  const wanted = registry.find(({ name }) => name === commandName(args));
+  for (const entry of wanted === undefined ? registry : [wanted]) {
+    try {
+      await entry.register(program, io);
+    } catch (error) {
+      // In an overview, a command that is not installed is left out.
+      if (wanted !== undefined || !(error instanceof UsageError)) throw error;
+    }
+  }
+  return finish(program, io);
+}
+
+/** Errors are thrown, not printed, in the whole tree; subcommands of commands included. */
+function finish(command: Command, io: Io): Command {
+  command.exitOverride().showSuggestionAfterError(true);
+  command.configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => undefined });
+  for (const child of command.commands) finish(child, io);
+  return command;
+}
+
+/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  try {
+    const program = await createProgram(io, args);
+    await program.parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    return report(error, args, io);
+  }
+}
+
+function report(thrown: unknown, args: readonly string[], io: Io): number {
+  if (thrown instanceof ExitError) return thrown.exitCode;
+  if (thrown instanceof CommanderError) {
+    if (thrown.exitCode === 0) return 0;
+    const text = thrown.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+    const help = thrown.code === "commander.help" || thrown.code === "commander.helpDisplayed";
+    if (!help) io.stderr(`Error: ${neutraliseLine(text)}\n`);
+    return 2;
+  }
+  io.stderr(`Error: ${neutraliseLine(errorChain(thrown))}\n`);
+  if (args.includes("-D") || args.includes("--debug")) io.stderr(`${toError(thrown).stack}\n`);
+  return thrown instanceof CiliumError && thrown.code === "USAGE" ? 2 : 1;
+}
+
+/** The first word that is no option of the program. */
+function commandName(args: readonly string[]): string | undefined {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? "";
+    if (!arg.startsWith("-")) return arg;
+    if (valueOptions.includes(arg)) i++;
+  }
+  return undefined;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands by name. A command's file is loaded only when it is asked for (or for help), so that starting is quick.
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import type { Io } from "./context.ts";
+import { buildCommand, type CommandSpec } from "./define.ts";
+import { UsageError } from "./errors.ts";
+
+interface Entry {
+  readonly name: string;
+  readonly register: (program: Command, io: Io) => Promise<void>;
+}
+
+function entry(name: string, load: () => Promise<CommandSpec>): Entry {
+  return {
+    name,
+    register: async (program, io) => {
+      program.addCommand(buildCommand(await load(), io));
+    },
+  };
+}
+
+export const registry: readonly Entry[] = [
+  entry("status", async () => (await import("./commands/status.ts")).status),
+  entry("endpoint", async () => (await import("./commands/endpoint.ts")).endpoint),
+  entry("identity", async () => (await import("./commands/identity.ts")).identity),
+  entry("policy", async () => (await import("./commands/policy.ts")).policy),
+  entry("node", async () => (await import("./commands/node.ts")).node),
+  entry("ip", async () => (await import("./commands/ip.ts")).ip),
+  entry("bpf", async () => (await import("./commands/bpf.ts")).bpf),
+  entry("monitor", async () => (await import("./commands/monitor.ts")).monitor),
+  entry("config", async () => (await import("./commands/config.ts")).config),
+  entry("version", async () => (await import("./commands/version.ts")).version),
+  { name: "completion", register: registerCompletion },
+  { name: "sandbox", register: registerSandboxCommand },
+];
+
+async function registerCompletion(program: Command, io: Io): Promise<void> {
+  const { completion } = await import("./commands/completion.ts");
+  const tree = async (): Promise<Command> => {
+    const { createProgram } = await import("./program.ts");
+    return createProgram(io, []);
+  };
+  program.addCommand(buildCommand(completion(tree), io));
+}
+
+/** `sandbox` is an app of its own beside this one. */
+async function registerSandboxCommand(program: Command): Promise<void> {
+  const door = new URL("../sandbox/command.ts", import.meta.url);
+  if (!existsSync(door)) throw new UsageError('Cannot run "sandbox": it is not part of this installation');
+  const module = (await import(door.href)) as { registerSandbox: (program: Command) => void | Promise<void> };
+  await module.registerSandbox(program);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// `status`: proxy, identities, Hubble, maps, encryption, cluster health.
+import type { StatusResponse } from "../../../src/api/index.ts";
+import type { Line } from "../output/table.ts";
+import type { StatusOptions } from "./format.ts";
+
+export function detailLines(status: StatusResponse, options: StatusOptions, _now: number): Line[] {
+  return [
+    ...proxy(status, options),
+    ...identityRange(status),
+    ...hubble(status),
+    ...(options.verbose ? maps(status) : []),
+    ...encryption(status),
+    ...clusterHealth(status),
+  ];
+}
+
+function proxy({ proxy: status }: StatusResponse, { allRedirects }: StatusOptions): Line[] {
+  if (status === undefined) return [["Proxy Status:", "No managed proxy redirect"]];
+  const total = status["total-redirects"] ?? 0;
+  const envoy = status["envoy-deployment-mode"];
+  const text = `OK, ip ${status.ip ?? ""}, ${total} redirects active on ports ${status["port-range"] ?? ""}`;
+  const lines: Line[] = [["Proxy Status:", envoy === undefined ? text : `${text}, Envoy: ${envoy}`]];
+  const redirects = status.redirects ?? [];
+  if (!allRedirects || redirects.length === 0) return lines;
+  lines.push(["  Protocol", "Redirect", "Proxy Port"]);
+  for (const redirect of redirects) lines.push([`  ${redirect.proxy}`, redirect.name, String(redirect["proxy-port"])]);
+  return lines;
+}
+
+function identityRange(status: StatusResponse): Line[] {
+  const range = status["identity-range"];
+  if (range === undefined) return [["Global Identity Range:", "Unknown"]];
+  return [["Global Identity Range:", `min ${range["min-identity"]}, max ${range["max-identity"]}`]];
+}
+
+function hubble(status: StatusResponse): Line[] {
+  const value = status.hubble;
+  if (value === undefined) return [];
+  const cells = ["Hubble:", value.state];
+  const { observer } = value;
+  if (observer !== undefined) {
+    const [now, most] = [observer["current-flows"], observer["max-flows"]];
+    const share = most === 0 ? 0 : (now / most) * 100;
+    const seconds = observer.uptime / 1e9;
+    const rate = seconds > 0 ? observer["seen-flows"] / seconds : 0;
+    cells.push(`Current/Max Flows: ${now}/${most} (${share.toFixed(2)}%), Flows/s: ${rate.toFixed(2)}`);
+  } else cells.push(value.msg ?? "");
+  const metrics = status["hubble-metrics"];
+  if (metrics !== undefined) cells.push(`Metrics: ${metrics.state}${metrics.msg ? ` ${metrics.msg}` : ""}`);
+  return [cells];
+}
+
+function maps(status: StatusResponse): Line[] {
+  const value = status["bpf-maps"];
+  if (value === undefined) return [];
+  const ratio = value["dynamic-size-ratio"] ?? 0;
+  const sizing = ratio > 0 ? `on (ratio: ${ratio.toFixed(6)})` : "off";
+  return [
+    ["BPF Maps:", `dynamic sizing: ${sizing}`],
+    ["  Name", "Size"],
+    ...value.maps.map(({ name, size }): Line => [`  ${name}`, String(size)]),
+  ];
+}
+
+function encryption({ encryption: value }: StatusResponse): Line[] {
+  return value === undefined ? [] : [["Encryption:", value.mode, value.msg ?? ""]];
+}
+
+function clusterHealth({ cluster }: StatusResponse): Line[] {
+  const health = cluster?.ciliumHealth;
+  if (health === undefined) return [];
+  if (health.state === "Disabled") return [["Cluster health:", "Probe disabled"]];
+  if (health.state === "Ok") return [];
+  return [["Cluster health:", "Warning", "cilium-health daemon unreachable"]];
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The screen of `status`: lines in a fixed order, each only when the agent tells of it.
+import type { StatusResponse } from "../../../src/api/index.ts";
+import { alignLines, type Line } from "../output/table.ts";
+import { ago } from "../time.ts";
+import { componentLines } from "./components.ts";
+import { datapathLines } from "./datapath.ts";
+import { detailLines } from "./details.ts";
+
+/** What is shown beyond the usual. */
+export interface StatusOptions {
+  readonly allAddresses: boolean;
+  readonly allControllers: boolean;
+  readonly allRedirects: boolean;
+  readonly allHealth: boolean;
+  readonly verbose: boolean;
+}
+
+/** Every part of the screen, top to bottom. */
+export function formatStatus(status: StatusResponse, options: StatusOptions, now: number): string {
+  return alignLines([
+    ...componentLines(status, now),
+    ...ipamLines(status, options),
+    ...datapathLines(status, options),
+    ...controllerLines(status, options, now),
+    ...detailLines(status, options, now),
+    ...moduleLines(status, options),
+  ]);
+}
+
+function ipamLines({ ipam }: StatusResponse, { allAddresses }: StatusOptions): Line[] {
+  if (ipam === undefined) return [];
+  const lines: Line[] = [["IPAM:", ipam.status]];
+  if (!allAddresses) return lines;
+  const owners = Object.entries(ipam.allocations ?? {}).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+  return [...lines, ["Allocated addresses:"], ...owners.map(([address, owner]): Line => [`  ${address} (${owner})`])];
+}
+
+function controllerLines({ controllers }: StatusResponse, { allControllers }: StatusOptions, now: number): Line[] {
+  if (controllers === undefined) return [];
+  const failing = controllers.filter(({ status }) => (status["consecutive-failure-count"] ?? 0) > 0);
+  const healthy = controllers.length - failing.length;
+  const lines: Line[] = [["Controller Status:", `${healthy}/${controllers.length} healthy`]];
+  const shown = [...(allControllers ? controllers : failing)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (shown.length === 0) return lines;
+  lines.push(["  Name", "Last success", "Last error", "Count", "Message"]);
+  for (const { name, status } of shown) {
+    const failures = status["consecutive-failure-count"] ?? 0;
+    const message = failures > 0 ? (status["last-failure-msg"] ?? "") : "no error";
+    const success = ago(status["last-success-timestamp"], now);
+    lines.push([`  ${name}`, success, ago(status["last-failure-timestamp"], now), String(failures), message]);
+  }
+  return lines;
+}
+
+function moduleLines({ modules }: StatusResponse, { allHealth }: StatusOptions): Line[] {
+  if (modules === undefined) return [];
+  const count = (state: string): number => modules.filter((module) => module.state === state).length;
+  const summary = `Stopped(${count("stopped")}) Degraded(${count("degraded")}) OK(${count("ok")})`;
+  const shown = allHealth ? modules : modules.filter(({ state }) => state !== "ok");
+  return [
+    ["Modules Health:", summary],
+    ...shown.map(({ name, state, message }): Line => [`  ${name}`, state, message ?? ""]),
+  ];
+}
