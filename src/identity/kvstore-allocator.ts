@@ -2,7 +2,7 @@
 // Identities shared through a key-value store: a master key for each number, and under each node's lease a key that
 // says that the node uses it. Numbers are taken by compare-and-swap; all nodes follow the masters.
 import { setTimeout as sleep } from "node:timers/promises";
-import { CiliumError, createLogger, Labels, type Logger, type Metrics, type Table } from "../core/index.ts";
+import { CiliumError, createLogger, type Labels, type Logger, type Metrics, type Table } from "../core/index.ts";
 import {
   type Announcements,
   createAnnouncements,
@@ -14,15 +14,19 @@ import {
   type PoisonedKey,
 } from "../kvstore/index.ts";
 import { IdentityExhaustedError } from "./errors.ts";
+import {
+  firstNumber,
+  idOfKey,
+  type Master,
+  masterKey,
+  mastersPrefix,
+  parseMaster,
+  slavesPrefix,
+} from "./kvstore-keys.ts";
 import { IdPool } from "./pool.ts";
 import { reservedIdentityOf } from "./reserved.ts";
 import { createIdentityTable } from "./table.ts";
 import { clusterIdentityRange, type IdentityAllocator, type IdentityRange, type IdentityRow } from "./types.ts";
-
-const mastersPrefix = "cilium/state/identities/v1/id/";
-const slavesPrefix = "cilium/state/identities/v1/value/";
-/** Longest label string that is looked at, in characters. */
-const maxValueLength = 32 * 1024;
 
 /** What the allocator uses. */
 export interface KvstoreIdentityDeps {
@@ -58,14 +62,6 @@ export function createKvstoreIdentityAllocator(
   return new SharedIdentityAllocator(deps, config);
 }
 
-/** A master key as it stands in the store. */
-interface Master {
-  readonly row: IdentityRow;
-  /** The stored text; other writers may order labels otherwise. */
-  readonly value: string;
-  readonly revision: bigint;
-}
-
 interface Reference {
   readonly row: IdentityRow;
   readonly value: string;
@@ -99,7 +95,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     this.#range = config.range ?? clusterIdentityRange;
     this.#log = deps.logger ?? createLogger("identity");
     this.#poison = createPoisonReport("identities", { ...deps, logger: this.#log });
-    this.#pool = new IdPool(this.#range, firstOf(this.#range, config.nodeIp));
+    this.#pool = new IdPool(this.#range, firstNumber(this.#range, config.nodeIp));
     this.table = deps.table ?? createIdentityTable();
     this.#listed = this.table.registerInitializer("kvstore");
     this.#announcements = createAnnouncements(deps.kvstore, { logger: this.#log });
@@ -335,27 +331,13 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
       return;
     }
     const { value } = event.entry;
-    const master = id === undefined ? "the key names no identity" : this.#parse(id, value, revision);
+    const master = id === undefined ? "the key names no identity" : parseMaster(id, value, revision, this.#range);
     if (typeof master === "string") {
       this.#poison.skip(key, master);
       return;
     }
     this.#poison.clear(key);
     this.#know(master);
-  }
-
-  #parse(id: number, value: string, revision: bigint): Master | string {
-    const { min, max } = clusterIdentityRange;
-    if ((id < min || id > max) && (id < this.#range.min || id > this.#range.max)) return `outside of ${min}-${max}`;
-    if (value.length > maxValueLength) return `value of ${value.length} characters is too large`;
-    try {
-      const labels = Labels.fromCanonical(value);
-      if (labels.size === 0) return "no labels";
-      for (const { source } of labels) if (source === "reserved") return "reserved labels";
-      return { row: { id, labels, source: "kvstore" }, value, revision };
-    } catch (error) {
-      return error instanceof Error ? error.message : "not labels";
-    }
   }
 
   #know(master: Master): void {
@@ -398,20 +380,4 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
   #slaveKey(value: string): string {
     return `${slavesPrefix}${value}/${this.#config.nodeIp}`;
   }
-}
-
-function masterKey(id: number): string {
-  return `${mastersPrefix}${id}`;
-}
-
-function idOfKey(key: string): number | undefined {
-  const text = key.slice(mastersPrefix.length);
-  return /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : undefined;
-}
-
-/** Where a node begins to look for a free number: apart from others, so that they seldom want the same. */
-function firstOf(range: IdentityRange, nodeIp: string): number {
-  let hash = 2166136261;
-  for (const char of nodeIp) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 16777619) >>> 0;
-  return range.min + (hash % (range.max - range.min + 1));
 }

@@ -2,8 +2,9 @@
 // One etcd endpoint: its HTTP/2 session, its clients, and what its last answers said.
 import { create } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { etcdpb } from "../../../protos/index.ts";
+import { QuietSessionManager } from "./http2-session.ts";
 import type { EtcdOptions } from "./options.ts";
 
 /** The clients of one endpoint. */
@@ -21,20 +22,20 @@ export type EndpointState =
   | { readonly kind: "down"; readonly reason: string };
 
 /** Answers above this are refused; a list asks for fewer keys then. */
-export const maxAnswerBytes = 64 * 1024 * 1024;
+export const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** An endpoint; the session connects when first used and again after it died. */
 export class EtcdEndpoint {
   readonly url: string;
   readonly clients: EtcdClients;
   readonly #auth: Client<typeof etcdpb.Auth>;
-  readonly #session: Http2SessionManager;
+  readonly #session: QuietSessionManager;
   state: EndpointState = { kind: "unknown" };
 
   constructor(url: string, options: EtcdOptions, token: () => string | undefined) {
     this.url = url;
     const ping = { pingIntervalMs: options.heartbeatMs, pingTimeoutMs: options.heartbeatTimeoutMs };
-    this.#session = new Http2SessionManager(url, ping, { ...options.tls });
+    this.#session = new QuietSessionManager(url, ping, { ...options.tls });
     const transport = (interceptors: Interceptor[]): Transport =>
       createGrpcTransport({
         baseUrl: url,

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What real etcds do to a session: freeze, die, let leases run out, ask for a password, hold huge values.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createAnnouncements } from "../../announcements.ts";
+import { Mirror } from "../../kvstore.conformance.ts";
+import { openKvstore } from "../../module.ts";
+import { eventually, impatientOptions, TestEtcd } from "../../testing.ts";
+import { connectionAs } from "./testing.ts";
+
+test("a frozen etcd is noticed, operations end in time, and everything goes on when it thaws", async () => {
+  await using etcd = await TestEtcd.start();
+  await using kv = openKvstore(etcd.config());
+  await using mirror = new Mirror(kv, "t/");
+  await kv.put("t/a", "1");
+  await eventually("the key", () => mirror.values.size === 1);
+  etcd.freeze(true);
+  const began = performance.now();
+  await assert.rejects(kv.put("t/b", "1"), { code: "UNAVAILABLE" });
+  assert.ok(performance.now() - began < 2500, `put took ${performance.now() - began} ms`);
+  await eventually("the status", () => kv.status().state === "Failure");
+  assert.equal(mirror.values.get("t/a"), "1");
+  etcd.freeze(false);
+  await eventually("the answer", () => kv.status().state === "Ok");
+  await kv.put("t/c", "1");
+  await eventually("news", () => mirror.values.has("t/c"));
+  assert.equal(mirror.values.get("t/a"), "1");
+});
+
+test("a killed etcd that comes back with its data keeps sessions' keys and revisions", async () => {
+  await using etcd = await TestEtcd.start();
+  await using kv = openKvstore(etcd.config());
+  await using other = openKvstore(etcd.config());
+  await using mirror = new Mirror(kv, "t/");
+  await using announced = createAnnouncements(kv);
+  announced.set("t/own", "1");
+  await announced.settled();
+  for (let round = 0; round < 3; round++) {
+    await etcd.kill();
+    await etcd.resume();
+    await eventually("the other's session", () => other.status().connected);
+    await other.put("t/round", `${round}`);
+    await eventually("news", () => mirror.values.get("t/round") === `${round}`);
+    assert.equal(mirror.values.get("t/own"), "1");
+  }
+  assert.ok(!mirror.log.includes("-t/own"));
+});
+
+test("a session whose keep-alive stops is withdrawn for the others when its lease ends, the others stay", async () => {
+  await using etcd = await TestEtcd.start();
+  await using living = openKvstore(etcd.config(1));
+  await using mirror = new Mirror(living, "t/");
+  await living.put("t/living", "1", { lease: true });
+  const dying = openKvstore(etcd.config(1));
+  await dying.put("t/dying", "1", { lease: true });
+  await eventually("both", () => mirror.values.size === 2);
+  // As a crash: the lease is neither renewed nor revoked.
+  await dying.close();
+  await eventually("the withdrawal", () => !mirror.values.has("t/dying"));
+  await sleep(1200);
+  assert.deepEqual([...mirror.values.keys()], ["t/living"]);
+});
+
+test("a dead endpoint is left for one that works", async () => {
+  await using etcd = await TestEtcd.start();
+  const address = `http://127.0.0.1:1,${etcd.url}`;
+  await using kv = openKvstore({ kind: "etcd", options: { ...impatientOptions, "etcd.address": address } });
+  await kv.connected(AbortSignal.timeout(3000));
+  await kv.put("t/a", "1");
+  await using mirror = new Mirror(kv, "t/");
+  await eventually("the key", () => mirror.values.get("t/a") === "1");
+  assert.equal(kv.status().state, "Warning");
+  assert.match(kv.status().message, /^etcd: 1\/2 connected, leases=0, has-quorum=true: .*\(Leader\)$/);
+});
+
+test("a user is authenticated, again when the token is no longer taken", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.json("/v3/auth/user/add", { name: "root", password: "secret" });
+  await etcd.json("/v3/auth/role/add", { name: "root" });
+  await etcd.json("/v3/auth/user/grant", { user: "root", role: "root" });
+  await etcd.json("/v3/auth/enable", {});
+  await using kv = connectionAs(etcd.url, "root", "secret");
+  await kv.put("t/a", "1", { lease: true });
+  await using mirror = new Mirror(kv, "t/");
+  await eventually("the key", () => mirror.values.get("t/a") === "1");
+  // etcd's simple tokens do not survive a restart.
+  await etcd.kill();
+  await etcd.resume();
+  await eventually("the session", async () => (await kv.get("t/a").catch(() => undefined))?.value === "1");
+  await kv.put("t/b", "1");
+  await eventually("news", () => mirror.values.has("t/b"));
+  await using stranger = connectionAs(etcd.url, "root", "wrong");
+  await assert.rejects(stranger.get("t/a"), /Cannot get "t\/a": .*authentication failed/);
+});
+
+test("huge values are listed in smaller pages and watched in pieces", async () => {
+  await using etcd = await TestEtcd.start(["--max-request-bytes=20000000"]);
+  const { options } = etcd.config();
+  await using kv = openKvstore({ kind: "etcd", options: { ...options, "etcd.operation": "10s" } });
+  await using mirror = new Mirror(kv, "t/");
+  const huge = "x".repeat(6_000_000);
+  for (let n = 0; n < 4; n++) await kv.put(`t/${n}`, huge);
+  await eventually("all of them", () => mirror.values.size === 4, 10_000);
+  assert.equal((await kv.list("t/")).items.length, 4);
+});
+
+test("bytes that are no text do not break a list or a watch", async () => {
+  await using etcd = await TestEtcd.start();
+  await using kv = openKvstore(etcd.config());
+  await using mirror = new Mirror(kv, "t/");
+  await eventually("the list", () => mirror.deliveries.length === 1);
+  const bytes = Buffer.from([0x74, 0x2f, 0xff, 0xfe]).toString("base64");
+  await etcd.json("/v3/kv/put", { key: bytes, value: bytes });
+  await kv.put("t/good", "1");
+  await eventually("both", () => mirror.values.size === 2);
+  assert.equal(mirror.values.get("t/good"), "1");
+  assert.equal((await kv.list("t/")).items.length, 2);
+});
