@@ -147,9 +147,9 @@ npm_packages() {
   # Without network npm would try for more than a minute.
   export npm_config_fetch_retries=${npm_config_fetch_retries:-2}
   export npm_config_fetch_retry_mintimeout=2000 npm_config_fetch_retry_maxtimeout=10000
-  npm --prefix "$root" ci --no-progress && return
+  npm --prefix "$root" ci --no-progress --loglevel=warn && return
   grep -q 'EUSAGE' "$log" || return
-  npm --prefix "$root" install --no-save --no-progress
+  npm --prefix "$root" install --no-save --no-progress --loglevel=warn
 }
 
 # Whether what npm installed last is what the lock file asks for (for instance by a developer's own npm ci).
