@@ -4,7 +4,11 @@ import { readFileSync } from "node:fs";
 import { type Config, createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import type { EndpointAnnouncer } from "../../src/endpoint/index.ts";
-import { createKvstoreIdentityAllocator, type IdentityAllocator, type KvstoreIdentityAllocator } from "../../src/identity/index.ts";
+import {
+  createKvstoreIdentityAllocator,
+  type IdentityAllocator,
+  type KvstoreIdentityAllocator,
+} from "../../src/identity/index.ts";
 import { createIpcache, createIpcacheReconciler, createNodeMap, type IpcacheRow } from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
@@ -57,7 +61,15 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
   });
   const nodeMap = createNodeMap({ nodes: nodes.table, nodeMap: later(() => datapath.maps.nodes) });
   return {
-    modules: [store, allocatorModule(allocator), nodes, createNodeRoutes(nodes.table, datapath), nodeMap, ipcache, reconciler],
+    modules: [
+      store,
+      allocatorModule(allocator),
+      nodes,
+      createNodeRoutes(nodes.table, datapath),
+      nodeMap,
+      ipcache,
+      reconciler,
+    ],
     restored: {
       name: "ipcache-endpoints",
       async start() {
@@ -71,7 +83,13 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
       announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
         if (identity === undefined) return;
         const pod = podName === "" ? {} : { namespace: podNamespace, name: podName };
-        ipcache.setEndpoint({ id, identity, ...(ipv4 !== undefined && { ipv4 }), ...(ipv6 !== undefined && { ipv6 }), ...pod });
+        ipcache.setEndpoint({
+          id,
+          identity,
+          ...(ipv4 !== undefined && { ipv4 }),
+          ...(ipv6 !== undefined && { ipv6 }),
+          ...pod,
+        });
       },
       withdraw: ({ id }) => ipcache.removeEndpoint(id),
     },
@@ -101,7 +119,9 @@ function localNode(config: Config, local: LocalAddresses): NodeRow {
 }
 
 /** A map that is there only when the datapath has started. */
-function later<Row, Key>(map: () => { upsertMany(rows: readonly Row[]): void; deleteMany(keys: readonly Key[]): number; list(): Row[] }) {
+function later<Row, Key>(
+  map: () => { upsertMany(rows: readonly Row[]): void; deleteMany(keys: readonly Key[]): number; list(): Row[] },
+) {
   return {
     upsertMany: (rows: readonly Row[]) => map().upsertMany(rows),
     deleteMany: (keys: readonly Key[]) => map().deleteMany(keys),
@@ -115,7 +135,9 @@ function createNodeRoutes(nodes: ReadonlyTable<NodeRow, string>, datapath: Pick<
   const apply = () => {
     const remote = [...nodes.all()].filter(({ source }) => source !== "local");
     datapath.setRemoteNodes(remote).catch((thrown: unknown) => {
-      log.error("Cannot set routes to other nodes, trying again with the next check", { error: toError(thrown).message });
+      log.error("Cannot set routes to other nodes, trying again with the next check", {
+        error: toError(thrown).message,
+      });
     });
   };
   return {
@@ -144,8 +166,11 @@ function allocatorModule(allocator: KvstoreIdentityAllocator): Module {
     health() {
       const skipped = allocator.skipped();
       const waiting = allocator.table.pendingInitializers;
-      if (skipped.length > 0) return { state: "degraded", message: `${skipped.length} identities skipped, such as ${skipped[0]?.key}` };
-      return waiting.length === 0 ? { state: "ok" } : { state: "degraded", message: `Waiting for ${waiting.join(", ")}` };
+      if (skipped.length > 0)
+        return { state: "degraded", message: `${skipped.length} identities skipped, such as ${skipped[0]?.key}` };
+      return waiting.length === 0
+        ? { state: "ok" }
+        : { state: "degraded", message: `Waiting for ${waiting.join(", ")}` };
     },
   };
 }

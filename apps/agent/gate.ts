@@ -35,7 +35,10 @@ export function createGate(deps: GateDeps): Module {
     },
     health(): Health {
       if (opened) return { state: "ok" };
-      return { state: "degraded", message: `Endpoints stay as they are, waiting for ${waiting().join(", ") || "the first pass"}` };
+      return {
+        state: "degraded",
+        message: `Endpoints stay as they are, waiting for ${waiting().join(", ") || "the first pass"}`,
+      };
     },
   };
 }

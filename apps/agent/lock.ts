@@ -36,7 +36,9 @@ function take(temporary: string, path: string, stateDir: string): void {
     }
     const [pid = "", since = ""] = (read(path) ?? "").trim().split(" ");
     if (pid !== "" && startTime(Number(pid)) === since) {
-      throw new CiliumError(`Cannot start cilium-agent: pid ${pid} runs on "${stateDir}" already (stop it, or set --state-dir)`);
+      throw new CiliumError(
+        `Cannot start cilium-agent: pid ${pid} runs on "${stateDir}" already (stop it, or set --state-dir)`,
+      );
     }
     rmSync(path, { force: true });
   }

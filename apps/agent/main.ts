@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent: reads its configuration, lists its modules in start order, runs them until it is told to stop.
-import { ConfigError, configureLogging, createLogger, errorChain, loadConfig, optionHelp, runModules } from "../../src/core/index.ts";
+import {
+  ConfigError,
+  configureLogging,
+  createLogger,
+  errorChain,
+  loadConfig,
+  optionHelp,
+  runModules,
+} from "../../src/core/index.ts";
 import { createAgentModules } from "./modules.ts";
 import { checks, options } from "./options.ts";
 import { version } from "./version.ts";
@@ -24,7 +32,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const running = await runModules(agent.modules, { signal: stop.signal });
   agent.started(running);
   log.info("Agent is ready");
-  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+  if (!stop.signal.aborted)
+    await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
   log.info("Agent stops; what it set up in the kernel stays");
   await running.stop();
   process.exit(0);

@@ -107,7 +107,9 @@ export function createMetricsModule(metrics: Metrics, address: string): Module {
       });
       server = listening;
       await new Promise<void>((resolve, reject) => {
-        listening.once("error", (error) => reject(new CiliumError(`Cannot serve metrics at "${address}": ${error.message}`, { cause: error })));
+        listening.once("error", (error) =>
+          reject(new CiliumError(`Cannot serve metrics at "${address}": ${error.message}`, { cause: error })),
+        );
         listening.listen({ port: Number(address.slice(colon + 1)), ...(host === "" ? {} : { host }) }, resolve);
       });
     },

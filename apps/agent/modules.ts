@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's modules, wired and in start order.
 import { createApiServer, createMonitorServer } from "../../src/api/index.ts";
-import { type Config, createMetrics, type Module, type RunningModules, systemClock } from "../../src/core/index.ts";
-import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
-import { createEndpointManager, createEndpointTable, createPodLabelSync } from "../../src/endpoint/index.ts";
-import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
-import { createPolicyModule, createPolicyTable, PolicyEngine, PolicyStore } from "../../src/policy/index.ts";
+import { type Config, createMetrics, type Module, type RunningModules } from "../../src/core/index.ts";
+import type { Datapath } from "../../src/datapath/index.ts";
+import { createPodLabelSync } from "../../src/endpoint/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
-import { createCluster } from "./cluster.ts";
+import { agentApiDeps } from "./api-deps.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
-import { createEventModule } from "./events.ts";
 import { createGate } from "./gate.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { options } from "./options.ts";
+import { createParts } from "./parts.ts";
 import { createPolicyLink } from "./policy-link.ts";
-import { datapathConfig, deviceExists, hostAddressing, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
+import { statePaths } from "./settings.ts";
 
 export interface Agent {
   /** In start order. */
@@ -27,68 +25,16 @@ export interface Agent {
 /** Makes everything; nothing is touched before the modules start. */
 export function createAgentModules(config: Config): Agent {
   const paths = statePaths(config);
-  const local = localAddresses(config);
   let running: RunningModules | undefined;
-
+  const parts = createParts(config);
+  const { cluster, datapath, endpoints, engine, events, manager, policy, podLabels, resources, sources } = parts;
   const metrics = createMetrics();
-  const resources = createResourceTable();
-  const endpoints = createEndpointTable();
-  const policies = createPolicyTable();
-  const staticDirectory = config.get(options.staticResources);
-  const sources = staticDirectory === "" ? [] : [createStaticSource({ resources }, { directory: staticDirectory })];
-  const podLabels = podLabelConfig(config);
-
-  const datapath = createDatapath(datapathConfig(config, local));
-  const cluster = createCluster({ config, local, datapath });
-  const policyStore = new PolicyStore(paths.policies);
-  const engine = new PolicyEngine({
-    mode: config.get(options.enablePolicy),
-    cluster: config.get(options.clusterName),
-    cookies: policyStore.loadCookies(),
-  });
-  const { allocator } = cluster;
-  const policy = createPolicyModule({ engine, policies, resources, identities: allocator.table, store: policyStore });
-  const manager = createEndpointManager(
-    {
-      endpoints,
-      datapath,
-      allocator,
-      addresses: { take: (ip, owner) => void local.ipam.restore(ip, owner), release: (ip) => void local.ipam.release(ip) },
-      announcer: cluster.announcer,
-      resolvePolicy: (labels, identity) => engine.resolveEndpoint(labels, identity),
-      deviceExists,
-      hostAddresses: () => local.all,
-      clock: systemClock,
-    },
-    { directory: paths.endpoints, auditMode: config.get(options.policyAuditMode) },
+  registerMetrics(metrics, { ...parts, identities: cluster.allocator.table, ipam: parts.local.ipam });
+  const api = createAgentApi(
+    agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics: () => metrics.text() }),
   );
-  const events = createEventModule(datapath);
-  const api = createAgentApi({
-    hostAddressing: hostAddressing(config, local),
-    status: {
-      modules: () => running?.health() ?? new Map(),
-      kvstore: cluster.kvstore,
-      ipam: local.ipam,
-      datapath,
-      events: () => events.counts(),
-      self: cluster.self,
-    },
-    config: { config, datapath, engine },
-    endpoints: {
-      ...{ endpoints, manager, ipam: local.ipam, resources, podLabels },
-      hasPodSource: sources.length > 0,
-      auditMode: config.get(options.policyAuditMode),
-    },
-    ipam: { ipam: local.ipam, endpoints },
-    identities: { identities: allocator.table, endpoints, ipcache: cluster.ipcache, nodes: cluster.nodes, self: cluster.self },
-    policy: { engine, module: policy, policies, endpoints },
-    events,
-    metrics: () => metrics.text(),
-  });
-  registerMetrics(metrics, { endpoints, identities: allocator.table, policies, engine, manager, datapath, ipam: local.ipam });
   const server = createApiServer({ api, socketPath: paths.socket });
   const monitor = createMonitorServer({ api, socketPath: paths.monitor });
-
   return {
     modules: [
       createLock(paths.stateDir),
@@ -100,7 +46,7 @@ export function createAgentModules(config: Config): Agent {
       cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
-      createGate({ resources, identities: allocator.table, open: () => manager.open() }),
+      createGate({ resources, identities: cluster.allocator.table, open: () => manager.open() }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },
       { name: "monitor", start: () => monitor.start(), stop: () => monitor.stop() },

@@ -61,13 +61,19 @@ function nodeAddresses(config: Config): NodeAddresses {
       if (address !== undefined) found[key] = address;
     } else if (value !== "") {
       if (!isIp(value) || ipFamily(value) !== family) {
-        throw new ConfigError(option.name, `Cannot use configuration: key "${option.name}" has "${value}" (allowed: an IPv${family} address, or auto)`);
+        throw new ConfigError(
+          option.name,
+          `Cannot use configuration: key "${option.name}" has "${value}" (allowed: an IPv${family} address, or auto)`,
+        );
       }
       found[key] = parseIp(value);
     }
   }
   if (found.ipv4 === undefined && found.ipv6 === undefined) {
-    throw new ConfigError("ipv4-node", 'Cannot use configuration: no device of this node has an address (give one, or set "ipv4-node" or "ipv6-node")');
+    throw new ConfigError(
+      "ipv4-node",
+      'Cannot use configuration: no device of this node has an address (give one, or set "ipv4-node" or "ipv6-node")',
+    );
   }
   return found;
 }

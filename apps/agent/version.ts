@@ -3,6 +3,12 @@
 import { readFileSync } from "node:fs";
 import type { VersionInfo } from "../../src/api/index.ts";
 
-const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
-export const version: VersionInfo = { version: manifest.version, runtime: process.version, arch: `${process.platform}/${process.arch}` };
+export const version: VersionInfo = {
+  version: manifest.version,
+  runtime: process.version,
+  arch: `${process.platform}/${process.arch}`,
+};

@@ -73,7 +73,8 @@ export class IdentityRequests {
     } catch (thrown) {
       if (this.#requests.get(endpointId) !== request) return;
       const error = toError(thrown).message;
-      if (error !== request.error) log.warn("Cannot allocate an identity, trying again", { endpoint: endpointId, error });
+      if (error !== request.error)
+        log.warn("Cannot allocate an identity, trying again", { endpoint: endpointId, error });
       request.error = error;
       const delay = Math.min(maxRetryMs, minRetryMs * 2 ** request.attempts++);
       request.timer = this.#clock.after(delay, () => void this.#ask(endpointId, request));

@@ -95,7 +95,9 @@ class Manager implements EndpointManager {
     this.#store = new EndpointStore(config.directory);
     this.#sets = new PolicySets(() => deps.datapath.maps.policy);
     this.#realizer = new EndpointRealizer(deps, config, this.#sets, (id) => this.#table.get(id)?.phase === "active");
-    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) => this.#identityAllocated(id, identity));
+    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) =>
+      this.#identityAllocated(id, identity),
+    );
     this.#reconciler = createReconciler<EndpointRow, number>({
       name: "endpoints",
       table: this.#table,
@@ -136,10 +138,16 @@ class Manager implements EndpointManager {
     const failing = [...this.#table.all()].filter((row) => row.status.kind === "error");
     const first = failing[0]?.status;
     if (first?.kind === "error") {
-      return { state: "degraded", message: `${failing.length} of ${this.#table.size} endpoints not ready: ${first.error}` };
+      return {
+        state: "degraded",
+        message: `${failing.length} of ${this.#table.size} endpoints not ready: ${first.error}`,
+      };
     }
     if (this.#unreadable > 0) {
-      return { state: "degraded", message: `${this.#unreadable} endpoint folder(s) in ${this.#config.directory} cannot be read` };
+      return {
+        state: "degraded",
+        message: `${this.#unreadable} endpoint folder(s) in ${this.#config.directory} cannot be read`,
+      };
     }
     return { state: "ok", message: `${this.#table.size} endpoints` };
   }
@@ -259,7 +267,10 @@ class Manager implements EndpointManager {
     }
     const same = this.#table.by("attachment", attachmentId(request))[0];
     if (same !== undefined) {
-      throw new EndpointError("conflict", `Cannot create endpoint: "${attachmentId(request)}" is endpoint ${same.id} already`);
+      throw new EndpointError(
+        "conflict",
+        `Cannot create endpoint: "${attachmentId(request)}" is endpoint ${same.id} already`,
+      );
     }
     if (endpointAddresses(request).length === 0) {
       throw new EndpointError("invalid", "Cannot create endpoint: it has no address, expected ipv4, ipv6 or both");
@@ -276,7 +287,8 @@ class Manager implements EndpointManager {
     }
     const { endpoints, errors } = this.#store.load();
     this.#unreadable = errors.length;
-    for (const error of errors) log.error("Cannot restore an endpoint, its folder stays", { path: error.path, error: error.message });
+    for (const error of errors)
+      log.error("Cannot restore an endpoint, its folder stays", { path: error.path, error: error.message });
     for (const stored of endpoints) {
       try {
         const row = fromStored(stored, this.#deps.clock.now());
@@ -286,7 +298,10 @@ class Manager implements EndpointManager {
           continue;
         }
         for (const address of endpointAddresses(row)) {
-          this.#deps.addresses.take(address, row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`);
+          this.#deps.addresses.take(
+            address,
+            row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`,
+          );
         }
         this.#ids.take(row.id);
         this.#table.upsert(row);
@@ -294,7 +309,10 @@ class Manager implements EndpointManager {
         this.#identities.request(row.id, row.labels);
       } catch (thrown) {
         this.#unreadable++;
-        log.error("Cannot restore an endpoint, its folder stays", { endpoint: stored.id, error: toError(thrown).message });
+        log.error("Cannot restore an endpoint, its folder stays", {
+          endpoint: stored.id,
+          error: toError(thrown).message,
+        });
       }
     }
   }

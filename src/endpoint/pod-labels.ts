@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints' labels from the Pod and Namespace objects, when they come and when they change.
-import { createLogger, type LabelFilter, Labels, type Module, podLabels, type ReadonlyTable, toError } from "../core/index.ts";
+import {
+  createLogger,
+  type LabelFilter,
+  Labels,
+  type Module,
+  podLabels,
+  type ReadonlyTable,
+  toError,
+} from "../core/index.ts";
 import { type ResourceRow, resourceId } from "../kubernetes/index.ts";
 import type { EndpointManager } from "./manager.ts";
 import type { EndpointRow } from "./types.ts";
@@ -66,7 +74,8 @@ export function createPodLabelSync(deps: PodLabelDeps, config: PodLabelConfig): 
       watch = deps.resources.onChange((batch) => {
         for (const { row } of batch) {
           if (row.kind === "Pod") deps.endpoints.by("pod", `${row.namespace}/${row.name}`).forEach(refresh);
-          if (row.kind === "Namespace") [...deps.endpoints.all()].filter((e) => e.podNamespace === row.name).forEach(refresh);
+          if (row.kind === "Namespace")
+            [...deps.endpoints.all()].filter((e) => e.podNamespace === row.name).forEach(refresh);
         }
       });
     },

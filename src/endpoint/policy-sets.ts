@@ -131,6 +131,7 @@ function indexEntries(entries: readonly PolicyMapEntry[]): Map<string, PolicyMap
 
 function fingerprintOf(entries: ReadonlyMap<string, PolicyMapEntry>): string {
   const hash = createHash("sha256");
-  for (const [key, entry] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${key}=${describe(entry)};`);
+  for (const [key, entry] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(`${key}=${describe(entry)};`);
   return hash.digest("base64");
 }

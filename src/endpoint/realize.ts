@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The endpoint reconciler's operations: rows into policy sets, slots, addresses and program links.
 import { randomInt } from "node:crypto";
-import type { EndpointConfigRow, LxcRow } from "../datapath/index.ts";
 import { toError } from "../core/index.ts";
+import type { EndpointConfigRow, LxcRow } from "../datapath/index.ts";
 import type { EndpointConfig, EndpointDeps, ResolvedEndpointPolicy } from "./deps.ts";
 import type { PolicySets } from "./policy-sets.ts";
 import { type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
@@ -133,7 +133,10 @@ export class EndpointRealizer {
     const { endpoints } = this.#deps.datapath.maps;
     const moved = prepared.filter(({ slot, previous }) => previous?.policyRevision !== slot.policyRevision);
     endpoints.upsertMany(
-      prepared.map(({ slot, previous }) => ({ ...slot, policyRevision: previous?.policyRevision ?? slot.policyRevision })),
+      prepared.map(({ slot, previous }) => ({
+        ...slot,
+        policyRevision: previous?.policyRevision ?? slot.policyRevision,
+      })),
     );
     endpoints.upsertMany(moved.map(({ slot }) => slot));
   }
@@ -164,7 +167,10 @@ export class EndpointRealizer {
 
   #swapSets(endpoint: Prepared): void {
     const old = this.#held.get(endpoint.row.id) ?? [];
-    this.#held.set(endpoint.row.id, [endpoint.policy.ingressSet, endpoint.policy.egressSet].filter((set) => set !== 0));
+    this.#held.set(
+      endpoint.row.id,
+      [endpoint.policy.ingressSet, endpoint.policy.egressSet].filter((set) => set !== 0),
+    );
     for (const set of old) this.#sets.release(set);
   }
 }

@@ -44,8 +44,14 @@ test("EndpointStore names a corrupt file, keeps it, and loads the others", (t) =
   writeFileSync(join(directory, "9", "endpoint.json"), JSON.stringify({ ...sample, id: 70000 }));
   writeFileSync(join(directory, "10", "endpoint.json"), JSON.stringify({ ...sample, id: 11 }));
   const { endpoints, errors } = store.load();
-  assert.deepEqual(endpoints.map((e) => e.id), [7]);
-  assert.deepEqual(errors.map((e) => e.path), ["10", "8", "9"].map((id) => join(directory, id, "endpoint.json")));
+  assert.deepEqual(
+    endpoints.map((e) => e.id),
+    [7],
+  );
+  assert.deepEqual(
+    errors.map((e) => e.path),
+    ["10", "8", "9"].map((id) => join(directory, id, "endpoint.json")),
+  );
   assert.match(errors[0]?.message ?? "", /id is 11, expected 10/);
   assert.match(errors[2]?.message ?? "", /^id: /);
   assert.match(readFileSync(join(directory, "8", "endpoint.json"), "utf8"), /"id": $/);

@@ -24,7 +24,9 @@ export function waitForEndpoint(
     const row = table.get(id);
     const failed = row?.status.kind === "error" ? `: ${row.status.error}` : "";
     const what = waitingFor() ?? `its regeneration${failed}`;
-    reject(new EndpointError("timeout", `Endpoint ${id} was not ready within ${timeoutMs / 1000} s, it waits for ${what}`));
+    reject(
+      new EndpointError("timeout", `Endpoint ${id} was not ready within ${timeoutMs / 1000} s, it waits for ${what}`),
+    );
   });
   check();
   return promise.finally(() => {

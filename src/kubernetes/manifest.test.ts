@@ -23,15 +23,22 @@ for (const [what, text, message] of [
   ["a scalar", "hello", /document is "hello", expected an object/],
   ["a missing kind", "apiVersion: v1\nmetadata: {name: a}", /kind is nothing, expected a non-empty string/],
   ["a bad name", "apiVersion: v1\nkind: Pod\nmetadata: {name: ../x}", /metadata.name is "..\/x", expected a DNS name/],
-  ["a numeric label", "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {v: 1}}", /labels\["v"\] is 1, expected a string/],
+  [
+    "a numeric label",
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {v: 1}}",
+    /labels\["v"\] is 1, expected a string/,
+  ],
   ["the same object twice", `${pod}---\n${pod}`, /"Pod\/default\/a" is there twice/],
 ] as const) {
   test(`parseManifests() refuses ${what}`, () => {
-    assert.throws(() => parseManifests(text, "x.yaml"), (error) => {
-      assert.ok(error instanceof ManifestParseError);
-      assert.match(error.message, message);
-      return true;
-    });
+    assert.throws(
+      () => parseManifests(text, "x.yaml"),
+      (error) => {
+        assert.ok(error instanceof ManifestParseError);
+        assert.match(error.message, message);
+        return true;
+      },
+    );
   });
 }
 

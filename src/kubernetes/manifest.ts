@@ -53,7 +53,8 @@ function toRows(value: unknown, where: string): ResourceRow[] {
   if (name.length > 253 || !namePattern.test(name)) {
     throw wrong(where, "metadata.name", name, "a DNS name (a-z, 0-9, - and ., at most 253 characters)");
   }
-  const namespace = metadata.namespace === undefined ? "default" : asString(metadata.namespace, where, "metadata.namespace");
+  const namespace =
+    metadata.namespace === undefined ? "default" : asString(metadata.namespace, where, "metadata.namespace");
   if (namespace.length > 63 || !namePattern.test(namespace)) {
     throw wrong(where, "metadata.namespace", namespace, "a DNS label (a-z, 0-9 and -, at most 63 characters)");
   }

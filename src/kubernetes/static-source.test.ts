@@ -49,7 +49,10 @@ test("static source keeps the last good state of a file that went bad, and says 
   writeFileSync(join(directory, "c.yaml"), pod("c", "x"));
   source.rescan();
   assert.deepEqual(ids(), ["Pod/default/a", "Pod/default/b", "Pod/default/c"]);
-  assert.deepEqual(source.errors().map((error) => error.file), ["a.yaml"]);
+  assert.deepEqual(
+    source.errors().map((error) => error.file),
+    ["a.yaml"],
+  );
   assert.equal(source.health?.().state, "degraded");
   writeFileSync(join(directory, "a.yaml"), pod("d", "x"));
   source.rescan();

@@ -29,7 +29,10 @@ export interface StaticSource extends Module {
  * A file that cannot be read keeps its last good objects and is named in errors(); a removed file removes them.
  * When two files hold the same object, the first by name wins and the other is an error.
  */
-export function createStaticSource(deps: { resources: Table<ResourceRow, string> }, config: { directory: string }): StaticSource {
+export function createStaticSource(
+  deps: { resources: Table<ResourceRow, string> },
+  config: { directory: string },
+): StaticSource {
   const files = new Map<string, LoadedFile>();
   const failed = new Map<string, string>();
   let watcher: FSWatcher | undefined;
@@ -49,7 +52,8 @@ export function createStaticSource(deps: { resources: Table<ResourceRow, string>
       failed.delete(name);
     } catch (thrown) {
       const message = toError(thrown).message;
-      if (failed.get(name) !== message) log.warn("Manifest not taken, its last good state stays", { file: path, error: message });
+      if (failed.get(name) !== message)
+        log.warn("Manifest not taken, its last good state stays", { file: path, error: message });
       failed.set(name, message);
     }
   }
@@ -62,14 +66,7 @@ export function createStaticSource(deps: { resources: Table<ResourceRow, string>
       failed.delete(name);
     }
     for (const name of names) readFile(name);
-    const wanted = new Map<string, ResourceRow>();
-    for (const name of names) {
-      for (const row of files.get(name)?.rows ?? []) {
-        const first = wanted.get(row.id);
-        if (first === undefined) wanted.set(row.id, row);
-        else if (!failed.has(name)) failed.set(name, `Cannot use ${row.origin}: "${row.id}" is in ${first.origin} already`);
-      }
-    }
+    const wanted = merge(names, files, failed);
     for (const row of [...deps.resources.all()]) if (!wanted.has(row.id)) deps.resources.delete(row.id);
     deps.resources.upsertMany([...wanted.values()].filter((row) => deps.resources.get(row.id) !== row));
   }
@@ -86,7 +83,9 @@ export function createStaticSource(deps: { resources: Table<ResourceRow, string>
     async start() {
       mkdirSync(config.directory, { recursive: true });
       watcher = watch(config.directory, soon);
-      watcher.on("error", (error) => log.warn("Watching the folder failed, it is read every 10 s", { error: error.message }));
+      watcher.on("error", (error) =>
+        log.warn("Watching the folder failed, it is read every 10 s", { error: error.message }),
+      );
       periodic = setInterval(() => safely(rescan), rescanMs);
       rescan();
       initialized();
@@ -98,11 +97,32 @@ export function createStaticSource(deps: { resources: Table<ResourceRow, string>
     },
     health(): Health {
       const first = [...failed.values()][0];
-      return first === undefined ? { state: "ok" } : { state: "degraded", message: `${failed.size} manifest(s) not taken: ${first}` };
+      return first === undefined
+        ? { state: "ok" }
+        : { state: "degraded", message: `${failed.size} manifest(s) not taken: ${first}` };
     },
     errors: () => [...failed].map(([file, message]) => ({ file, message })),
     rescan,
   };
+}
+
+/** The objects of all files; one that is there twice is the first file's, and an error of the other's. */
+function merge(
+  names: readonly string[],
+  files: ReadonlyMap<string, LoadedFile>,
+  failed: Map<string, string>,
+): Map<string, ResourceRow> {
+  const wanted = new Map<string, ResourceRow>();
+  for (const name of names) {
+    for (const row of files.get(name)?.rows ?? []) {
+      const first = wanted.get(row.id);
+      if (first === undefined) wanted.set(row.id, row);
+      else if (!failed.has(name)) {
+        failed.set(name, `Cannot use ${row.origin}: "${row.id}" is in ${first.origin} already`);
+      }
+    }
+  }
+  return wanted;
 }
 
 function listManifests(directory: string): string[] {
@@ -115,6 +135,8 @@ function safely(scan: () => void): void {
   try {
     scan();
   } catch (thrown) {
-    log.error("Cannot read the folder of static resources, its last good state stays", { error: toError(thrown).message });
+    log.error("Cannot read the folder of static resources, its last good state stays", {
+      error: toError(thrown).message,
+    });
   }
 }

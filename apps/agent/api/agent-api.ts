@@ -28,7 +28,10 @@ export function createAgentApi(deps: AgentApiDeps): AgentApi {
     version: () => version,
     ...createStatusCalls(deps.status),
     ...createConfigCalls({ ...deps.config, hostAddressing }),
-    ...createEndpointCalls({ ...deps.endpoints, model: { hostAddressing, auditMode: deps.endpoints.auditMode, policyRevision: () => deps.policy.engine.revision } }),
+    ...createEndpointCalls({
+      ...deps.endpoints,
+      model: { hostAddressing, auditMode: deps.endpoints.auditMode, policyRevision: () => deps.policy.engine.revision },
+    }),
     ...createIpamCalls({ ...deps.ipam, hostAddressing }),
     ...createIdentityCalls(deps.identities),
     ...createPolicyCalls(deps.policy),

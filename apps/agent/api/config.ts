@@ -35,7 +35,9 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         routeMTU: deps.datapath.mtu.route,
         nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096 },
         kvstoreConfiguration: { type: deps.config.get(options.kvstore) },
-        daemonConfigurationMap: Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)])),
+        daemonConfigurationMap: Object.fromEntries(
+          Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]),
+        ),
       },
     };
   };
@@ -73,7 +75,10 @@ function optionChange({ datapath }: ConfigApiDeps, name: string, value: string):
   }
   const event = eventOptions[name];
   if (event === undefined) {
-    throw new ApiError(400, `Cannot change option "${name}": unknown (${["MonitorAggregationLevel", ...Object.keys(eventOptions)].join(", ")} may be changed)`);
+    throw new ApiError(
+      400,
+      `Cannot change option "${name}": unknown (${["MonitorAggregationLevel", ...Object.keys(eventOptions)].join(", ")} may be changed)`,
+    );
   }
   const on = /^(enabled?|true|on|1)$/i.test(value);
   if (!on && !/^(disabled?|false|off|0)$/i.test(value)) throw badValue(name, value, "Enabled or Disabled");

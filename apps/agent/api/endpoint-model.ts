@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoint rows in the form of the REST API.
-import type { Endpoint, EndpointHealth, EndpointStatusChange, NodeAddressing, PolicyEnabled } from "../../../src/api/index.ts";
+import type {
+  Endpoint,
+  EndpointHealth,
+  EndpointStatusChange,
+  NodeAddressing,
+  PolicyEnabled,
+} from "../../../src/api/index.ts";
 import { attachmentId, type EndpointRow, endpointState } from "../../../src/endpoint/index.ts";
 
 /** What an endpoint's model needs beside its row. */
@@ -13,7 +19,14 @@ export interface EndpointModelContext {
 
 export function toEndpointModel(row: EndpointRow, context: EndpointModelContext): Endpoint {
   const labels = row.labels.toStrings();
-  const pod = row.podName === "" ? {} : { "pod-name": `${row.podNamespace}/${row.podName}`, "k8s-pod-name": row.podName, "k8s-namespace": row.podNamespace };
+  const pod =
+    row.podName === ""
+      ? {}
+      : {
+          "pod-name": `${row.podNamespace}/${row.podName}`,
+          "k8s-pod-name": row.podName,
+          "k8s-namespace": row.podNamespace,
+        };
   return {
     id: row.id,
     status: {
@@ -21,7 +34,12 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
       ...(row.identity === undefined ? {} : { identity: { id: row.identity, labels } }),
       labels: { "security-relevant": labels, derived: [], disabled: [] },
       networking: {
-        addressing: [{ ...(row.ipv4 === undefined ? {} : { ipv4: row.ipv4 }), ...(row.ipv6 === undefined ? {} : { ipv6: row.ipv6 }) }],
+        addressing: [
+          {
+            ...(row.ipv4 === undefined ? {} : { ipv4: row.ipv4 }),
+            ...(row.ipv6 === undefined ? {} : { ipv6: row.ipv6 }),
+          },
+        ],
         mac: row.mac,
         "host-mac": row.nodeMac,
         "interface-name": row.interfaceName,

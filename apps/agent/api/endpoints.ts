@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The endpoint calls of the REST API.
-import { type AgentApi, ApiError, type Endpoint, type EndpointChangeRequest, type EndpointRef } from "../../../src/api/index.ts";
-import { FormatError, Labels, parseIp, parseLabel, parseMac, type ReadonlyTable, toError } from "../../../src/core/index.ts";
+import {
+  type AgentApi,
+  ApiError,
+  type Endpoint,
+  type EndpointChangeRequest,
+  type EndpointRef,
+} from "../../../src/api/index.ts";
+import {
+  FormatError,
+  Labels,
+  parseIp,
+  parseLabel,
+  parseMac,
+  type ReadonlyTable,
+  toError,
+} from "../../../src/core/index.ts";
 import {
   type CreateEndpoint,
   EndpointError,
@@ -118,7 +132,8 @@ function badRequestsAre400<T>(action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof EndpointError) throw new ApiError(error.code === "conflict" ? 409 : 400, error.message, error);
-    if (error instanceof FormatError || error instanceof IpamInvalidError) throw new ApiError(400, error.message, error);
+    if (error instanceof FormatError || error instanceof IpamInvalidError)
+      throw new ApiError(400, error.message, error);
     throw error;
   }
 }
@@ -152,7 +167,8 @@ function requestLabels(deps: EndpointApiDeps, request: EndpointChangeRequest): L
   if (given.length === 0 || (name !== "" && deps.hasPodSource)) return initLabels;
   const labels = Labels.parse(given, "container");
   for (const label of labels) {
-    if (label.source === "reserved") throw new ApiError(400, `Cannot create endpoint: label "${label.source}:${label.key}" is reserved`);
+    if (label.source === "reserved")
+      throw new ApiError(400, `Cannot create endpoint: label "${label.source}:${label.key}" is reserved`);
   }
   return deps.podLabels.filter.apply(labels);
 }

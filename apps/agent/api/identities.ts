@@ -2,7 +2,7 @@
 // The calls about identities, addresses and nodes.
 import { createHash } from "node:crypto";
 import type { AgentApi, Identity, IPListEntry, NodeElement } from "../../../src/api/index.ts";
-import { cidrContains, type ReadonlyTable, parseCidr } from "../../../src/core/index.ts";
+import { cidrContains, parseCidr, type ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../../src/identity/index.ts";
 import type { IpcacheRow } from "../../../src/ipcache/index.ts";
@@ -84,5 +84,9 @@ function toNode(row: NodeRow): NodeElement {
     return { enabled: true, ...(address && { ip: address.ip }), ...(range !== undefined && { "alloc-range": range }) };
   };
   const [ipv4, ipv6] = [family(true, row.ipv4PodCidr), family(false, row.ipv6PodCidr)];
-  return { name: `${row.cluster}/${row.name}`, "primary-address": { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) }, source: row.source };
+  return {
+    name: `${row.cluster}/${row.name}`,
+    "primary-address": { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) },
+    source: row.source,
+  };
 }

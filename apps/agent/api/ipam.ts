@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The address calls of the REST API.
 import { type AgentApi, ApiError, type NodeAddressing } from "../../../src/api/index.ts";
-import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
-import { type Allocation, type Ipam, IpamExhaustedError, IpamInUseError, IpamInvalidError } from "../../../src/ipam/index.ts";
+import type { EndpointRow } from "../../../src/endpoint/index.ts";
+import {
+  type Allocation,
+  type Ipam,
+  IpamExhaustedError,
+  IpamInUseError,
+  IpamInvalidError,
+} from "../../../src/ipam/index.ts";
 
 export interface IpamApiDeps {
   readonly ipam: Ipam;
@@ -11,7 +17,9 @@ export interface IpamApiDeps {
   readonly hostAddressing: NodeAddressing;
 }
 
-export function createIpamCalls(deps: IpamApiDeps): Pick<AgentApi, "ipamAllocate" | "ipamAllocateAddress" | "ipamRelease"> {
+export function createIpamCalls(
+  deps: IpamApiDeps,
+): Pick<AgentApi, "ipamAllocate" | "ipamAllocateAddress" | "ipamRelease"> {
   const { ipam } = deps;
   const answer = (allocation: Allocation) => {
     const gateway = ipam.router(allocation.family);
@@ -40,7 +48,10 @@ export function createIpamCalls(deps: IpamApiDeps): Pick<AgentApi, "ipamAllocate
     ipamRelease(address) {
       const endpoint = deps.endpoints.by("address", address)[0];
       if (endpoint !== undefined) {
-        throw new ApiError(400, `Cannot release address "${address}": endpoint ${endpoint.id} uses it (delete the endpoint)`);
+        throw new ApiError(
+          400,
+          `Cannot release address "${address}": endpoint ${endpoint.id} uses it (delete the endpoint)`,
+        );
       }
       if (!ipam.release(address)) throw new ApiError(404, `Cannot release address "${address}": it is not allocated`);
     },

@@ -3,7 +3,13 @@
 import { type AgentApi, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import { PolicyConflictError, type PolicyEngine, type PolicyModule, PolicyParseError, type PolicyRow } from "../../../src/policy/index.ts";
+import {
+  PolicyConflictError,
+  type PolicyEngine,
+  type PolicyModule,
+  PolicyParseError,
+  type PolicyRow,
+} from "../../../src/policy/index.ts";
 
 export interface PolicyApiDeps {
   readonly engine: PolicyEngine;

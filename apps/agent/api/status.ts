@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /healthz: the state of the agent and its parts.
 import { cpus } from "node:os";
-import type { AgentApi, ComponentStatus, ControllerStatus, ModuleStatus, StatusResponse } from "../../../src/api/index.ts";
+import type {
+  AgentApi,
+  ComponentStatus,
+  ControllerStatus,
+  ModuleStatus,
+  StatusResponse,
+} from "../../../src/api/index.ts";
 import type { Health } from "../../../src/core/index.ts";
 import type { Datapath, DatapathObjectRow } from "../../../src/datapath/index.ts";
 import { clusterIdentityRange } from "../../../src/identity/index.ts";
@@ -81,7 +87,12 @@ function toController(row: DatapathObjectRow): ControllerStatus {
     name: `${row.kind}-${row.name}`,
     status:
       row.state === "error"
-        ? { "consecutive-failure-count": 1, "failure-count": 1, "last-failure-msg": row.error ?? "", "last-failure-timestamp": time }
+        ? {
+            "consecutive-failure-count": 1,
+            "failure-count": 1,
+            "last-failure-msg": row.error ?? "",
+            "last-failure-timestamp": time,
+          }
         : { "success-count": row.repairs + 1, "last-success-timestamp": time, "consecutive-failure-count": 0 },
   };
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the REST API's parts get of the agent.
+import type { Health } from "../../src/core/index.ts";
+import type { AgentApiDeps } from "./api/agent-api.ts";
+import { options } from "./options.ts";
+import type { Parts } from "./parts.ts";
+import { hostAddressing } from "./settings.ts";
+
+/** What only the running agent knows. */
+export interface RunningState {
+  readonly modules: () => ReadonlyMap<string, Health>;
+  readonly metrics: () => Promise<string>;
+}
+
+export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): AgentApiDeps {
+  const { config, local, cluster, datapath, endpoints, engine, events, manager, policies, podLabels, resources } =
+    parts;
+  const { ipam } = local;
+  const { self, kvstore, ipcache, nodes } = cluster;
+  return {
+    hostAddressing: hostAddressing(config, local),
+    status: { modules, kvstore, ipam, datapath, events: () => events.counts(), self },
+    config: { config, datapath, engine },
+    endpoints: {
+      ...{ endpoints, manager, ipam, resources, podLabels },
+      hasPodSource: parts.sources.length > 0,
+      auditMode: config.get(options.policyAuditMode),
+    },
+    ipam: { ipam, endpoints },
+    identities: { identities: cluster.allocator.table, endpoints, ipcache, nodes, self },
+    policy: { engine, module: parts.policy, policies, endpoints },
+    events,
+    metrics,
+  };
+}

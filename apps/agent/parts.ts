@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's tables, domains and datapath, made from the configuration and given to each other.
+import { type Config, systemClock } from "../../src/core/index.ts";
+import { createDatapath } from "../../src/datapath/index.ts";
+import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
+import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
+import { createPolicyModule, createPolicyTable, PolicyEngine, PolicyStore } from "../../src/policy/index.ts";
+import { createCluster } from "./cluster.ts";
+import { createEventModule } from "./events.ts";
+import { options } from "./options.ts";
+import { datapathConfig, deviceExists, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
+
+export type Parts = ReturnType<typeof createParts>;
+
+/** Makes the parts; nothing is touched before their modules start. */
+export function createParts(config: Config) {
+  const paths = statePaths(config);
+  const local = localAddresses(config);
+  const resources = createResourceTable();
+  const endpoints = createEndpointTable();
+  const policies = createPolicyTable();
+  const directory = config.get(options.staticResources);
+  const sources = directory === "" ? [] : [createStaticSource({ resources }, { directory })];
+
+  const datapath = createDatapath(datapathConfig(config, local));
+  const cluster = createCluster({ config, local, datapath });
+  const identities = cluster.allocator.table;
+  const store = new PolicyStore(paths.policies);
+  const engine = new PolicyEngine({
+    mode: config.get(options.enablePolicy),
+    cluster: config.get(options.clusterName),
+    cookies: store.loadCookies(),
+  });
+  const policy = createPolicyModule({ engine, policies, resources, identities, store });
+  const manager = createEndpointManager(
+    {
+      endpoints,
+      datapath,
+      allocator: cluster.allocator,
+      addresses: {
+        take: (ip, owner) => void local.ipam.restore(ip, owner),
+        release: (ip) => void local.ipam.release(ip),
+      },
+      announcer: cluster.announcer,
+      resolvePolicy: (labels, identity) => engine.resolveEndpoint(labels, identity),
+      deviceExists,
+      hostAddresses: () => local.all,
+      clock: systemClock,
+    },
+    { directory: paths.endpoints, auditMode: config.get(options.policyAuditMode) },
+  );
+  const events = createEventModule(datapath);
+  const podLabels = podLabelConfig(config);
+  return {
+    config,
+    local,
+    resources,
+    endpoints,
+    policies,
+    sources,
+    datapath,
+    cluster,
+    engine,
+    policy,
+    manager,
+    events,
+    podLabels,
+  };
+}
