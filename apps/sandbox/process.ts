@@ -42,7 +42,7 @@ export function spawnDetached(options: Spawn & { readonly log: string }): Proces
 /** Starts a process that belongs to this command. */
 export function spawnIn(
   options: Spawn,
-  how: { detached?: boolean; stdio: "inherit" | ("ignore" | "pipe" | number)[] },
+  how: { detached?: boolean; stdio: "inherit" | ("ignore" | "inherit" | "pipe" | number)[] },
 ): ChildProcess {
   createCgroup(options.cgroup);
   const child = withNetns(options.netns, () =>

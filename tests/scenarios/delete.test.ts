@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing is left behind by delete, whatever was killed before.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { deleteSandbox, findRemains, killAgent, killEtcd, openSandbox } from "../../apps/sandbox/index.ts";
+import { clientPod, echoPod, scenarioName } from "./harness.ts";
+
+const cilium = join(import.meta.dirname, "../../bin/cilium");
+const name = scenarioName("delete");
+let folder: string;
+let manifests: string;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "sandbox-delete-"));
+  manifests = join(folder, "pods.yaml");
+  writeFileSync(manifests, echoPod("echo", "node1", { app: "echo" }) + clientPod("client", "node2", { app: "client" }));
+});
+
+after(async () => {
+  await deleteSandbox(name);
+  rmSync(folder, { recursive: true });
+});
+
+function sandbox(...args: string[]): ChildProcess {
+  return spawn(cilium, ["sandbox", ...args, "--name", name], { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+const ended = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.once("exit", resolve));
+
+/** Everything on the machine that has the sandbox's name in it. */
+function traces(): string[] {
+  const found: string[] = readdirSync("/run/netns").filter((netns) => netns.includes(name));
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n"))
+    if (line.includes(name)) found.push(line);
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
+    const command = readCommand(pid);
+    if (command.includes(name)) found.push(`${pid} ${command}`);
+  }
+  return findRemains(name).found ? [...found, JSON.stringify(findRemains(name))] : found;
+}
+
+function readCommand(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return ""; // it ended
+  }
+}
+
+function namespaceOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/ns/net`);
+}
+
+test("delete after a plain life leaves nothing", async () => {
+  assert.equal(await ended(sandbox("create")), 0);
+  assert.equal(await ended(sandbox("apply", "-f", manifests)), 0);
+  const pause = readdirSync(`/run/cilium-sandbox/${name}/pods`).length;
+  assert.equal(pause, 2);
+  assert.notDeepEqual(traces(), []);
+  assert.equal(await ended(sandbox("delete")), 0);
+  assert.deepEqual(traces(), []);
+});
+
+test("delete after kill -9 of agents, etcd and the commands themselves leaves nothing", async () => {
+  assert.equal(await ended(sandbox("create")), 0);
+  const apply = sandbox("apply", "-f", manifests);
+  await sleep(350);
+  apply.kill("SIGKILL");
+  await ended(apply);
+  const record = openSandbox(name);
+  for (const node of record.nodes) await killAgent(record, node);
+  killEtcd(record);
+  assert.notDeepEqual(traces(), []);
+  assert.equal(await ended(sandbox("delete")), 0);
+  assert.deepEqual(traces(), []);
+});
+
+test("delete after kill -9 of create at any moment leaves nothing", async () => {
+  for (const ms of [200, 260, 330, 420, 700, 1200]) {
+    const create = sandbox("create");
+    await sleep(ms);
+    create.kill("SIGKILL");
+    await ended(create);
+    await deleteSandbox(name);
+    assert.deepEqual(traces(), [], `killed after ${ms} ms`);
+  }
+});
+
+test("delete ends processes that entered a namespace on their own, without any record of the sandbox", async () => {
+  assert.equal(await ended(sandbox("create", "--nodes", "1")), 0);
+  const netns = `/run/netns/cilium-${name}-node1`;
+  const stranger = spawn("nsenter", [`--net=${netns}`, "sleep", "60"], { stdio: "ignore" });
+  await sleep(100);
+  assert.notEqual(namespaceOf(stranger.pid ?? 0), namespaceOf(process.pid));
+  rmSync(`/run/cilium-sandbox/${name}/sandbox.json`);
+  const end = ended(stranger);
+  assert.equal(await ended(sandbox("delete")), 0);
+  await end;
+  assert.equal(stranger.signalCode, "SIGKILL");
+  assert.deepEqual(traces(), []);
+});
+
+test("delete of a sandbox that is not there fails and says so", async () => {
+  assert.equal(await ended(sandbox("delete")), 1);
+});

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real sandbox for a scenario, and workloads that ask each other questions in it.
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import {
+  applyObjects,
+  type CreateOptions,
+  checkManifests,
+  createSandbox,
+  deleteSandbox,
+  findPod,
+  loadPods,
+  nodeCommand,
+  type PodRecord,
+  podCommand,
+  removeObjects,
+  type Sandbox,
+  sandboxPaths,
+  spawnIn,
+} from "../../apps/sandbox/index.ts";
+import type { Probe } from "./helpers/probe.ts";
+import type { StreamReport } from "./helpers/stream.ts";
+
+type Spawn = Parameters<typeof spawnIn>[0];
+
+const helpers = join(import.meta.dirname, "helpers");
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a scenario does with its sandbox. */
+export class Scenario {
+  readonly sandbox: Sandbox;
+
+  private constructor(sandbox: Sandbox) {
+    this.sandbox = sandbox;
+  }
+
+  /** Makes a sandbox whose name no other run has. */
+  static async create(name: string, options: Omit<CreateOptions, "name"> = {}): Promise<Scenario> {
+    return new Scenario(await createSandbox({ ...options, name: scenarioName(name) }));
+  }
+
+  get name(): string {
+    return this.sandbox.name;
+  }
+
+  async apply(manifests: string): Promise<void> {
+    await applyObjects(this.name, checkManifests(manifests, "scenario"));
+  }
+
+  async remove(manifests: string): Promise<void> {
+    await removeObjects(this.name, checkManifests(manifests, "scenario"));
+  }
+
+  pod(name: string): PodRecord {
+    return findPod(this.sandbox, "default", name);
+  }
+
+  pods(): PodRecord[] {
+    return loadPods(this.sandbox);
+  }
+
+  /** The pod's address of a family. */
+  ip(pod: string, family: 4 | 6): string {
+    const ip = this.pod(pod).ips.find((ip) => ip.includes(":") === (family === 6));
+    if (ip === undefined) throw new Error(`Pod "${pod}" has no IPv${family} address`);
+    return ip;
+  }
+
+  /** Asks all questions at once from a pod. */
+  async probe(pod: string, probes: readonly Probe[]): Promise<boolean[]> {
+    return await probeFrom(podCommand(this.sandbox, "default", pod, probeCommand(probes)));
+  }
+
+  /** Asks from a node's own namespace. */
+  async probeFromNode(node: string, probes: readonly Probe[]): Promise<boolean[]> {
+    return await probeFrom(nodeCommand(this.sandbox, node, probeCommand(probes)));
+  }
+
+  /** Asks from the underlay: the outside world. */
+  async probeFromOutside(probes: readonly Probe[]): Promise<boolean[]> {
+    const onNode = nodeCommand(this.sandbox, "node1", probeCommand(probes));
+    return await probeFrom({ ...onNode, netns: sandboxPaths(this.name).underlayNetns });
+  }
+
+  async exec(pod: string, command: readonly string[]): Promise<Output> {
+    return await collect(podCommand(this.sandbox, "default", pod, command));
+  }
+
+  async onNode(node: string, command: readonly string[]): Promise<Output> {
+    return await collect(nodeCommand(this.sandbox, node, command));
+  }
+
+  /** Starts steady traffic from a pod to an address; `stop()` ends it and tells what got lost. */
+  stream(pod: string, ip: string): { stop: () => Promise<StreamReport> } {
+    const command = [process.execPath, join(helpers, "stream.ts"), ip];
+    const child = spawnIn(podCommand(this.sandbox, "default", pod, command), { stdio: ["ignore", "pipe", "inherit"] });
+    const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
+    return {
+      stop: async () => {
+        child.kill("SIGTERM");
+        return JSON.parse(await output) as StreamReport;
+      },
+    };
+  }
+
+  async delete(): Promise<void> {
+    await deleteSandbox(this.name);
+  }
+}
+
+/** Up to 20 characters, different in each run. */
+export function scenarioName(name: string): string {
+  return `t-${name}-${process.pid}`.slice(0, 20);
+}
+
+const probeCommand = (probes: readonly Probe[]): string[] => [
+  process.execPath,
+  join(helpers, "probe.ts"),
+  JSON.stringify(probes),
+];
+
+async function probeFrom(spawn: Spawn): Promise<boolean[]> {
+  const { code, stdout, stderr } = await collect(spawn);
+  if (code !== 0) throw new Error(`Cannot probe: exit code ${code}: ${stderr}`);
+  return JSON.parse(stdout) as boolean[];
+}
+
+/** Runs a command to its end, at most 30 s. */
+export async function collect(spawn: Spawn): Promise<Output> {
+  const child = spawnIn(spawn, { stdio: ["ignore", "pipe", "pipe"] });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const exit = new Promise<number>((resolve, reject) => {
+    child.once("error", reject).once("exit", (code, signal) => resolve(code ?? (signal === null ? 1 : 137)));
+  });
+  const [code, stdout, stderr] = await Promise.all([exit, read(child.stdout), read(child.stderr)]);
+  clearTimeout(timer);
+  return { code, stdout, stderr };
+}
+
+const read = async (stream: NodeJS.ReadableStream | null): Promise<string> =>
+  stream === null ? "" : await text(stream);
+
+/** Pod that sleeps; a client. */
+export function clientPod(name: string, node: string, labels: Readonly<Record<string, string>>): string {
+  return podManifest(name, node, labels, ["sleep", "infinity"]);
+}
+
+/** Pod that answers on TCP and UDP 7000 and 7001. */
+export function echoPod(name: string, node: string, labels: Readonly<Record<string, string>>): string {
+  return podManifest(name, node, labels, [process.execPath, join(helpers, "echo.ts")], 7001);
+}
+
+function podManifest(
+  name: string,
+  node: string,
+  labels: Readonly<Record<string, string>>,
+  command: readonly string[],
+  port?: number,
+): string {
+  const probe = port === undefined ? {} : { readinessProbe: { tcpSocket: { port } } };
+  const spec = { nodeName: node, terminationGracePeriodSeconds: 0, containers: [{ name: "main", command, ...probe }] };
+  return `---\n${JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec })}\n`;
+}
