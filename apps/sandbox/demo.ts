@@ -92,18 +92,19 @@ function printMatrix(cells: readonly Cell[]): void {
 /** Prints a drop for each denied call, as the agent of the target's node told it. */
 async function explainDrops(cells: readonly Cell[], drops: DropWatch): Promise<{ denied: number; told: number }> {
   const denied = cells.filter((cell) => cell.expected === "no answer");
-  await waitFor(() => denied.every((cell) => drops.find(cell) !== undefined), 2000);
+  const find = (cell: Cell) => drops.find(cell, "default/rule1");
+  await waitFor(() => denied.every((cell) => find(cell) !== undefined), 2000);
   say("What the agents tell about the denied calls (cilium-dbg monitor --type drop):\n");
-  let told = 0;
   for (const cell of denied) {
-    const line = drops.find(cell);
-    if (line !== undefined) told++;
-    const what = `${cell.caller.name} -> deathstar on ${cell.target.node}, ${cell.family}`;
-    say(`  ${what}: ${line === undefined ? "NO DROP REPORTED" : `agent of ${line.node}:`}`);
-    if (line !== undefined) say(`    ${line.text}`);
+    const drop = find(cell);
+    say(`  ${cell.caller.name} -> deathstar on ${cell.target.node}, ${cell.family}:`);
+    if (drop === undefined) say("    NO DROP REPORTED");
+    else
+      for (const line of [`${drop.node}: ${drop.line}`, ...drop.details.map((detail) => `  ${detail}`)])
+        say(`    ${line}`);
+    say("");
   }
-  say("");
-  return { denied: denied.length, told };
+  return { denied: denied.length, told: denied.filter((cell) => find(cell) !== undefined).length };
 }
 
 function printNext(): void {

@@ -7,15 +7,16 @@ import type { Sandbox } from "../types.ts";
 import { waitFor } from "../wait.ts";
 import type { Cell } from "./calls.ts";
 
-/** Lines of `cilium-dbg monitor --type drop`, with the node that printed them. */
-export interface DropLine {
+/** A drop as `cilium-dbg monitor --type drop` printed it: its line, and the lines below it that explain it. */
+export interface Drop {
   readonly node: string;
-  readonly text: string;
+  readonly line: string;
+  readonly details: readonly string[];
 }
 
 /** Watches the drops of all nodes until it is disposed. */
 export class DropWatch implements Disposable {
-  readonly lines: DropLine[] = [];
+  readonly #drops: (Drop & { readonly details: string[] })[] = [];
   readonly #monitors: ChildProcess[] = [];
 
   /** Returns when every monitor listens. Throws with a monitor's own words when one does not. */
@@ -47,13 +48,22 @@ export class DropWatch implements Disposable {
     stdout.setEncoding("utf8").on("data", (part: string) => {
       const lines = (rest + part).split("\n");
       rest = lines.pop() ?? "";
-      for (const text of lines) this.lines.push({ node, text });
+      for (const line of lines) this.#take(node, line);
     });
   }
 
-  /** The first drop of the cell's packets, if one was reported. */
-  find(cell: Cell): DropLine | undefined {
-    return this.lines.find(({ text }) => isDropOf(text, cell.sourceIp, cell.targetIp));
+  /** Details are indented. */
+  #take(node: string, line: string): void {
+    if (!/^\s/.test(line)) this.#drops.push({ node, line, details: [] });
+    else this.#drops.findLast((drop) => drop.node === node)?.details.push(line.trim());
+  }
+
+  /** The first drop of the cell's packets that names its policy, if one was reported. */
+  find(cell: Cell, policy: string): Drop | undefined {
+    return this.#drops.find(
+      ({ line, details }) =>
+        isDropOf(line, cell.sourceIp, cell.targetIp) && details.some((detail) => detail.includes(policy)),
+    );
   }
 
   [Symbol.dispose](): void {
