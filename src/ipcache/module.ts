@@ -271,10 +271,10 @@ class NodeIpcache implements Ipcache {
     if (!this.#restored || kvstore === undefined || this.#leftOver.size === 0) return;
     for (const [key, value] of this.#leftOver) {
       if (this.#announcements?.has(key) === true) continue;
-      this.#log.info("Removing an announcement of an earlier run", { key });
+      this.#log.info("Removing an announcement of an earlier run", { path: key });
       kvstore.txn([{ key, kind: "value", value }], [{ kind: "delete", key }]).catch((error: unknown) => {
         // Its lease ends by itself.
-        this.#log.debug("Announcement of an earlier run not removed", { key, error });
+        this.#log.debug("Announcement of an earlier run not removed", { path: key, error });
       });
     }
     this.#leftOver.clear();

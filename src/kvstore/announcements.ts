@@ -149,7 +149,7 @@ class LeasedAnnouncements implements Announcements {
         this.#busy = undefined;
         if (this.#stopping.signal.aborted) return;
         this.#dirty.add(key);
-        if (!failing) this.#log.warn("Announcement not written, will try again", { key, error: toError(error) });
+        if (!failing) this.#log.warn("Announcement not written, will try again", { path: key, error: toError(error) });
         failing = true;
         this.#retryNow = new AbortController();
         await pause(this.#clock, backoff.next(), AbortSignal.any([this.#retryNow.signal, this.#stopping.signal]));

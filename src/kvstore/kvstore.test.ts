@@ -2,7 +2,7 @@
 // Opening a store by configuration, and the pure parts that the contract suite does not reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, createMetrics, FakeClock } from "../core/index.ts";
+import { ConfigError, configureLogging, createMetrics, FakeClock } from "../core/index.ts";
 import { createKvstore, createPoisonReport, openKvstore } from "./index.ts";
 import { difference } from "./list-watch.ts";
 import type { KvEntry } from "./types.ts";
@@ -77,10 +77,15 @@ test("the poison report names keys until they are right again, and counts", asyn
   createPoisonReport("ip", { metrics }).skip("x", "y");
 });
 
-test("the report keeps a bounded number of names", () => {
+test("the report keeps and logs a bounded number of names, each by name", () => {
+  const lines: string[] = [];
+  configureLogging({ level: "warn", write: (line) => void lines.push(line) });
   const report = createPoisonReport("ip");
-  for (let n = 0; n < 1500; n++) report.skip(`k${n}`, "bad");
+  for (let n = 0; n < 1500; n++) report.skip(`cilium/state/ip/${n}`, "bad");
+  configureLogging({ level: "error", write: (line) => void process.stderr.write(line) });
   assert.equal(report.size, 1000);
+  assert.equal(lines.length, 1001);
+  assert.match(lines[0] ?? "", /Key skipped.*cilium\/state\/ip\/0/);
 });
 
 test("Backoff doubles up to its limit and begins anew after a reset", () => {

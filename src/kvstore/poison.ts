@@ -20,7 +20,7 @@ export interface PoisonReport {
   readonly size: number;
 }
 
-/** Most names that are kept; beyond that keys are only counted. */
+/** Most names that are kept and logged; beyond that keys are only counted. */
 const limit = 1000;
 const instruments = new WeakMap<Metrics, { readonly skipped: Counter; readonly present: Gauge }>();
 
@@ -35,8 +35,11 @@ export function createPoisonReport(kind: string, deps: { logger?: Logger; metric
       const name = shorten(key);
       metrics?.skipped.inc({ kind });
       if (reasons.get(name) === reason) return;
-      if (reasons.size < limit || reasons.has(name)) reasons.set(name, reason);
-      log.warn("Key skipped", { kind, key: name, reason });
+      if (reasons.size >= limit && !reasons.has(name)) return;
+      reasons.set(name, reason);
+      // Not `key`: a field of that name is taken for a secret.
+      log.warn("Key skipped", { kind, path: name, reason });
+      if (reasons.size === limit) log.warn("Further skipped keys are only counted", { kind, limit });
       changed();
     },
     clear(key) {
