@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,9 +29,9 @@ export function inPrivateNamespaces(file: string): boolean {
   return false;
 }
 
-/** Mounts a bpffs in a private folder for temporary files, so that none stays, and returns its path. */
+/** Mounts a bpffs below /mnt, over which a tmpfs hides what is there in this process only. Returns its path. */
 export function privateBpffs(): string {
-  const base = tmpdir();
+  const base = "/mnt";
   const mounted = spawnSync("mount", ["-t", "tmpfs", "none", base], { encoding: "utf8" });
   assert.equal(mounted.status, 0, mounted.stderr);
   const root = mkdtempSync(join(base, "bpf-"));

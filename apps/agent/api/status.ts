@@ -43,7 +43,6 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
         cluster: { self: deps.self, ciliumHealth: { state: "Disabled" } },
         controllers: deps.datapath.status().map(toController),
-        proxy: { "total-redirects": 0 },
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
         "datapath-mode": "veth",
         "attach-mode": "tcx",
