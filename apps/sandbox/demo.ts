@@ -17,7 +17,10 @@ import { findSandbox, openSandbox } from "./store.ts";
 import type { Sandbox } from "./types.ts";
 import { waitFor } from "./wait.ts";
 
-const name = "demo";
+const { values: flags } = parseArgs({
+  options: { down: { type: "boolean", default: false }, name: { type: "string", default: "demo" } },
+});
+const { name } = flags;
 const app = join(projectRoot, "examples/01-star-wars/app.yaml");
 const policy = join(projectRoot, "examples/01-star-wars/policy.yaml");
 const since = performance.now();
@@ -119,8 +122,7 @@ function printNext(): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { down: { type: "boolean", default: false } } });
-  if (values.down) {
+  if (flags.down) {
     say((await deleteSandbox(name)) ? `Sandbox "${name}" is gone` : `There is no sandbox "${name}"`);
     return 0;
   }

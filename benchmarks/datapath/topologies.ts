@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// What our datapath is compared with, and ours: a client's and a server's namespace, and the server's address.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  applyObjects,
+  checkManifests,
+  createSandbox,
+  deleteSandbox,
+  findPod,
+  sandboxPaths,
+} from "../../apps/sandbox/index.ts";
+
+/** Where the measuring programs run. */
+export interface Path {
+  readonly client: string;
+  readonly server: string;
+  readonly address: string;
+}
+
+const cniPlugins = "/usr/lib/cni";
+const prefix = "bench-dp";
+
+/** Makes all topologies; dispose removes them. */
+export class Topologies implements AsyncDisposable {
+  readonly #netns: string[] = [];
+  readonly #folders: string[] = [];
+  readonly #sandbox = `bench-dp-${process.pid % 100000}`;
+
+  /** Two namespaces, one veth pair, nothing between. */
+  directVeth(name: string): Path {
+    const [client, server] = [this.#namespace(`${name}-c`), this.#namespace(`${name}-s`)];
+    ip("link", "add", "eth0", "netns", client, "type", "veth", "peer", "name", "eth0", "netns", server);
+    addressAndUp(client, "10.90.0.1/24");
+    addressAndUp(server, "10.90.0.2/24");
+    return { client: path(client), server: path(server), address: "10.90.0.2" };
+  }
+
+  /**
+   * The stock bridge plugin with ipMasq. Its NAT rules bring conntrack in, and bridge-nf-call-iptables brings bridged
+   * packets to it, as Kubernetes nodes have it.
+   */
+  bridgePlugin(): Path {
+    const [host, client, server] = ["b-host", "b-c", "b-s"].map((name) => this.#namespace(name)) as [
+      string,
+      string,
+      string,
+    ];
+    const folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
+    this.#folders.push(folder);
+    const ipam = { type: "host-local", subnet: "10.91.0.0/24", dataDir: folder };
+    const config = {
+      cniVersion: "1.0.0",
+      name: prefix,
+      type: "bridge",
+      bridge: "cni0",
+      isGateway: true,
+      ipMasq: true,
+      ipam,
+    };
+    inNetns(host, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1");
+    const addresses = [client, server].map((netns) => {
+      const result = execFileSync("nsenter", [`--net=${path(host)}`, join(cniPlugins, "bridge")], {
+        input: JSON.stringify(config),
+        encoding: "utf8",
+        env: {
+          PATH: process.env.PATH,
+          CNI_COMMAND: "ADD",
+          CNI_CONTAINERID: netns,
+          CNI_NETNS: path(netns),
+          CNI_IFNAME: "eth0",
+          CNI_PATH: cniPlugins,
+        },
+      });
+      return (JSON.parse(result) as { ips: { address: string }[] }).ips[0]?.address.split("/")[0] ?? "";
+    });
+    inNetns(client, "ping", "-q", "-c1", "-W2", addresses[1] ?? "");
+    const flows = inNetns(host, "cat", "/proc/net/nf_conntrack");
+    if (!flows.includes(addresses[1] ?? "none"))
+      throw new Error("Cannot compare: the bridge's traffic is not in conntrack");
+    return { client: path(client), server: path(server), address: addresses[1] ?? "" };
+  }
+
+  /** Two hosts on a switch, as the sandbox's nodes are; a VXLAN device in a bridge on each; conntrack is not used. */
+  kernelVxlan(): Path {
+    const wire = this.#namespace("v-wire");
+    ip("-n", wire, "link", "add", "br0", "type", "bridge");
+    ip("-n", wire, "link", "set", "br0", "up");
+    const pods = ["1", "2"].map((n) => {
+      const [host, pod] = [this.#namespace(`v-host${n}`), this.#namespace(`v-pod${n}`)];
+      ip("link", "add", "eth0", "netns", host, "type", "veth", "peer", "name", `host${n}`, "netns", wire);
+      ip("-n", wire, "link", "set", `host${n}`, "master", "br0", "up");
+      addressAndUp(host, `172.31.90.${n}/24`);
+      ip("-n", host, "link", "add", "br0", "type", "bridge");
+      ip("-n", host, "link", "set", "br0", "up");
+      const remote = `172.31.90.${n === "1" ? 2 : 1}`;
+      ip(
+        "-n",
+        host,
+        "link",
+        "add",
+        "vx0",
+        "type",
+        "vxlan",
+        "id",
+        "42",
+        "dstport",
+        "4789",
+        "remote",
+        remote,
+        "dev",
+        "eth0",
+      );
+      ip("-n", host, "link", "set", "vx0", "master", "br0", "up");
+      ip("link", "add", "eth0", "netns", pod, "mtu", "1450", "type", "veth", "peer", "name", "pod", "netns", host);
+      ip("-n", host, "link", "set", "pod", "mtu", "1450", "master", "br0", "up");
+      addressAndUp(pod, `10.92.0.${n}/24`);
+      for (const netns of [wire, host]) inNetns(netns, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");
+      return path(pod);
+    });
+    return { client: pods[0] ?? "", server: pods[1] ?? "", address: "10.92.0.2" };
+  }
+
+  /** A sandbox of two nodes whose servers are under an ingress policy: conntrack, identities and policy are at work. */
+  async ours(): Promise<{ sameNode: Path; otherNode: Path }> {
+    const name = this.#sandbox;
+    const sandbox = await createSandbox({ name });
+    await applyObjects(name, checkManifests(manifests, "benchmark"));
+    const netns = (pod: string) => sandboxPaths(name).pod("default", pod).netns;
+    const to = (server: string): Path => ({
+      client: netns("client"),
+      server: netns(server),
+      address: findPod(sandbox, "default", server).ips.find((ip) => !ip.includes(":")) ?? "",
+    });
+    return { sameNode: to("same"), otherNode: to("other") };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const netns of this.#netns) ip("netns", "del", netns);
+    for (const folder of this.#folders) rmSync(folder, { recursive: true });
+    await deleteSandbox(this.#sandbox);
+  }
+
+  #namespace(name: string): string {
+    const netns = `${prefix}-${process.pid}-${name}`;
+    ip("netns", "add", netns);
+    this.#netns.push(netns);
+    ip("-n", netns, "link", "set", "lo", "up");
+    return netns;
+  }
+}
+
+const manifests = ["client node1", "same node1", "other node2"]
+  .map((pair) => {
+    const [name, node] = pair.split(" ");
+    return `apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, labels: {app: ${name === "client" ? "client" : "server"}}}
+spec: {nodeName: ${node}, containers: [{name: main, command: [sleep, infinity]}]}
+---
+`;
+  })
+  .concat(`apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: servers}
+spec:
+  endpointSelector: {matchLabels: {app: server}}
+  ingress: [{fromEndpoints: [{matchLabels: {app: client}}]}]
+`)
+  .join("");
+
+const path = (netns: string): string => `/run/netns/${netns}`;
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+function inNetns(netns: string, ...command: string[]): string {
+  return execFileSync("nsenter", [`--net=${path(netns)}`, ...command], { encoding: "utf8" });
+}
+
+function addressAndUp(netns: string, address: string): void {
+  ip("-n", netns, "addr", "add", address, "dev", "eth0");
+  ip("-n", netns, "link", "set", "eth0", "up");
+}
