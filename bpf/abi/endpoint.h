@@ -34,7 +34,7 @@ struct endpoint_config {
 	__u8 node_mac[6];	/* of the host side, answers ARP and ND */
 	__u32 ifindex;		/* of the host side */
 	__be32 ipv4;		/* 0: none */
-	__u8 ipv6[16];		/* zero: none */
+	__u8 ipv6[16];		/* zero: none; aligned to 4 bytes */
 	__u32 identity;
 	__u32 ingress_set;	/* policy set, meaningful with ENDPOINT_ENFORCE_INGRESS */
 	__u32 egress_set;	/* policy set, meaningful with ENDPOINT_ENFORCE_EGRESS */

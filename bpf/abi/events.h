@@ -69,7 +69,10 @@ struct drop_event {
 	__u32 policy_set;	/* set in which nothing matched */
 };
 
-/* flags of a verdict: direction 0x3, IPv6 0x4, match type 0x38, audited 0x40, L3 device 0x80. */
+/* flags of a verdict: direction in the lowest two bits, enum policy_match from VERDICT_MATCH_SHIFT on, and these. */
+enum verdict_flags { VERDICT_F_IPV6 = 0x4, VERDICT_F_AUDITED = 0x40, VERDICT_F_L3_DEVICE = 0x80 };
+
+#define VERDICT_MATCH_SHIFT 3
 struct policy_verdict_event {
 	struct event_header header;
 	__u32 remote_identity;

@@ -22,11 +22,13 @@ struct arp_frame {
 } __attribute__((packed));
 
 /* Every address but the pod's own is behind the node. A TC action or what drop() gives. */
-static __always_inline int answer_arp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
+__verified_alone int answer_arp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
 {
 	struct arp_frame frame;
 	__be32 target;
 
+	if (!packet || !endpoint)
+		return -DROP_INVALID;
 	if (bpf_skb_load_bytes(skb, 0, &frame, sizeof(frame)))
 		return drop(packet, DROP_INVALID);
 	if (frame.hardware_type != bpf_htons(1) || frame.protocol_type != bpf_htons(ETH_P_IP) ||

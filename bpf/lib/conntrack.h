@@ -33,7 +33,7 @@ struct ct_flow {
 	__u32 policy_revision;
 	__u32 ipcache_revision;
 	bool fresh;		/* the entry's verdict holds */
-	bool from_remote;	/* of an ICMP error: the flow's peer says it */
+	bool by_router;		/* an ICMP error that does not come from the flow's other end */
 };
 
 static __always_inline bool ct_tracked(const struct ct_flow *flow)
@@ -66,20 +66,15 @@ static __always_inline void *ct_map(__u8 protocol, int family)
 	return protocol == IPPROTO_TCP ? (void *)&cilium_ct6_global : (void *)&cilium_ct_any6_global;
 }
 
-/* The flow of the packet itself, or of the one that an ICMP error quotes. False: none. */
-static __always_inline bool read_flow(struct __sk_buff *skb, const struct packet *packet, struct flow *flow,
-				      bool *from_remote, int family)
+static __always_inline void read_flow(const struct packet *packet, struct flow *flow)
 {
 	bool egress = packet->direction == DIRECTION_EGRESS;
 
-	if (unlikely(packet->icmp_kind == KIND_ERROR))
-		return parse_quoted_flow(skb, packet, flow, from_remote, family);
 	flow->local = egress ? packet->source : packet->destination;
 	flow->remote = egress ? packet->destination : packet->source;
 	flow->local_port = egress ? packet->source_port : packet->destination_port;
 	flow->remote_port = egress ? packet->destination_port : packet->source_port;
 	flow->protocol = packet->protocol;
-	return true;
 }
 
 /* Does the entry's verdict still hold? */
@@ -130,10 +125,17 @@ static __always_inline void find_flow(struct __sk_buff *skb, const struct packet
 	flow->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	flow->entry = NULL;
 	flow->fresh = false;
-	flow->from_remote = false;
+	flow->by_router = false;
 	flow->state = CT_UNTRACKED;
-	if (!read_flow(skb, packet, &tuple, &flow->from_remote, family))
-		return;
+	if (unlikely(packet->icmp_kind == KIND_ERROR)) {
+		int quote = read_quote(skb, packet, &tuple, family);
+
+		if (quote == QUOTE_OF_NO_FLOW)
+			return;
+		flow->by_router = quote == QUOTE_BY_ROUTER;
+	} else {
+		read_flow(packet, &tuple);
+	}
 	make_ct_key(key, &tuple, family);
 	flow->entry = bpf_map_lookup_elem(ct_map(tuple.protocol, family), key);
 	if (flow->entry && flow->entry->expires <= flow->now)
@@ -162,14 +164,14 @@ static __always_inline void find_peer(struct packet *packet, struct ct_flow *flo
 		return;
 	}
 	if (egress) {
-		find_place(&place, &packet->destination, family);
+		find_place(&packet->destination, &place, family);
 		take_destination(packet, &place);
 	} else if (!packet->source_identity) {
 		if (flow->fresh && flow->entry) {
 			packet->source_identity = flow->entry->peer_identity;
 			return;
 		}
-		find_place(&place, &packet->source, family);
+		find_place(&packet->source, &place, family);
 		packet->source_identity = place.identity;
 	}
 }
@@ -265,40 +267,50 @@ static __always_inline void ct_renew(const struct packet *packet, const struct c
 	}
 }
 
-static __always_inline int ct_create(struct packet *packet, const struct ct_flow *flow, const union ct_key *key,
-				     __u32 bytes, bool audited, int family)
+/* Opens a flow; entry is zero but for what is the same in both directions. 0 or what drop() gives. */
+static __always_inline int ct_insert(struct packet *packet, const union ct_key *key, struct ct_entry *entry,
+				     __u32 bytes, __u32 now, int family)
 {
-	bool egress = packet->direction == DIRECTION_EGRESS;
-	__u16 flags = ct_packet_flags(packet, false) | (egress ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
 	__u8 seen = packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
-	struct ct_entry entry = {
-		.expires = flow->now + ct_lifetime(packet, flags),
-		.peer_identity = egress ? packet->destination_identity : packet->source_identity,
-		.policy_revision = flow->policy_revision,
-		.ipcache_revision = flow->ipcache_revision,
-		.cookie = packet->cookie,
-		.flags = flags,
-	};
 
-	if (egress) {
-		entry.tx_packets = 1;
-		entry.tx_bytes = bytes;
-		entry.last_tx_report = flow->now;
-		entry.tx_flags_seen = seen;
-		entry.route = packet->route;
-		entry.peer_endpoint = packet->peer_endpoint;
-		entry.tunnel_family = packet->tunnel_family;
-		entry.tunnel_endpoint = packet->tunnel_endpoint;
+	if (packet->direction == DIRECTION_EGRESS) {
+		entry->peer_identity = packet->destination_identity;
+		entry->tx_packets = 1;
+		entry->tx_bytes = bytes;
+		entry->last_tx_report = now;
+		entry->tx_flags_seen = seen;
+		entry->route = packet->route;
+		entry->peer_endpoint = packet->peer_endpoint;
+		entry->tunnel_family = packet->tunnel_family;
+		entry->tunnel_endpoint = packet->tunnel_endpoint;
 	} else {
-		entry.rx_packets = 1;
-		entry.rx_bytes = bytes;
-		entry.last_rx_report = flow->now;
-		entry.rx_flags_seen = seen;
+		entry->peer_identity = packet->source_identity;
+		entry->rx_packets = 1;
+		entry->rx_bytes = bytes;
+		entry->last_rx_report = now;
+		entry->rx_flags_seen = seen;
 	}
-	packet->report = 1;
-	if (bpf_map_update_elem(ct_map(packet->protocol, family), key, &entry, BPF_ANY))
+	if (bpf_map_update_elem(ct_map(packet->protocol, family), key, entry, BPF_ANY))
 		return drop(packet, DROP_CT_INSERT_FAILED);
 	return 0;
+}
+
+__verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, const union ct_key *key,
+			       const struct ct_flow *flow, int audited)
+{
+	struct ct_entry entry = {};
+
+	if (!packet || !key || !flow)
+		return -DROP_CT_INSERT_FAILED;
+	entry.flags = ct_packet_flags(packet, false) | (packet->direction == DIRECTION_EGRESS ? 0 : CT_F_INGRESS) |
+		      (audited ? CT_F_AUDITED : 0);
+	entry.expires = flow->now + ct_lifetime(packet, entry.flags);
+	entry.policy_revision = flow->policy_revision;
+	entry.ipcache_revision = flow->ipcache_revision;
+	entry.cookie = packet->cookie;
+	if (packet->family == FAMILY_IPV4)
+		return ct_insert(packet, key, &entry, skb->len, flow->now, FAMILY_IPV4);
+	return ct_insert(packet, key, &entry, skb->len, flow->now, FAMILY_IPV6);
 }
 
 /* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next
@@ -312,23 +324,30 @@ static __always_inline void ct_deny(const struct packet *packet, const struct ct
 	entry->expires = flow->now + ct_lifetime(packet, entry->flags);
 }
 
-/* Asks policy about the flow. */
+/* Asks policy about the flow; 0 or what drop() gives. */
 static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
 				  const struct ct_flow *flow, bool *audited, int family)
 {
-	bool is_reply = flow->state == CT_REPLY;
-	__u8 direction = is_reply ? DIRECTION_INGRESS + DIRECTION_EGRESS - packet->direction : packet->direction;
-	__u32 identity = packet->direction == DIRECTION_EGRESS ? packet->destination_identity : packet->source_identity;
-	__be16 port = policy_port(packet, is_reply, family);
-	struct policy_answer answer;
+	bool is_reply = flow->state == CT_REPLY, egress = packet->direction == DIRECTION_EGRESS;
+	bool ask_egress = egress != is_reply;
+	struct policy_question question = {
+		.identity = egress ? packet->destination_identity : packet->source_identity,
+		.port = policy_port(packet, is_reply, family),
+		.direction = ask_egress ? DIRECTION_EGRESS : DIRECTION_INGRESS,
+		.audit = !!(endpoint->flags & ENDPOINT_AUDIT),
+	};
+	int verdict;
 
-	ask_policy(packet, endpoint, direction, identity, port, &answer);
-	*audited = answer.audited;
-	if (answer.asked && (answer.verdict < 0 || !ct_tracked(flow)))
-		send_verdict_event(skb, packet, &answer, direction, port);
-	if (answer.verdict < 0 && ct_tracked(flow) && flow->entry)
+	if (!(endpoint->flags & (ask_egress ? ENDPOINT_ENFORCE_EGRESS : ENDPOINT_ENFORCE_INGRESS)))
+		return 0;
+	packet->policy_set = ask_egress ? endpoint->egress_set : endpoint->ingress_set;
+	verdict = ask_policy(packet, &question);
+	*audited = question.audited;
+	if (verdict || !ct_tracked(flow))
+		send_verdict_event(skb, packet, &question);
+	if (verdict && ct_tracked(flow) && flow->entry)
 		ct_deny(packet, flow);
-	return answer.verdict;
+	return verdict;
 }
 
 static __always_inline __u8 ct_trace_reason(enum ct_state state)
@@ -347,9 +366,8 @@ static __always_inline __u8 ct_trace_reason(enum ct_state state)
 	}
 }
 
-/* May the packet go on? Fills identities, route and what trace events tell; 0 or what drop() gives. */
-static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
-				 int family)
+static __always_inline int judge_flow(struct __sk_buff *skb, struct packet *packet,
+				      const struct endpoint_config *endpoint, int family)
 {
 	struct ct_flow flow;
 	union ct_key key;
@@ -358,14 +376,13 @@ static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, c
 	find_flow(skb, packet, endpoint, &flow, &key, family);
 	find_peer(packet, &flow, family);
 	/* Who is not part of the flow may say something about it only from outside the cluster: a router. */
-	if (flow.state == CT_RELATED && !flow.from_remote && is_pod_identity(packet->source_identity) &&
-	    packet->direction == DIRECTION_INGRESS)
+	if (flow.state == CT_RELATED && flow.by_router && is_pod_identity(packet->source_identity))
 		flow.state = CT_UNTRACKED;
 	packet->reason = ct_trace_reason(flow.state);
 	if (unlikely(!flow.fresh && flow.state != CT_RELATED)) {
 		int verdict = decide(skb, packet, endpoint, &flow, &audited, family);
 
-		if (verdict < 0)
+		if (verdict)
 			return verdict;
 	}
 	if (ct_tracked(&flow) && flow.entry) {
@@ -374,7 +391,29 @@ static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, c
 		return 0;
 	}
 	packet->report = 1;
-	if (flow.state == CT_NEW || flow.state == CT_REOPENED)
-		return ct_create(packet, &flow, &key, skb->len, audited, family);
+	if (flow.state == CT_NEW || flow.state == CT_REOPENED) {
+		/* A copy: what a function verified alone may see is kept in memory, for every packet. */
+		struct ct_flow copy = { .now = flow.now, .policy_revision = flow.policy_revision,
+					.ipcache_revision = flow.ipcache_revision };
+
+		return ct_create(skb, packet, &key, &copy, audited);
+	}
 	return 0;
+}
+
+__verified_alone int judge_ipv4(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
+{
+	return packet && endpoint ? judge_flow(skb, packet, endpoint, FAMILY_IPV4) : -DROP_POLICY;
+}
+
+__verified_alone int judge_ipv6(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
+{
+	return packet && endpoint ? judge_flow(skb, packet, endpoint, FAMILY_IPV6) : -DROP_POLICY;
+}
+
+/* May the packet go on? Fills identities, route and what trace events tell; 0 or what drop() gives. */
+static __always_inline int judge(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				 int family)
+{
+	return family == FAMILY_IPV4 ? judge_ipv4(skb, packet, endpoint) : judge_ipv6(skb, packet, endpoint);
 }

@@ -22,10 +22,9 @@ static __always_inline const struct endpoint_info *endpoint_by_address(const uni
 static __always_inline bool endpoint_has_address(const struct endpoint_config *endpoint,
 						 const union ip_address *address, int family)
 {
-	union ip_address own;
+	const union ip_address *own = (const void *)endpoint->ipv6;
 
 	if (family == FAMILY_IPV4)
 		return endpoint->ipv4 && endpoint->ipv4 == address->ipv4;
-	__builtin_memcpy(&own, endpoint->ipv6, sizeof(own));
-	return !address_is_zero(&own) && address_equal(&own, address, family);
+	return !address_is_zero(own) && address_equal(own, address, family);
 }

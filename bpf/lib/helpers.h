@@ -22,7 +22,8 @@
 
 #define ETH_LENGTH sizeof(struct ethhdr)
 
-/* A function that the verifier checks once, alone, and that costs a call: for loops and rare paths, whose states would
- * multiply with those of every caller. Its pointer arguments may be NULL for all that the verifier knows.
+/* A function that the verifier checks once, alone, for whatever arguments, and that costs a call: its states do not
+ * multiply with those of its callers, and it has a stack frame of its own. For all that the verifier knows its pointer
+ * arguments may be NULL.
  */
 #define __verified_alone __attribute__((noinline))

@@ -11,6 +11,7 @@ struct flow {
 	__be16 local_port;
 	__be16 remote_port;
 	__u8 protocol;
+	__u8 pad[3];
 };
 
 #define ICMP_HEADER 8
@@ -74,27 +75,36 @@ static __always_inline bool parse_quoted_l4(struct __sk_buff *skb, const struct 
 	return kind == KIND_REQUEST || kind == KIND_REPLY;
 }
 
-/* Fills flow from an ICMP error's quote. An error to the endpoint must quote what the endpoint sent, one from it what it
- * was sent; a quote of anything else belongs to no flow of this endpoint. from_remote: the flow's own peer says it.
+enum quote_result {
+	QUOTE_OF_NO_FLOW = 0,
+	QUOTE_BY_ROUTER = 1,
+	QUOTE_BY_PEER = 2,	/* the flow's own other end says it */
+};
+
+/* Fills flow from what an ICMP error quotes. An error to the endpoint must quote what the endpoint sent, one from it what
+ * it was sent; a quote of anything else belongs to no flow of this endpoint.
  */
-static __always_inline bool parse_quoted_flow(struct __sk_buff *skb, const struct packet *packet, struct flow *flow,
-					      bool *from_remote, int family)
+__verified_alone int read_quote(struct __sk_buff *skb, const struct packet *packet, struct flow *flow, int family)
 {
-	bool egress = packet->direction == DIRECTION_EGRESS;
-	struct flow quoted = {};
+	struct flow sent = {};
 	__u32 l4_offset;
 
-	if (!parse_quoted_ip(skb, packet, &quoted, &l4_offset, family) ||
-	    !parse_quoted_l4(skb, packet, &quoted, l4_offset, family))
-		return false;
-	if (egress) {
-		*flow = (struct flow){ .local = quoted.remote, .remote = quoted.local, .local_port = quoted.remote_port,
-				       .remote_port = quoted.local_port, .protocol = quoted.protocol };
-		*from_remote = true;
-		return address_equal(&quoted.remote, &packet->source, family) &&
-		       address_equal(&quoted.local, &packet->destination, family);
+	if (!packet || !flow || !parse_quoted_ip(skb, packet, &sent, &l4_offset, family) ||
+	    !parse_quoted_l4(skb, packet, &sent, l4_offset, family))
+		return QUOTE_OF_NO_FLOW;
+	if (packet->direction == DIRECTION_INGRESS) {
+		*flow = sent;
+		if (!address_equal(&sent.local, &packet->destination, family))
+			return QUOTE_OF_NO_FLOW;
+		return address_equal(&sent.remote, &packet->source, family) ? QUOTE_BY_PEER : QUOTE_BY_ROUTER;
 	}
-	*flow = quoted;
-	*from_remote = address_equal(&quoted.remote, &packet->source, family);
-	return address_equal(&quoted.local, &packet->destination, family);
+	flow->local = sent.remote;
+	flow->remote = sent.local;
+	flow->local_port = sent.remote_port;
+	flow->remote_port = sent.local_port;
+	flow->protocol = sent.protocol;
+	if (!address_equal(&sent.remote, &packet->source, family) ||
+	    !address_equal(&sent.local, &packet->destination, family))
+		return QUOTE_OF_NO_FLOW;
+	return QUOTE_BY_PEER;
 }

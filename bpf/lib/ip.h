@@ -3,10 +3,31 @@
 #pragma once
 #include "ipv4.h"
 #include "ipv6.h"
+#include "l4.h"
 
-static __always_inline int parse_ip(struct __sk_buff *skb, struct packet *packet, int family)
+static __always_inline int parse_headers(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	return family == FAMILY_IPV4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
+	int verdict;
+
+	packet->family = family;
+	verdict = family == FAMILY_IPV4 ? parse_ipv4(skb, packet) : parse_ipv6(skb, packet);
+	return verdict ? verdict : parse_l4(skb, packet, family);
+}
+
+__verified_alone int parse_ipv4_headers(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? parse_headers(skb, packet, FAMILY_IPV4) : -DROP_INVALID;
+}
+
+__verified_alone int parse_ipv6_headers(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? parse_headers(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
+}
+
+/* Reads and checks everything up to the L4 header; 0 or what drop() gives. */
+static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	return family == FAMILY_IPV4 ? parse_ipv4_headers(skb, packet) : parse_ipv6_headers(skb, packet);
 }
 
 /* The addresses alone, for programs that do not judge the rest; false: the packet is too short. */

@@ -34,37 +34,48 @@ struct place {
 	__u16 endpoint;		/* with CT_ROUTE_LOCAL */
 	__u8 route;		/* enum ct_route */
 	__u8 is_host;		/* the address is one of this node's own */
-	const struct ipcache_entry *entry;	/* with CT_ROUTE_TUNNEL */
+	union ip_address tunnel_endpoint;	/* with CT_ROUTE_TUNNEL */
+	__u8 tunnel_family;
+	__u8 pad[3];
 };
 
-static __always_inline void find_place(struct place *place, const union ip_address *address, int family)
+static __always_inline void find_remote_place(struct place *place, const union ip_address *address, int family)
 {
-	const struct endpoint_info *info = endpoint_by_address(address, family);
+	const struct ipcache_entry *entry = ipcache_lookup(address, family);
 
-	place->endpoint = 0;
-	place->is_host = 0;
+	place->identity = ipcache_identity(entry, family);
+	if (!entry || !tunnel_ifindex ||
+	    (entry->flags & (IPCACHE_F_HAS_TUNNEL | IPCACHE_F_SKIP_TUNNEL)) != IPCACHE_F_HAS_TUNNEL)
+		return;
+	place->route = CT_ROUTE_TUNNEL;
+	place->tunnel_endpoint = entry->tunnel_endpoint;
+	place->tunnel_family = entry->flags & IPCACHE_F_IPV6_TUNNEL ? FAMILY_IPV6 : FAMILY_IPV4;
+}
+
+/* place is zero before. Returns 0. */
+__verified_alone int find_place(const union ip_address *address, struct place *place, int family)
+{
+	const struct endpoint_info *info;
+	const struct endpoint_config *endpoint;
+
+	if (!address || !place)
+		return 0;
 	place->route = CT_ROUTE_STACK;
-	place->entry = NULL;
+	info = endpoint_by_address(address, family);
 	if (info && (info->flags & ENDPOINT_F_HOST)) {
 		place->identity = IDENTITY_HOST;
 		place->is_host = 1;
-		return;
+		return 0;
 	}
-	if (info) {
-		const struct endpoint_config *endpoint = endpoint_by_id(info->endpoint_id);
-
-		if (endpoint) {
-			place->identity = endpoint->identity;
-			place->endpoint = info->endpoint_id;
-			place->route = CT_ROUTE_LOCAL;
-			return;
-		}
+	endpoint = info ? endpoint_by_id(info->endpoint_id) : NULL;
+	if (info && endpoint) {
+		place->identity = endpoint->identity;
+		place->endpoint = info->endpoint_id;
+		place->route = CT_ROUTE_LOCAL;
+		return 0;
 	}
-	place->entry = ipcache_lookup(address, family);
-	place->identity = ipcache_identity(place->entry, family);
-	if (place->entry && tunnel_ifindex &&
-	    (place->entry->flags & (IPCACHE_F_HAS_TUNNEL | IPCACHE_F_SKIP_TUNNEL)) == IPCACHE_F_HAS_TUNNEL)
-		place->route = CT_ROUTE_TUNNEL;
+	find_remote_place(place, address, family);
+	return 0;
 }
 
 /* Writes what find_place() found into the packet's destination fields. */
@@ -73,8 +84,6 @@ static __always_inline void take_destination(struct packet *packet, const struct
 	packet->destination_identity = place->identity;
 	packet->route = place->route;
 	packet->peer_endpoint = place->endpoint;
-	if (place->route == CT_ROUTE_TUNNEL && place->entry) {
-		packet->tunnel_endpoint = place->entry->tunnel_endpoint;
-		packet->tunnel_family = place->entry->flags & IPCACHE_F_IPV6_TUNNEL ? FAMILY_IPV6 : FAMILY_IPV4;
-	}
+	packet->tunnel_endpoint = place->tunnel_endpoint;
+	packet->tunnel_family = place->tunnel_family;
 }

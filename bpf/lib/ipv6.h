@@ -37,54 +37,43 @@ static __always_inline bool is_forbidden_extension(__u8 header)
 	       header == NEXTHDR_SHIM6 || header >= 253;
 }
 
-/* What walking over extension headers reads and moves; the fields are those of struct packet. */
-struct extension_walk {
-	__u32 l4_offset;
-	__be32 fragment_id;
-	__u16 drop_line;
-	__u8 drop_file;
-	__u8 protocol;
-	__u8 fragment;
-	__u8 pad[3];
-};
-
-static __always_inline int parse_fragment_header(struct extension_walk *walk, const struct extension *extension)
+static __always_inline int parse_fragment_header(struct packet *packet, const struct extension *extension)
 {
 	__u32 offset = bpf_ntohs(extension->offset) & 0xfff8;
 
 	if (is_walked_extension(extension->next))
-		return drop(walk, DROP_INVALID_EXTENSION_HEADER);
+		return drop(packet, DROP_INVALID_EXTENSION_HEADER);
 	if (!offset && !(extension->offset & bpf_htons(1)))
 		return 0;
-	walk->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
-	walk->fragment_id = extension->id;
+	packet->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
+	packet->fragment_id = extension->id;
 	if (offset && fragment_overlaps_header(extension->next, offset))
-		return drop(walk, DROP_CT_INVALID_HEADER);
+		return drop(packet, DROP_CT_INVALID_HEADER);
 	return 0;
 }
 
-/* Walks to the L4 header: moves l4_offset and protocol. 0 or what drop() gives. */
-__verified_alone int walk_extensions(struct __sk_buff *skb, struct extension_walk *walk)
+/* Walks to the L4 header: moves packet->l4_offset and packet->protocol. 0 or what drop() gives. */
+__verified_alone int walk_extensions(struct __sk_buff *skb, struct packet *packet)
 {
 	__u32 offset = ETH_LENGTH + sizeof(struct ipv6hdr);
 	__u8 header;
 
-	if (!walk)
+	if (!packet)
 		return -DROP_INVALID_EXTENSION_HEADER;
-	header = walk->protocol;
+	header = packet->protocol;
 	for (int i = 0; i <= IPV6_MAX_EXTENSIONS; i++) {
 		struct extension extension;
 		int verdict;
 
 		if (!is_walked_extension(header)) {
-			walk->l4_offset = offset;
-			walk->protocol = header;
+			packet->l4_offset = offset;
+			packet->protocol = header;
 			return 0;
 		}
 		if ((header == NEXTHDR_HOP_BY_HOP && i > 0) || bpf_skb_load_bytes(skb, offset, &extension, sizeof(extension)))
-			return drop(walk, DROP_INVALID_EXTENSION_HEADER);
+			return drop(packet, DROP_INVALID_EXTENSION_HEADER);
 		if (header == NEXTHDR_FRAGMENT) {
-			verdict = parse_fragment_header(walk, &extension);
+			verdict = parse_fragment_header(packet, &extension);
 			if (verdict)
 				return verdict;
 			offset += sizeof(extension);
@@ -95,7 +84,7 @@ __verified_alone int walk_extensions(struct __sk_buff *skb, struct extension_wal
 		}
 		header = extension.next;
 	}
-	return drop(walk, DROP_INVALID_EXTENSION_HEADER);
+	return drop(packet, DROP_INVALID_EXTENSION_HEADER);
 }
 
 /* Reads and checks the header and what stands before L4; 0 or what drop() gives. */
@@ -115,17 +104,10 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pack
 	packet->ttl = ip->hop_limit;
 	packet->l4_offset = ETH_LENGTH + sizeof(*ip);
 	if (unlikely(is_walked_extension(packet->protocol))) {
-		struct extension_walk walk = { .protocol = packet->protocol };
-		int verdict = walk_extensions(skb, &walk);
+		int verdict = walk_extensions(skb, packet);
 
-		packet->drop_line = walk.drop_line;
-		packet->drop_file = walk.drop_file;
 		if (verdict)
 			return verdict;
-		packet->l4_offset = walk.l4_offset;
-		packet->protocol = walk.protocol;
-		packet->fragment = walk.fragment;
-		packet->fragment_id = walk.fragment_id;
 	}
 	if (is_forbidden_extension(packet->protocol) || packet->l4_offset > end)
 		return drop(packet, DROP_INVALID_EXTENSION_HEADER);

@@ -35,10 +35,13 @@ struct nd_sum {
 	struct nd_message message;
 };
 
-struct nd_headers {
-	struct ethhdr eth;
-	struct ipv6hdr ip;
-} __attribute__((packed));
+/* What an IPv6 header has before its addresses. */
+struct nd_ip_start {
+	__be32 version;
+	__be16 length;
+	__u8 next_header;
+	__u8 hop_limit;
+};
 
 static __always_inline __be16 fold_sum(__u64 sum)
 {
@@ -67,55 +70,62 @@ static __always_inline int check_solicitation(struct packet *packet, const struc
 	return 0;
 }
 
-static __always_inline int send_advertisement(struct __sk_buff *skb, struct packet *packet,
-					      const struct endpoint_config *endpoint, const struct nd_message *question)
+/* Turns the solicitation into the answer: one buffer for both, as the verifier counts the stack. */
+static __always_inline void write_advertisement(struct nd_sum *sum, const struct packet *packet,
+						const struct endpoint_config *endpoint)
 {
-	struct nd_headers headers = {};
-	struct nd_sum sum = {
-		.source = question->target,
-		.destination = packet->source,
-		.length = bpf_htonl(sizeof(struct nd_message)),
-		.next_header = bpf_htonl(IPPROTO_ICMPV6),
-		.message = {
-			.type = ND_ADVERTISEMENT,
-			.flags = bpf_htonl(ND_SOLICITED_OVERRIDE),
-			.target = question->target,
-			.option = ND_OPTION_TARGET,
-			.option_length = 1,
-		},
+	sum->source = sum->message.target;
+	sum->destination = packet->source;
+	sum->length = bpf_htonl(sizeof(struct nd_message));
+	sum->next_header = bpf_htonl(IPPROTO_ICMPV6);
+	sum->message.type = ND_ADVERTISEMENT;
+	sum->message.checksum = 0;
+	sum->message.flags = bpf_htonl(ND_SOLICITED_OVERRIDE);
+	sum->message.option = ND_OPTION_TARGET;
+	sum->message.option_length = 1;
+	mac_copy(sum->message.mac, endpoint->node_mac);
+	sum->message.checksum = fold_sum(bpf_csum_diff(NULL, 0, (__be32 *)sum, sizeof(*sum), 0));
+}
+
+static __always_inline int send_advertisement(struct __sk_buff *skb, struct packet *packet,
+					      const struct endpoint_config *endpoint, const struct nd_sum *sum)
+{
+	struct ethhdr eth = { .h_proto = bpf_htons(ETH_P_IPV6) };
+	struct nd_ip_start start = {
+		.version = bpf_htonl(6 << 28),
+		.length = bpf_htons(sizeof(struct nd_message)),
+		.next_header = IPPROTO_ICMPV6,
+		.hop_limit = 255,
 	};
 
-	mac_copy(sum.message.mac, endpoint->node_mac);
-	sum.message.checksum = fold_sum(bpf_csum_diff(NULL, 0, (__be32 *)&sum, sizeof(sum), 0));
-	mac_copy(headers.eth.h_dest, endpoint->mac);
-	mac_copy(headers.eth.h_source, endpoint->node_mac);
-	headers.eth.h_proto = bpf_htons(ETH_P_IPV6);
-	headers.ip.version = 6;
-	headers.ip.payload_len = bpf_htons(sizeof(struct nd_message));
-	headers.ip.nexthdr = IPPROTO_ICMPV6;
-	headers.ip.hop_limit = 255;
-	__builtin_memcpy(&headers.ip.saddr, &sum.source, sizeof(sum.source));
-	__builtin_memcpy(&headers.ip.daddr, &sum.destination, sizeof(sum.destination));
+	mac_copy(eth.h_dest, endpoint->mac);
+	mac_copy(eth.h_source, endpoint->node_mac);
 	if (bpf_skb_change_tail(skb, ND_OFFSET + sizeof(struct nd_message), 0) ||
-	    bpf_skb_store_bytes(skb, 0, &headers, sizeof(headers), 0) ||
-	    bpf_skb_store_bytes(skb, ND_OFFSET, &sum.message, sizeof(sum.message), 0))
+	    bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0) ||
+	    bpf_skb_store_bytes(skb, ETH_LENGTH, &start, sizeof(start), 0) ||
+	    bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof(start), &sum->source, 2 * sizeof(sum->source), 0) ||
+	    bpf_skb_store_bytes(skb, ND_OFFSET, &sum->message, sizeof(sum->message), 0))
 		return drop(packet, DROP_WRITE_ERROR);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }
 
 /* For a neighbour discovery or listener message of a pod. A TC action or what drop() gives. */
-static __always_inline int answer_ndp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
+__verified_alone int answer_ndp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
 {
-	struct nd_message message = {};
+	struct nd_sum sum = {};
 	int verdict;
 
-	if (packet->l4_length < ND_MIN_LENGTH || bpf_skb_load_bytes(skb, packet->l4_offset, &message, ND_MIN_LENGTH))
+	if (!packet || !endpoint)
+		return -DROP_FORBIDDEN_ICMP6;
+	if (packet->l4_length < ND_MIN_LENGTH ||
+	    bpf_skb_load_bytes(skb, packet->l4_offset, &sum.message, ND_MIN_LENGTH))
 		return drop(packet, DROP_FORBIDDEN_ICMP6);
-	if (packet->l4_length >= sizeof(message) &&
-	    bpf_skb_load_bytes(skb, packet->l4_offset, &message, sizeof(message)))
+	if (packet->l4_length >= sizeof(sum.message) &&
+	    bpf_skb_load_bytes(skb, packet->l4_offset, &sum.message, sizeof(sum.message)))
 		return drop(packet, DROP_FORBIDDEN_ICMP6);
-	verdict = check_solicitation(packet, endpoint, &message);
+	verdict = check_solicitation(packet, endpoint, &sum.message);
 	if (verdict)
 		return verdict;
-	return send_advertisement(skb, packet, endpoint, &message);
+	write_advertisement(&sum, packet, endpoint);
+	return send_advertisement(skb, packet, endpoint, &sum);
 }

@@ -3,21 +3,27 @@
 #pragma once
 #include "../maps/policy.h"
 #include "drop.h"
-#include "endpoint.h"
 #include "verdict.h"
 
 /* The first entry in the order of abi/policy.h. from_exact and any_identity say where it stood. */
-static __always_inline const struct policy_entry *find_policy(const struct policy_key *question, bool *from_exact,
-							      bool *any_identity)
+static __always_inline const struct policy_entry *find_policy(const struct packet *packet,
+							      const struct policy_question *question,
+							      bool *from_exact, bool *any_identity)
 {
-	struct policy_key exact = *question;
-	struct policy_prefix_key prefix = {
-		.prefixlen = POLICY_PREFIX_BASE + 24,
-		.set = question->set,
+	struct policy_key exact = {
+		.set = packet->policy_set,
 		.identity = question->identity,
 		.direction = question->direction,
-		.protocol = question->protocol,
-		.dport = question->dport,
+		.protocol = packet->protocol,
+		.dport = question->port,
+	};
+	struct policy_prefix_key prefix = {
+		.prefixlen = POLICY_PREFIX_BASE + 24,
+		.set = packet->policy_set,
+		.identity = question->identity,
+		.direction = question->direction,
+		.protocol = packet->protocol,
+		.dport = question->port,
 	};
 	const struct policy_entry *entry;
 
@@ -46,8 +52,8 @@ static __always_inline __u8 match_type(const struct policy_entry *entry, bool fr
 	return any_identity ? POLICY_MATCH_L4_ONLY : POLICY_MATCH_L3_L4;
 }
 
-static __always_inline int judge_entry(struct packet *packet, const struct policy_entry *entry,
-				       struct policy_answer *answer)
+static __always_inline int judge_entry(struct packet *packet, struct policy_question *question,
+				       const struct policy_entry *entry)
 {
 	if (!entry)
 		return drop(packet, DROP_POLICY);
@@ -59,34 +65,24 @@ static __always_inline int judge_entry(struct packet *packet, const struct polic
 		return drop(packet, DROP_PROXY_UNSUPPORTED);
 	if (entry->auth_type)
 		return drop(packet, DROP_AUTH_REQUIRED);
-	if (entry->verdict != POLICY_ALLOW)
-		answer->audited = 1;
+	question->audited = entry->verdict != POLICY_ALLOW;
 	return 0;
 }
 
-/* May the remote identity and the endpoint talk in the direction on that port? Fills answer, packet->cookie and
- * packet->policy_set.
- */
-static __always_inline void ask_policy(struct packet *packet, const struct endpoint_config *endpoint, __u8 direction,
-				       __u32 identity, __be16 port, struct policy_answer *answer)
+/* May the remote identity and the endpoint talk, by packet->policy_set? Fills the answer and returns its verdict. */
+__verified_alone int ask_policy(struct packet *packet, struct policy_question *question)
 {
-	bool ingress = direction == DIRECTION_INGRESS, from_exact, any_identity;
-	struct policy_key question = { .identity = identity, .direction = direction, .protocol = packet->protocol, .dport = port };
 	const struct policy_entry *entry;
+	bool from_exact, any_identity;
 
-	__builtin_memset(answer, 0, sizeof(*answer));
-	packet->cookie = 0;
-	packet->policy_set = 0;
-	if (!(endpoint->flags & (ingress ? ENDPOINT_ENFORCE_INGRESS : ENDPOINT_ENFORCE_EGRESS)))
-		return;
-	question.set = ingress ? endpoint->ingress_set : endpoint->egress_set;
-	packet->policy_set = question.set;
-	entry = find_policy(&question, &from_exact, &any_identity);
-	answer->asked = 1;
-	answer->match = entry ? match_type(entry, from_exact, any_identity) : POLICY_MATCH_NONE;
-	answer->verdict = judge_entry(packet, entry, answer);
-	if (answer->verdict < 0 && (endpoint->flags & ENDPOINT_AUDIT)) {
-		answer->verdict = 0;
-		answer->audited = 1;
+	if (!packet || !question)
+		return -DROP_POLICY;
+	entry = find_policy(packet, question, &from_exact, &any_identity);
+	question->match = entry ? match_type(entry, from_exact, any_identity) : POLICY_MATCH_NONE;
+	question->verdict = judge_entry(packet, question, entry);
+	if (question->verdict && question->audit) {
+		question->verdict = 0;
+		question->audited = 1;
 	}
+	return question->verdict;
 }

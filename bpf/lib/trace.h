@@ -23,18 +23,16 @@ static __always_inline bool trace_wanted(const struct packet *packet, enum trace
 	return level < AGGREGATION_MEDIUM || packet->report;
 }
 
-static __always_inline void trace(struct __sk_buff *skb, const struct packet *packet, enum trace_point point,
-				  __u16 destination_endpoint, __u32 ifindex)
+__verified_alone int send_trace_event(struct __sk_buff *skb, const struct packet *packet, __u32 point,
+				      __u32 destination_endpoint, __u32 ifindex)
 {
 	struct trace_record *record;
 
-	if (likely(!trace_wanted(packet, point)))
-		return;
+	if (!packet)
+		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
-	if (!record) {
-		count_lost_event();
-		return;
-	}
+	if (!record)
+		return 0;
 	__builtin_memset(&record->event, 0, sizeof(record->event));
 	record->event.source_identity = packet->source_identity;
 	record->event.destination_identity = packet->destination_identity;
@@ -46,4 +44,12 @@ static __always_inline void trace(struct __sk_buff *skb, const struct packet *pa
 	record->event.header.version = 2;
 	capture_packet(skb, record->bytes);
 	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+static __always_inline void trace(struct __sk_buff *skb, const struct packet *packet, enum trace_point point,
+				  __u16 destination_endpoint, __u32 ifindex)
+{
+	if (unlikely(trace_wanted(packet, point)))
+		send_trace_event(skb, packet, point, destination_endpoint, ifindex);
 }

@@ -9,37 +9,40 @@ struct verdict_record {
 	__u8 bytes[EVENT_CAPTURE_LENGTH];
 };
 
-/* What policy answered. */
-struct policy_answer {
-	int verdict;		/* 0 or a negative drop reason */
+/* What is asked about a packet, and what policy answered; cookie and set are in the packet then. */
+struct policy_question {
+	__u32 identity;		/* of the remote side */
+	__be16 port;
+	__u8 direction;
+	__u8 audit;		/* a denied flow passes */
+	/* The answer. */
+	__s32 verdict;		/* 0 or a negative drop reason */
 	__u8 match;		/* enum policy_match */
 	__u8 audited;
-	__u8 asked;		/* a set was asked; else the direction is not enforced */
+	__u8 pad[2];
 };
 
-static __always_inline void send_verdict_event(struct __sk_buff *skb, const struct packet *packet,
-					       const struct policy_answer *answer, __u8 direction, __be16 port)
+__verified_alone int send_verdict_event(struct __sk_buff *skb, const struct packet *packet,
+					const struct policy_question *question)
 {
 	struct verdict_record *record;
 
-	if (!(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_POLICY_VERDICT))
-		return;
+	if (!packet || !question || !(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_POLICY_VERDICT))
+		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
-	if (!record) {
-		count_lost_event();
-		return;
-	}
+	if (!record)
+		return 0;
 	__builtin_memset(&record->event, 0, sizeof(record->event));
-	record->event.remote_identity =
-		packet->direction == DIRECTION_EGRESS ? packet->destination_identity : packet->source_identity;
-	record->event.verdict = answer->verdict;
-	record->event.destination_port = bpf_ntohs(port);
+	record->event.remote_identity = question->identity;
+	record->event.verdict = question->verdict;
+	record->event.destination_port = bpf_ntohs(question->port);
 	record->event.protocol = packet->protocol;
-	record->event.flags = direction | (packet->family == FAMILY_IPV6 ? 0x4 : 0) | (answer->match << 3) |
-			      (answer->audited ? 0x40 : 0);
+	record->event.flags = question->direction | (packet->family == FAMILY_IPV6 ? VERDICT_F_IPV6 : 0) |
+			      (question->match << VERDICT_MATCH_SHIFT) | (question->audited ? VERDICT_F_AUDITED : 0);
 	record->event.cookie = packet->cookie;
 	record->event.policy_set = packet->policy_set;
 	fill_event_header(skb, &record->event.header, EVENT_POLICY_VERDICT, 0, packet->endpoint);
 	capture_packet(skb, record->bytes);
 	bpf_ringbuf_submit(record, 0);
+	return 0;
 }

@@ -37,11 +37,7 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 {
 	int verdict;
 
-	packet->family = family;
-	verdict = parse_ip(skb, packet, family);
-	if (verdict)
-		return verdict;
-	verdict = parse_l4(skb, packet, family);
+	verdict = parse_packet(skb, packet, family);
 	if (verdict)
 		return verdict;
 	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR)
@@ -108,11 +104,7 @@ static __always_inline int to_container_ip(struct __sk_buff *skb, struct packet 
 	bool at_ingress = skb->cb[CB_FLAGS] & CALL_F_INGRESS;
 	int verdict;
 
-	packet->family = family;
-	verdict = parse_ip(skb, packet, family);
-	if (verdict)
-		return verdict;
-	verdict = parse_l4(skb, packet, family);
+	verdict = parse_packet(skb, packet, family);
 	if (verdict)
 		return verdict;
 	if (packet->icmp_kind == KIND_NEIGHBOR)

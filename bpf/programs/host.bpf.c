@@ -20,21 +20,21 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, struct packet *pa
 
 static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	struct place source, destination;
+	struct place source = {}, destination = {};
 
 	packet->family = family;
 	if (!parse_addresses(skb, packet, family))
 		return drop(packet, DROP_INVALID);
 	if (address_is_multicast(&packet->destination, family))
 		return TC_ACT_OK;
-	find_place(&destination, &packet->destination, family);
+	find_place(&packet->destination, &destination, family);
 	if (destination.is_host)
 		return TC_ACT_OK;
 	take_destination(packet, &destination);
 	/* Only routes to pods lead here. Back in the stack the packet would come here again. */
 	if (destination.route == CT_ROUTE_STACK)
 		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
-	find_place(&source, &packet->source, family);
+	find_place(&packet->source, &source, family);
 	packet->source_identity = source.identity;
 	/* Pods of other nodes come through the tunnel: what was forwarded here in their name is forged. */
 	if (skb->ingress_ifindex && is_pod_identity(source.identity) && source.route != CT_ROUTE_LOCAL)

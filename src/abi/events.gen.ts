@@ -4,6 +4,8 @@ import { copyBytes } from "./bytes.ts";
 
 export const EVENT_CAPTURE_LENGTH = 128;
 
+export const VERDICT_MATCH_SHIFT = 3;
+
 export const EventType = {
   EVENT_DROP: 1,
   EVENT_DEBUG: 2,
@@ -48,6 +50,13 @@ export const EventFlags = {
   EVENT_F_GENEVE: 8,
 } as const;
 export type EventFlags = (typeof EventFlags)[keyof typeof EventFlags];
+
+export const VerdictFlags = {
+  VERDICT_F_IPV6: 4,
+  VERDICT_F_AUDITED: 64,
+  VERDICT_F_L3_DEVICE: 128,
+} as const;
+export type VerdictFlags = (typeof VerdictFlags)[keyof typeof VerdictFlags];
 
 export const EVENT_HEADER_SIZE = 16;
 
