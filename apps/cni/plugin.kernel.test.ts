@@ -126,7 +126,11 @@ test("ADD, CHECK and DEL make, confirm and remove an attachment", async (t) => {
   assert.equal(link.mtu, 1500);
   assert.deepEqual(link.altNames, ["cilium_cni:eth0"]);
   const addresses = pod.addresses({ ifindex: link.ifindex });
-  assert.deepEqual(addresses.map((a) => `${a.address}/${a.prefixLength}`).sort(), ["10.77.0.10/32", "fd00:77::10/128"]);
+  assert.deepEqual(addresses.map((a) => `${a.address}/${a.prefixLength}`).sort(), [
+    "10.77.0.10/32",
+    "fd00:77::10/128",
+    `${linkLocal(link.mac)}/64`,
+  ]);
   assert.ok(addresses.every((address) => !address.tentative));
   const routes = pod.routes({ ifindex: link.ifindex, table: 254 });
   const defaults = routes.filter((route) => route.destination.endsWith("/0"));

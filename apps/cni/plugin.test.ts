@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { hostInterfaceName } from "./attachment.ts";
 import { runPlugin } from "./plugin.ts";
+import { linkLocal } from "./pod-network.ts";
 import { type Attached, formatResult } from "./result.ts";
 
 const base = { cniVersion: "1.0.0", name: "cilium", type: "cilium-cni", "agent-socket": "/nonexistent/cilium.sock" };
@@ -160,4 +161,9 @@ test("formatResult() writes each version's own shape", () => {
   const newest = formatResult("1.1.0", attached) as { interfaces: { mtu?: number }[]; routes: { mtu?: number }[] };
   assert.equal(newest.interfaces[1]?.mtu, 1500);
   assert.equal(newest.routes[1]?.mtu, 1450);
+});
+
+test("linkLocal() turns the universal bit over and puts ff:fe in the middle", () => {
+  assert.equal(linkLocal("02:00:5e:10:00:01"), "fe80::5eff:fe10:1");
+  assert.equal(linkLocal("ee:f9:7b:6a:c5:3c"), "fe80::ecf9:7bff:fe6a:c53c");
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's side of an attachment: veth pair, addresses and routes.
-import { compareIp, parseIp, randomMac } from "../../src/core/index.ts";
+import { compareIp, macToBytes, parseIp, randomMac } from "../../src/core/index.ts";
 import { type Fd, Rtnetlink, writeSysctl } from "../../src/kernel/index.ts";
 import { podAltName } from "./attachment.ts";
 import { CniError, cniCodes } from "./errors.ts";
@@ -32,11 +32,11 @@ export function createPodNetwork(spec: PodNetworkSpec): PodNetwork {
   const peer = { name: spec.interfaceName, netns: spec.netns, mac, ...mtu };
   const link = host.createVeth({ name: spec.hostInterface, mac: hostMac, ...mtu, peer });
   try {
-    // No link-local addresses: neighbours are answered by our programs, and duplicate detection would only cost time.
+    // No link-local address on the host side: our programs answer for it.
     host.setLink(link.ifindex, { noAddrGen: true });
     writeSysctl(`net/ipv4/conf/${spec.hostInterface}/rp_filter`, 0);
     host.setLink(link.ifindex, { up: true });
-    configurePod(pod, spec);
+    configurePod(pod, spec, mac);
     return { hostIfindex: link.ifindex, hostMac, mac };
   } catch (error) {
     host.deleteLink(link.ifindex);
@@ -44,7 +44,7 @@ export function createPodNetwork(spec: PodNetworkSpec): PodNetwork {
   }
 }
 
-function configurePod(pod: Rtnetlink, spec: PodNetworkSpec): void {
+function configurePod(pod: Rtnetlink, spec: PodNetworkSpec, mac: string): void {
   const ifindex = pod.link(spec.interfaceName)?.ifindex;
   if (ifindex === undefined) throw new CniError(cniCodes.io, `Cannot find "${spec.interfaceName}" in the container`);
   if (spec.addresses.some(({ family }) => family === 6)) {
@@ -54,6 +54,11 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec): void {
   for (const { family, address } of spec.addresses) {
     pod.addAddress({ ifindex, address, prefixLength: family === 4 ? 32 : 128, noDad: true });
   }
+  // The kernel asks whether a neighbour is still there from the link-local address only: without one, the gateway
+  // counts as failed half a minute after the last packet. Ours needs no duplicate detection.
+  if (spec.addresses.some(({ family }) => family === 6)) {
+    pod.addAddress({ ifindex, address: linkLocal(mac), prefixLength: 64, noDad: true, scope: "link" });
+  }
   pod.setLink("lo", { up: true });
   pod.setLink(ifindex, { up: true });
   const mtu = spec.routeMtu > 0 ? { mtu: spec.routeMtu } : {};
@@ -62,6 +67,13 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec): void {
     pod.replaceRoute({ destination: own, ifindex, scope: "link", protocol: 2 });
     pod.replaceRoute({ destination: all, gateway, ifindex, ...mtu });
   }
+}
+
+/** The EUI-64 address of RFC 4291, appendix A: `fe80::` with the MAC, its second lowest bit turned over. */
+export function linkLocal(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
+  const words = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  return parseIp(`fe80::${words.map((word) => word.toString(16)).join(":")}`);
 }
 
 /**
