@@ -104,7 +104,8 @@ test("without etcd everything stays; after it lost its data all is announced aga
   await using two = await startNode(openKvstore(etcd.config()), 2);
   two.ipcache.setEndpoint(pod);
   await one.kvstore.put("cilium/state/ip/v1/default/10.1.3.9", '{"IP":"10.1.3.9","HostIP":"172.31.240.3","ID":400}');
-  await eventually("all", () => one.has("10.1.2.5/32") !== "" && one.has("10.1.3.9/32") !== "");
+  const prefixes = ["10.1.2.5/32", "10.1.3.9/32", "10.1.2.0/24"];
+  await eventually("all", () => prefixes.every((prefix) => one.has(prefix) !== ""));
   await etcd.kill();
   await eventually("the status", () => one.kvstore.status().state === "Failure");
   two.ipcache.setEndpoint({ ...pod, id: 8, ipv4: "10.1.2.8", ipv6: "fd00:10:1:2::8" });

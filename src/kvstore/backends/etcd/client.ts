@@ -149,10 +149,9 @@ export class EtcdClient {
       const endpoint = this.current();
       try {
         await this.authenticate();
-        const result = await send(endpoint.clients, {
-          timeoutMs: this.options.operationMs,
-          signal: this.#closing.signal,
-        });
+        const result = await this.#untilClosed((signal) =>
+          send(endpoint.clients, { timeoutMs: this.options.operationMs, signal }),
+        );
         this.answered();
         return result;
       } catch (thrown) {
@@ -165,6 +164,19 @@ export class EtcdClient {
         this.failed(endpoint, error);
         if (left <= 1 || !isUnreachable(error)) throw error;
       }
+    }
+  }
+
+  /** Gives a call a signal of its own: streams leave listeners behind on theirs. */
+  async #untilClosed<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const own = new AbortController();
+    const abort = () => own.abort(this.#closing.signal.reason);
+    if (this.#closing.signal.aborted) abort();
+    this.#closing.signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await send(own.signal);
+    } finally {
+      this.#closing.signal.removeEventListener("abort", abort);
     }
   }
 

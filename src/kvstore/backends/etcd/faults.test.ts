@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What real etcds do to a session: freeze, die, let leases run out, ask for a password, hold huge values.
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createLogger, systemClock } from "../../../core/index.ts";
 import { createAnnouncements } from "../../announcements.ts";
 import { Mirror } from "../../kvstore.conformance.ts";
 import { openKvstore } from "../../module.ts";
 import { eventually, impatientOptions, TestEtcd } from "../../testing.ts";
+import { EtcdClient } from "./client.ts";
+import { EtcdConnection } from "./connection.ts";
+import { parseEtcdOptions } from "./options.ts";
 import { connectionAs } from "./testing.ts";
 
 test("a frozen etcd is noticed, operations end in time, and everything goes on when it thaws", async () => {
@@ -103,6 +108,25 @@ test("huge values are listed in smaller pages and watched in pieces", async () =
   for (let n = 0; n < 4; n++) await kv.put(`t/${n}`, huge);
   await eventually("all of them", () => mirror.values.size === 4, 10_000);
   assert.equal((await kv.list("t/")).items.length, 4);
+});
+
+test("calls leave no listeners behind", async () => {
+  await using etcd = await TestEtcd.start();
+  const { options } = etcd.config();
+  const client = new EtcdClient(parseEtcdOptions(options), systemClock, createLogger("kvstore"));
+  const connection = new EtcdConnection(client);
+  const lease = await connection.leaseGrant(60);
+  const before = getEventListeners(client.closing, "abort").length;
+  for (let n = 0; n < 20; n++) {
+    await connection.get("t/a");
+    assert.equal(await connection.leaseKeepAlive(lease), true);
+    const stop = new AbortController();
+    const watching = connection.watch("t/", { fromRevision: undefined, signal: stop.signal }).next();
+    stop.abort();
+    assert.equal((await watching).done, true);
+  }
+  assert.ok(getEventListeners(client.closing, "abort").length <= before + 1);
+  await connection.close();
 });
 
 test("bytes that are no text do not break a list or a watch", async () => {
