@@ -11,6 +11,7 @@ import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions } from "..
 import { configureLogging } from "../../src/core/index.ts";
 import { createNetns, deleteNetns, Rtnetlink, readSysctl } from "../../src/kernel/index.ts";
 import { hostInterfaceName } from "./attachment.ts";
+import { linkLocal } from "./pod-network.ts";
 
 configureLogging({ level: "silent" });
 const main = new URL("./main.ts", import.meta.url).pathname;
