@@ -22,17 +22,21 @@ export const impatientOptions = {
 export class TestEtcd implements AsyncDisposable {
   readonly url: string;
   readonly #folder: string;
+  readonly #healthUrl: string;
   readonly #args: readonly string[];
   #process: ChildProcess | undefined;
   #stderr = "";
 
-  private constructor(folder: string, clientPort: number, peerPort: number, extra: readonly string[]) {
+  private constructor(folder: string, ports: readonly number[], extra: readonly string[]) {
+    const [clientPort, peerPort, metricsPort] = ports;
     this.#folder = folder;
-    this.url = `http://127.0.0.1:${clientPort}`;
+    this.url = `${extra.includes("--auto-tls") ? "https" : "http"}://127.0.0.1:${clientPort}`;
+    this.#healthUrl = `http://127.0.0.1:${metricsPort}`;
     const peer = `http://127.0.0.1:${peerPort}`;
     this.#args = [
       ...["--name=test", `--initial-cluster=test=${peer}`, "--log-level=error", "--unsafe-no-fsync"],
       ...[`--listen-client-urls=${this.url}`, `--advertise-client-urls=${this.url}`],
+      `--listen-metrics-urls=${this.#healthUrl}`,
       ...[`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`],
       // Elections and lease time-outs are counted in these; a test should not wait for them.
       ...["--heartbeat-interval=10", "--election-timeout=100", "--grpc-keepalive-min-time=50ms"],
@@ -42,9 +46,9 @@ export class TestEtcd implements AsyncDisposable {
 
   /** Starts an etcd with an empty store; resolves when it answers. */
   static async start(extra: readonly string[] = []): Promise<TestEtcd> {
-    const [clientPort, peerPort] = await freePorts(2);
+    const ports = await freePorts(3);
     const folder = mkdtempSync(join(tmpdir(), "kvstore-etcd-"));
-    const etcd = new TestEtcd(folder, clientPort ?? 0, peerPort ?? 0, extra);
+    const etcd = new TestEtcd(folder, ports, extra);
     try {
       await etcd.resume();
     } catch (error) {
@@ -52,6 +56,11 @@ export class TestEtcd implements AsyncDisposable {
       throw error;
     }
     return etcd;
+  }
+
+  /** The certificate that etcd made for itself with `--auto-tls`. */
+  get certificate(): string {
+    return join(this.#folder, "data/fixtures/client/cert.pem");
   }
 
   /** Session configuration for this etcd. */
@@ -109,7 +118,7 @@ export class TestEtcd implements AsyncDisposable {
   async #answers(child: ChildProcess): Promise<void> {
     for (let tries = 0; tries < 500; tries++) {
       if (child.exitCode !== null) throw new CiliumError(`Cannot start etcd: exit ${child.exitCode}: ${this.#stderr}`);
-      const healthy = await fetch(`${this.url}/health`).then(
+      const healthy = await fetch(`${this.#healthUrl}/health`).then(
         async (response) => /"health":\s*"true"/.test(await response.text()),
         () => false,
       );

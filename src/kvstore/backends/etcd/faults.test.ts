@@ -12,7 +12,7 @@ import { eventually, impatientOptions, TestEtcd } from "../../testing.ts";
 import { EtcdClient } from "./client.ts";
 import { EtcdConnection } from "./connection.ts";
 import { parseEtcdOptions } from "./options.ts";
-import { connectionAs } from "./testing.ts";
+import { connectionWith } from "./testing.ts";
 
 test("a frozen etcd is noticed, operations end in time, and everything goes on when it thaws", async () => {
   await using etcd = await TestEtcd.start();
@@ -85,7 +85,7 @@ test("a user is authenticated, again when the token is no longer taken", async (
   await etcd.json("/v3/auth/role/add", { name: "root" });
   await etcd.json("/v3/auth/user/grant", { user: "root", role: "root" });
   await etcd.json("/v3/auth/enable", {});
-  await using kv = connectionAs(etcd.url, "root", "secret");
+  await using kv = connectionWith({ endpoints: [etcd.url], username: "root", password: "secret" });
   await kv.put("t/a", "1", { lease: true });
   await using mirror = new Mirror(kv, "t/");
   await eventually("the key", () => mirror.values.get("t/a") === "1");
@@ -95,7 +95,7 @@ test("a user is authenticated, again when the token is no longer taken", async (
   await eventually("the session", async () => (await kv.get("t/a").catch(() => undefined))?.value === "1");
   await kv.put("t/b", "1");
   await eventually("news", () => mirror.values.has("t/b"));
-  await using stranger = connectionAs(etcd.url, "root", "wrong");
+  await using stranger = connectionWith({ endpoints: [etcd.url], username: "root", password: "wrong" });
   await assert.rejects(stranger.get("t/a"), /Cannot get "t\/a": .*authentication failed/);
 });
 
@@ -108,6 +108,18 @@ test("huge values are listed in smaller pages and watched in pieces", async () =
   for (let n = 0; n < 4; n++) await kv.put(`t/${n}`, huge);
   await eventually("all of them", () => mirror.values.size === 4, 10_000);
   assert.equal((await kv.list("t/")).items.length, 4);
+});
+
+test("TLS: a certificate that the client file trusts is taken, others are not", async () => {
+  await using etcd = await TestEtcd.start(["--auto-tls"]);
+  await using kv = connectionWith({ endpoints: [etcd.url], "trusted-ca-file": etcd.certificate });
+  await kv.put("t/a", "1");
+  await using mirror = new Mirror(kv, "t/");
+  await eventually("the key", () => mirror.values.get("t/a") === "1");
+  await using careless = connectionWith({ endpoints: [etcd.url], "insecure-skip-tls-verify": true });
+  assert.equal((await careless.get("t/a"))?.value, "1");
+  await using careful = connectionWith({ endpoints: [etcd.url] });
+  await assert.rejects(careful.get("t/a"), /self-signed certificate/);
 });
 
 test("calls leave no listeners behind", async () => {
