@@ -17,13 +17,21 @@ import { findSandbox, openSandbox } from "./store.ts";
 import type { Sandbox } from "./types.ts";
 import { waitFor } from "./wait.ts";
 
-const { values: flags } = parseArgs({
-  options: { down: { type: "boolean", default: false }, name: { type: "string", default: "demo" } },
-});
+const flags = readFlags();
 const { name } = flags;
 const app = join(projectRoot, "examples/01-star-wars/app.yaml");
 const policy = join(projectRoot, "examples/01-star-wars/policy.yaml");
 const since = performance.now();
+
+function readFlags(): { down: boolean; name: string } {
+  try {
+    const options = { down: { type: "boolean", default: false }, name: { type: "string", default: "demo" } } as const;
+    return parseArgs({ options }).values;
+  } catch (error) {
+    process.stderr.write(`Error: ${errorChain(error)} (npm run demo -- [--down] [--name NAME])\n`);
+    process.exit(2);
+  }
+}
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -118,7 +126,7 @@ function printNext(): void {
   bin/cilium sandbox node --name ${name} node1 -- cilium-dbg monitor --type drop
   bin/cilium sandbox node --name ${name} node1 -- cilium-dbg endpoint list
   bin/cilium sandbox agent --name ${name} kill node1     (traffic goes on)
-  npm run demo -- --down                           (removes it)`);
+  npm run demo -- --down${name === "demo" ? "" : ` --name ${name}`}    (removes it)`);
 }
 
 async function main(): Promise<number> {

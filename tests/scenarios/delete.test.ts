@@ -12,13 +12,24 @@ import { clientPod, echoPod, scenarioName } from "./harness.ts";
 
 const cilium = join(import.meta.dirname, "../../bin/cilium");
 const name = scenarioName("delete");
+const policy = `---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: echo}
+spec: {endpointSelector: {matchLabels: {app: echo}}, ingress: [{fromEndpoints: [{matchLabels: {app: client}}]}]}
+`;
 let folder: string;
 let manifests: string;
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "sandbox-delete-"));
   manifests = join(folder, "pods.yaml");
-  writeFileSync(manifests, echoPod("echo", "node1", { app: "echo" }) + clientPod("client", "node2", { app: "client" }));
+  const pods = ["node1", "node2"].flatMap((node) => [
+    echoPod(`echo-${node}`, node, { app: "echo" }),
+    clientPod(`one-${node}`, node, { app: "client" }),
+    clientPod(`two-${node}`, node, { app: "client" }),
+  ]);
+  writeFileSync(manifests, pods.join("") + policy);
 });
 
 after(async () => {
@@ -30,7 +41,11 @@ function sandbox(...args: string[]): ChildProcess {
   return spawn(cilium, ["sandbox", ...args, "--name", name], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
-const ended = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.once("exit", resolve));
+/** Its exit code, also when it ended before. */
+const ended = (child: ChildProcess): Promise<number | null> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve(child.exitCode)
+    : new Promise((resolve) => child.once("exit", resolve));
 
 /** Everything on the machine that has the sandbox's name in it. */
 function traces(): string[] {
@@ -56,11 +71,12 @@ function namespaceOf(pid: number): string {
   return readlinkSync(`/proc/${pid}/ns/net`);
 }
 
-test("delete after a plain life leaves nothing", async () => {
+test("two nodes and six pods under a policy are ready within 10 s; delete after a plain life leaves nothing", async () => {
+  const since = performance.now();
   assert.equal(await ended(sandbox("create")), 0);
   assert.equal(await ended(sandbox("apply", "-f", manifests)), 0);
-  const pause = readdirSync(`/run/cilium-sandbox/${name}/pods`).length;
-  assert.equal(pause, 2);
+  assert.ok(performance.now() - since < 10_000, `${performance.now() - since} ms`);
+  assert.equal(readdirSync(`/run/cilium-sandbox/${name}/pods`).length, 6);
   assert.notDeepEqual(traces(), []);
   assert.equal(await ended(sandbox("delete")), 0);
   assert.deepEqual(traces(), []);
