@@ -26,8 +26,8 @@ enum endpoint_config_flags {
 };
 
 /* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. Programs read policy_revision
- * before they ask a set, so whoever changes a set's number writes the slot twice: with the old revision, then with the
- * new one.
+ * before they ask a set, so whoever changes a set's number writes the slot twice, with a new revision each time: the
+ * second one is for packets that saw the first one together with an old set.
  */
 struct endpoint_config {
 	__u8 mac[6];		/* of the pod's eth0 */

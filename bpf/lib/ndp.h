@@ -57,7 +57,7 @@ static __always_inline int check_solicitation(struct packet *packet, const struc
 	bool link_local = (packet->source.words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 
 	if (message->type != ND_SOLICITATION || message->code || packet->ttl != 255 || packet->l4_offset != ND_OFFSET ||
-	    packet->fragment || address_is_multicast(&message->target, FAMILY_IPV6))
+	    address_is_multicast(&message->target, FAMILY_IPV6))
 		return drop(packet, DROP_FORBIDDEN_ICMP6);
 	/* Duplicate address detection has no source: the node gave the address, nobody else has it. */
 	if (address_is_zero(&packet->source) || endpoint_has_address(endpoint, &message->target, FAMILY_IPV6))

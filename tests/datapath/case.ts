@@ -6,10 +6,10 @@ import { type Addresses, type Pod, podA, podB, WORLD_IPV4, WORLD_IPV6, type Worl
 
 /** Where a packet enters. Entry programs are run first, as on a device. */
 export type Hook =
-  | { readonly at: "from-pod"; readonly pod: Pod }
+  | { readonly at: "from-pod"; readonly pod: Pod; readonly mark?: number; readonly vlan?: boolean }
   | { readonly at: "to-pod"; readonly pod: Pod; readonly mark?: number }
   | { readonly at: "from-host"; readonly ingressIfindex?: number }
-  | { readonly at: "from-overlay"; readonly vni: number; readonly outerSource: string }
+  | { readonly at: "from-overlay"; readonly vni: number; readonly outerSource: string; readonly mark?: number }
   | { readonly at: "from-overlay-without-key" }
   | { readonly at: "to-overlay"; readonly vni: number; readonly mark: number }
   | { readonly at: "to-overlay-without-key" };
@@ -43,6 +43,8 @@ export interface Step {
   readonly packet?: Uint8Array;
   /** Mark afterwards. */
   readonly mark?: number;
+  /** The tunnel key that it was given: identity, and the node that it goes to. */
+  readonly tunnel?: { readonly vni: number; readonly to: string };
   /** Looks at the maps afterwards. */
   readonly check?: (world: World) => void;
 }

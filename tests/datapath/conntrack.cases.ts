@@ -110,6 +110,7 @@ export const conntrackCases: readonly Case[] = [
       steps: [
         there(words, request(SYN), { check: livesFor(60) }),
         back(words, answer(SYN | ACK), { check: livesFor(60) }),
+        back(words, answer(ACK), { check: livesFor(60) }),
         there(words, request(ACK), { check: livesFor(8000) }),
       ],
     },
@@ -257,6 +258,17 @@ export const conntrackCases: readonly Case[] = [
       ],
     },
     {
+      name: "asks again about a ping by its request's type when the reply comes",
+      steps: [
+        there(words, echo(words.family, "request", 7), {
+          change: ingress(podB, { protocol: words.icmp, port: words.echoRequest }),
+        }),
+        back(words, echo(words.family, "reply", 7), {
+          change: (world) => world.endpoint(podB, { flags: 1, policyRevision: 4 }),
+        }),
+      ],
+    },
+    {
       name: "leaves no entry for an echo reply that nobody asked for",
       steps: [there(words, echo(words.family, "reply", 7), { check: flowCount(0) })],
     },
@@ -316,6 +328,8 @@ export const conntrackCases: readonly Case[] = [
         there(words, request(SYN), { change: ingress(podB, { ...to80, identity: podA.identity }) }),
         back(words, answer(SYN | ACK)),
         drop(words, "A", request(ACK), { change: (world) => world.endpoint(podA, { identity: 2000 }) }),
+        // Its own side answers no more either, although no revision moved.
+        drop(words, "B", answer(ACK)),
       ],
     },
     {

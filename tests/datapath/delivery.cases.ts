@@ -2,10 +2,19 @@
 // The last steps to a pod: hop limit, MAC addresses, which hook, and that the address is its own.
 import { DropReason, TracePoint } from "../../src/abi/index.ts";
 import { arriving, bothFamilies, type Case, fromA, received, sent, toB, Verdict } from "./case.ts";
-import { tcp } from "./packet.ts";
+import { ipv4, tcp } from "./packet.ts";
 import { internet, podA, podB, podC, router } from "./world.ts";
 
 const syn = tcp({ sport: 4000, dport: 80, flags: 2, data: new Uint8Array(300) });
+
+/** Identifications with which the IPv4 header's checksum is that: the carry at 0xfeff is where code goes wrong. */
+function idsWithChecksum(wanted: number): number[] {
+  const ids = Array.from({ length: 0x10000 }, (_, id) => id);
+  return ids.filter((id) => {
+    const header = ipv4({ source: podA.ipv4, destination: podB.ipv4, id }, syn).subarray(0, 20);
+    return ((header[10] ?? 0) << 8) + (header[11] ?? 0) === wanted;
+  });
+}
 
 export const deliveryCases: readonly Case[] = [
   ...bothFamilies((words) => [
@@ -28,7 +37,7 @@ export const deliveryCases: readonly Case[] = [
     },
     {
       name: "keeps the header checksum right for every identification",
-      steps: [0, 1, 0xfffe, 0xffff, 0x1234, 0xfeff].map((id) => ({
+      steps: [0, 1, 0xffff, ...idsWithChecksum(0xfeff)].map((id) => ({
         send: sent(words, podA, podB, syn, words.family === 4 ? { id } : {}),
         into: fromA,
         verdict: Verdict.REDIRECT,

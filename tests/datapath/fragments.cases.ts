@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { DropReason } from "../../src/abi/index.ts";
 import { bothFamilies, type Case, fromA, fromB, received, type Step, sent, Verdict } from "./case.ts";
 import { echo, type IpOptions, icmpError, type Payload, part, TcpFlag, tcp, udp } from "./packet.ts";
-import { all, ingress } from "./rules.ts";
+import { all, expire, ingress } from "./rules.ts";
 import { podA, podB } from "./world.ts";
 
 const data = Uint8Array.from({ length: 64 }, (_, index) => index);
@@ -59,6 +59,18 @@ export const fragmentCases: readonly Case[] = [
             sent(words, podB, podA, part(echo(words.family, "reply", 9, data), 0, 24), piece(0, true)),
             sent(words, podB, podA, part(echo(words.family, "reply", 9, data), 24), piece(24, false)),
           ].map((send) => ({ send, into: fromB, verdict: Verdict.REDIRECT })),
+        ],
+      },
+      {
+        name: "asks policy about a later fragment of an echo request by its first one's type",
+        steps: [
+          pass(first(echo(words.family, "request", 9, data)), {
+            change: ingress(podB, { protocol: words.icmp, port: words.echoRequest }),
+          }),
+          pass(later(echo(words.family, "request", 9, data)), {
+            change: expire,
+            events: [{ kind: "verdict", destinationPort: words.echoRequest, verdict: 0 }],
+          }),
         ],
       },
       {

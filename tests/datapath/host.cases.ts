@@ -8,6 +8,7 @@ import {
   cidrHost,
   internet,
   nobody,
+  otherNode,
   otherRouter,
   podA,
   podB,
@@ -63,6 +64,7 @@ export const hostCases: readonly Case[] = [
         into: fromHost,
         verdict: Verdict.REDIRECT,
         mark: 0x00010400,
+        tunnel: { vni: 1, to: otherNode.ipv4 },
         events: [
           { kind: "trace" as const, point: TracePoint.TRACE_TO_OVERLAY, sourceIdentity: 1, ifindex: TUNNEL_IFINDEX },
         ],

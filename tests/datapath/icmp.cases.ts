@@ -126,6 +126,45 @@ export const icmpCases: readonly Case[] = [
       ],
     },
     {
+      name: "threats: takes a quote of another endpoint's flow for none, whoever sends it",
+      steps: [
+        open(words),
+        {
+          // B has this flow; to A it is nothing that A sent.
+          send: arriving(words, internet, podA, unreachable(words, podB, podA, udp({ sport: 53, dport: 5000 }))),
+          into: toA,
+          drop: DropReason.DROP_POLICY,
+        },
+        {
+          // What A sent to B is nothing to tell C.
+          change: (world) => world.endpoint(podB, { flags: 2 }),
+          send: sent(words, podB, podC, unreachable(words, podA, podB, query)),
+          into: fromB,
+          drop: DropReason.DROP_POLICY,
+        },
+        {
+          // A has this flow; B did not get what is quoted.
+          send: sent(words, podB, podB, unreachable(words, podB, podA, udp({ sport: 53, dport: 5000 }))),
+          into: fromB,
+          drop: DropReason.DROP_POLICY,
+          events: [{ kind: "drop", endpoint: podB.id, direction: 2 }],
+        },
+      ],
+    },
+    {
+      name: "threats: does not read a quote behind the end of the IP packet",
+      steps: [
+        open(words),
+        {
+          send: sent(words, podB, podA, unreachable(words, podA, podB, query), {
+            totalLength: (words.family === 4 ? 20 + 8 + 20 : 8 + 40) + 4,
+          }),
+          into: fromB,
+          drop: DropReason.DROP_POLICY,
+        },
+      ],
+    },
+    {
       name: "drops an error about a flow that is over or was revoked",
       steps: [
         open(words),

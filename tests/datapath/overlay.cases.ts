@@ -18,7 +18,7 @@ import { nobody, otherNode, otherRouter, podA, podB, podC, router, TUNNEL_IFINDE
 
 const syn = tcp({ sport: 4000, dport: 80, flags: 2 });
 
-function tunnel(vni: number, outerSource: string = otherNode.ipv4): Hook {
+function tunnel(vni: number, outerSource: string = otherNode.ipv4): Hook & { readonly at: "from-overlay" } {
   return { at: "from-overlay", vni, outerSource };
 }
 
@@ -35,6 +35,7 @@ export const overlayCases: readonly Case[] = [
           verdict: Verdict.REDIRECT,
           packet: sent(words, podA, podC, syn),
           mark: (podA.identity << 16) | 0x0400,
+          tunnel: { vni: podA.identity, to: otherNode.ipv4 },
           events: [
             {
               kind: "trace",
@@ -55,6 +56,7 @@ export const overlayCases: readonly Case[] = [
           send: sent(words, podA, podC, syn),
           into: fromA,
           verdict: Verdict.REDIRECT,
+          tunnel: { vni: podA.identity, to: otherNode.ipv6 },
         },
       ],
     },
@@ -114,7 +116,7 @@ export const overlayCases: readonly Case[] = [
       steps: [
         {
           send: arriving(words, podC, { ...podB, ipv4: router.ipv4, ipv6: router.ipv6 }, syn),
-          into: tunnel(podC.identity),
+          into: { ...tunnel(podC.identity), mark: 0x00010f00 },
           verdict: Verdict.PASS,
           mark: 0,
           events: [{ kind: "trace", point: TracePoint.TRACE_TO_HOST, destinationIdentity: 1 }],

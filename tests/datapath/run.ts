@@ -2,7 +2,7 @@
 // Sends the packets of a case through BPF_PROG_TEST_RUN and compares.
 import assert from "node:assert/strict";
 import { DropReason } from "../../src/abi/index.ts";
-import { ip16 } from "../../src/core/index.ts";
+import { ip16, ipFrom16 } from "../../src/core/index.ts";
 import type { BpfProgram } from "../../src/kernel/index.ts";
 import { type Case, type EventMatch, type Hook, type Step, Verdict } from "./case.ts";
 import type { EventRow } from "./event.ts";
@@ -11,6 +11,8 @@ import { familyOf, u32le, type World } from "./world.ts";
 /** Offsets in struct __sk_buff. */
 const SKB = { size: 192, mark: 8, ingressIfindex: 36, ifindex: 40 } as const;
 const LOOPBACK = 1;
+/** struct test_tunnel of bpf/tests/prelude.bpf.c. */
+const TEST_TUNNEL_SIZE = 32;
 
 /** Runs one case in a fresh world. Throws AssertionError naming the step that differs. */
 export function runCase(world: World, { steps }: Case): void {
@@ -27,7 +29,7 @@ export function runCase(world: World, { steps }: Case): void {
 }
 
 function runStep(world: World, step: Step): void {
-  const before = drops(world);
+  const counted = drops(world);
   const { program, ctx } = enter(world, step.into);
   const result = program.testRun({ data: step.send, ctx, outputSize: step.send.length + 256 });
   const events = world.takeEvents();
@@ -42,7 +44,7 @@ function runStep(world: World, step: Step): void {
     step.drop === undefined ? [] : [reasonName(step.drop)],
   );
   for (const event of dropped) assertPlaced(event.line, event.file);
-  assert.deepEqual(newDrops(before, drops(world)), step.drop === undefined ? [] : [step.drop]);
+  assert.deepEqual(newDrops(counted, drops(world)), step.drop === undefined ? [] : [step.drop]);
   for (const wanted of step.events ?? []) assertEvent(events, wanted);
   for (const unwanted of step.missing ?? []) {
     assert.ok(!events.some((event) => matches(event, unwanted)), `event like ${show(unwanted)}`);
@@ -58,6 +60,20 @@ function runStep(world: World, step: Step): void {
     assert.equal(new DataView(out.buffer, out.byteOffset).getUint32(SKB.mark, true), step.mark, "mark afterwards");
   }
   step.check?.(world);
+  if (step.tunnel !== undefined) assert.deepEqual(readTunnelKey(world, step), step.tunnel);
+}
+
+/** Sends the packet again and looks at the tunnel key that it got; what the second run counts and says is forgotten. */
+function readTunnelKey(world: World, step: Step): { vni: number; to: string } {
+  const { program, ctx } = enter(world, step.into);
+  world.map("test_tunnel_key").update(u32le(0), new Uint8Array(TEST_TUNNEL_SIZE));
+  world.map("test_calls").update(u32le(0), u32le(program.fd.value));
+  world.prelude.program("then_read_tunnel_key").testRun({ data: step.send, ctx, repeat: 2 });
+  world.takeEvents();
+  const row = world.map("test_tunnel_key").lookup(u32le(0)) ?? new Uint8Array(TEST_TUNNEL_SIZE);
+  const view = new DataView(row.buffer, row.byteOffset);
+  const to = ipFrom16(row.subarray(8, 24), view.getUint32(4, true) === 1 ? 4 : 6);
+  return { vni: view.getUint32(0, true), to };
 }
 
 function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uint8Array } {
@@ -67,10 +83,12 @@ function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uint8Array
   switch (hook.at) {
     case "from-pod":
     case "to-pod": {
-      if (hook.at === "to-pod") view.setUint32(SKB.mark, hook.mark ?? 0, true);
+      view.setUint32(SKB.mark, hook.mark ?? 0, true);
       const object = world.entries.get(hook.pod.id);
       if (object === undefined) throw new Error(`Cannot find entry of endpoint ${hook.pod.id}`);
       const name = hook.at === "to-pod" ? "cil_to_container_entry" : "cil_from_container_entry";
+      if (hook.at === "from-pod" && hook.vlan)
+        return { program: before(world, "with_vlan_tag", object.program(name)), ctx };
       return { program: object.program(name), ctx };
     }
     case "from-host":
@@ -93,14 +111,19 @@ function withTunnelKey(
   target: string,
   key: { vni: number; outerSource: string; mark?: number },
 ): BpfProgram {
-  const row = new Uint8Array(28);
+  const row = new Uint8Array(TEST_TUNNEL_SIZE);
   row.set(u32le(key.vni), 0);
   row.set(u32le(familyOf(key.outerSource)), 4);
   row.set(ip16(key.outerSource), 8);
   row.set(u32le(key.mark ?? 0), 24);
   world.map("test_tunnel_key").update(u32le(0), row);
-  world.map("test_calls").update(u32le(0), u32le(world.overlay.program(target).fd.value));
-  return world.tunnel.program("with_tunnel_key");
+  return before(world, "with_tunnel_key", world.overlay.program(target));
+}
+
+/** A program of bpf/tests/prelude.bpf.c that goes on in `target`. */
+function before(world: World, prelude: string, target: BpfProgram): BpfProgram {
+  world.map("test_calls").update(u32le(0), u32le(target.fd.value));
+  return world.prelude.program(prelude);
 }
 
 function drops(world: World): Map<number, number> {

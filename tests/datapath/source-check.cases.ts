@@ -2,7 +2,7 @@
 // What a pod may claim to be, and which frames are understood at all.
 import { DropReason } from "../../src/abi/index.ts";
 import { bothFamilies, type Case, fromA, received, sent, Verdict } from "./case.ts";
-import { concat, EtherType, frame, ipFrame, ipv4, ipv6, raw, tcp, u16, udp } from "./packet.ts";
+import { concat, EtherType, echo, frame, ipFrame, ipv4, ipv6, raw, tcp, u16, udp } from "./packet.ts";
 import { internet, nobody, podA, podB } from "./world.ts";
 
 const syn = tcp({ sport: 4000, dport: 80, flags: 2 });
@@ -61,10 +61,33 @@ export const sourceCheckCases: readonly Case[] = [
     {
       name: "threats: does not read ports behind the end of the IP packet",
       steps: [
+        { payload: syn, length: 19 },
+        { payload: udp({ sport: 1, dport: 53 }), length: 7 },
+        { payload: echo(words.family, "request", 1), length: 7 },
+      ].map(({ payload, length }) => ({
+        send: sent(words, podA, podB, payload, { totalLength: (words.family === 4 ? 20 : 0) + length }),
+        into: fromA,
+        drop: DropReason.DROP_CT_INVALID_HEADER,
+      })),
+    },
+    {
+      name: "threats: drops frames with a VLAN tag that the device took off",
+      steps: [
         {
-          send: sent(words, podA, podB, syn, { totalLength: words.family === 4 ? 39 : 19 }),
-          into: fromA,
-          drop: DropReason.DROP_CT_INVALID_HEADER,
+          send: sent(words, podA, podB, syn),
+          into: { at: "from-pod", pod: podA, vlan: true },
+          drop: DropReason.DROP_VLAN_FILTERED,
+        },
+      ],
+    },
+    {
+      name: "threats: takes a mark that came with the packet away before the stack sees it",
+      steps: [
+        {
+          send: sent(words, podA, internet, syn),
+          into: { at: "from-pod", pod: podA, mark: 0x00010f00 },
+          verdict: Verdict.PASS,
+          mark: 0,
         },
       ],
     },

@@ -130,14 +130,14 @@ export class World implements Disposable {
   readonly container: BpfObject;
   readonly host: BpfObject;
   readonly overlay: BpfObject;
-  readonly tunnel: BpfObject;
+  readonly prelude: BpfObject;
   readonly entries: ReadonlyMap<number, BpfObject>;
 
   constructor() {
     this.container = this.#load("container.o");
     this.host = this.#load("host.o");
     this.overlay = this.#load("overlay.o");
-    this.tunnel = this.#stack.use(loadObject(join(objects, "tests/tunnel.o")));
+    this.prelude = this.#stack.use(loadObject(join(objects, "tests/prelude.o")));
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
     this.entries = new Map([podA.id, podB.id].map((id) => [id, entry(id)]));
     this.#events = this.#stack.use(new RingBuffer(this.map("cilium_events")));
@@ -161,7 +161,7 @@ export class World implements Disposable {
   }
 
   map(name: string): BpfMap {
-    const map = this.#maps.get(name) ?? (this.tunnel.mapNames.includes(name) ? this.tunnel.map(name) : undefined);
+    const map = this.#maps.get(name) ?? (this.prelude.mapNames.includes(name) ? this.prelude.map(name) : undefined);
     if (map === undefined) throw new Error(`Cannot find map "${name}"`);
     return map;
   }
