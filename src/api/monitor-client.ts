@@ -6,7 +6,8 @@ import { RecordDecoder } from "./gob/decode.ts";
 import type { MonitorRecord } from "./types.ts";
 
 /**
- * Gives the records of the stream until the agent closes it or `signal` aborts, several at a time.
+ * Gives the records of the stream until the agent closes it or `signal` aborts, several at a time; the first
+ * time none, as soon as the agent has answered.
  * Throws AgentUnreachableError when nobody answers, GobError when the stream is not one of records.
  */
 export async function* readMonitor(socketPath: string, signal?: AbortSignal): AsyncGenerator<MonitorRecord[]> {
@@ -16,8 +17,7 @@ export async function* readMonitor(socketPath: string, signal?: AbortSignal): As
   const decoder = new RecordDecoder();
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) {
-      const records = decoder.push(chunk);
-      if (records.length > 0) yield records;
+      yield decoder.push(chunk);
     }
     if (!signal?.aborted) decoder.end();
   } catch (error) {

@@ -45,10 +45,9 @@ async function watch(context: Context, call: Call): Promise<void> {
   const { signal } = context.io;
   let connected = false;
   for await (const records of readMonitor(socket, signal)) {
-    // The first thing that comes is the stream's type definition; records follow at once or much later.
     if (!connected) await greet(context, client);
     connected = true;
-    context.io.stdout(await formatAll(records, filter, form, knowledge));
+    if (records.length > 0) context.io.stdout(await formatAll(records, filter, form, knowledge));
   }
   if (!signal.aborted) throw new CiliumError(`Cannot go on: the agent closed "${socket}" (was it stopped?)`);
   context.io.stderr("\nReceived an interrupt, disconnecting from monitor...\n\n");

@@ -21,7 +21,11 @@ export const ct: CommandSpec = {
         if (scope !== "global") throw new UsageError(`Cannot list flows of "${scope}": expected global`);
         using maps = await openMaps(context, call);
         const ids = new Map(maps.lxc.list().map(({ address, endpointId }) => [address, endpointId]));
-        const identityOf = (address: string): number => maps.endpoints.get(ids.get(address) ?? 0)?.identity ?? 0;
+        // Flows may outlive their endpoint.
+        const identityOf = (address: string): number => {
+          const id = ids.get(address) ?? 0;
+          return id === 0 ? 0 : (maps.endpoints.get(id)?.identity ?? 0);
+        };
         const rows = maps.conntrack.list();
         const now = flag(call, "timeDiff") ? Number(ktimeNs() / 1_000_000_000n) : undefined;
         const models = rows.map((row) => ({ Key: keyText(row), Value: valueText(row, identityOf, now) }));

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands' screens against testdata, their exit codes and errors.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions } from "../../src/api/testing.ts";
+import { configureLogging } from "../../src/core/index.ts";
+import { endpoints, identities, ips, nodes, status } from "./fixtures.ts";
+import { type Cli, golden, startCli } from "./harness.ts";
+
+configureLogging({ level: "silent" });
+
+async function setup(t: TestContext, options: MemoryAgentOptions = {}): Promise<Cli & { agent: MemoryAgent }> {
+  const override = { healthz: () => status, ...options.override };
+  const agent = createMemoryAgent({ endpoints, identities, ips, nodes, ...options, override });
+  return { ...(await startCli(t, agent.api)), agent };
+}
+
+const screens: Readonly<Record<string, readonly string[]>> = {
+  status: ["status"],
+  "status-verbose": ["status", "--verbose"],
+  "endpoint-list": ["endpoint", "list"],
+  "endpoint-get": ["endpoint", "get", "pod-name:default:pod-99"],
+  "endpoint-get-labels": ["endpoint", "get", "-l", "k8s:org=empire", "-o", "jsonpath={[*].id}"],
+  "endpoint-log": ["endpoint", "log", "1234"],
+  "endpoint-health": ["endpoint", "health", "1234"],
+  "endpoint-labels": ["endpoint", "labels", "99"],
+  "identity-list": ["identity", "list"],
+  "identity-list-endpoints": ["identity", "list", "--endpoints"],
+  "identity-get": ["identity", "get", "4711"],
+  "identity-get-json": ["identity", "get", "666", "-o", "json"],
+  "identity-get-yaml": ["identity", "get", "4711", "-o", "yaml"],
+  "ip-list": ["ip", "list"],
+  "ip-list-verbose": ["ip", "list", "-n", "-v"],
+  "node-list": ["node", "list"],
+  "policy-get": ["policy", "get"],
+  config: ["config", "--all"],
+  "config-get": ["config", "get", "PolicyEnforcement"],
+};
+
+for (const [name, args] of Object.entries(screens)) {
+  test(`cilium ${args.join(" ")} prints testdata/${name}.txt`, async (t) => {
+    const cli = await setup(t);
+    const { code, stdout, stderr } = await cli.run(args);
+    assert.equal(stderr, "");
+    assert.equal(code, 0);
+    golden(name, stdout);
+  });
+}
+
+test("nothing printed can steer the terminal", async (t) => {
+  const { run } = await setup(t);
+  for (const output of [[], ["-o", "json"], ["-o", "yaml"], ["-o", "jsonpath={[*].labels}"]]) {
+    const { stdout } = await run(["identity", "list", ...output]);
+    assert.ok(stdout.includes("k8s:evil="));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    assert.doesNotMatch(stdout, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  }
+  const json = await run(["identity", "get", "666", "-o", "json"]);
+  assert.deepEqual((JSON.parse(json.stdout) as { labels: string[] }[])[0]?.labels, identities[3]?.labels);
+});
+
+test("endpoint list --no-headers leaves the header out", async (t) => {
+  const { run } = await setup(t);
+  const { stdout } = await run(["endpoint", "list", "--no-headers"]);
+  assert.match(stdout, /^7 {2,}Disabled {2,}Disabled {2,}<no label id> {2,}no labels {2,}No address {2,}No address/);
+});
+
+test("status fails when the agent is not well, and --brief says why", async (t) => {
+  const sick = { ...status, cilium: { state: "Failure" as const, msg: "datapath not loaded" } };
+  const { run } = await setup(t, { override: { healthz: () => sick } });
+  assert.equal((await run(["status"])).code, 1);
+  assert.deepEqual(await run(["status", "--brief"]), {
+    code: 1,
+    stdout: "error in cilium: datapath not loaded\n",
+    stderr: "",
+  });
+  const fine = await setup(t, { override: { healthz: () => ({ cilium: { state: "Ok" } }) } });
+  assert.deepEqual(await fine.run(["status", "--brief"]), { code: 0, stdout: "OK\n", stderr: "" });
+});
+
+test("without an agent every command says what to do in one line", async (t) => {
+  const { run, socketPath } = await startCli(t, undefined);
+  const line = `Error: Cannot reach the agent at "${socketPath}": ENOENT (is cilium-agent running? set CILIUM_SOCK or --host)\n`;
+  for (const args of [["status"], ["endpoint", "list"], ["policy", "get"], ["config"], ["node", "list"]]) {
+    assert.deepEqual(await run(args), { code: 1, stdout: "", stderr: line }, args.join(" "));
+  }
+  assert.match((await run(["monitor"])).stderr, /^Error: Cannot reach the agent at ".*monitor1_2\.sock": ENOENT/);
+  assert.equal((await run(["status", "--brief"])).stderr, "cilium: daemon unreachable\n");
+  const version = await run(["version"]);
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^Client: \d.*\nDaemon: not responding/);
+});
+
+test("wrong usage is exit code 2 and one line", async (t) => {
+  const { run } = await setup(t);
+  const cases: [string[], RegExp][] = [
+    [["nonsense"], /unknown command 'nonsense'/],
+    [["endpoint", "nonsense"], /unknown command 'nonsense'/],
+    [["status", "--nonsense"], /unknown option '--nonsense'/],
+    [["endpoint", "log"], /missing required argument 'id'/],
+    [["endpoint", "get"], /give either an id or --labels/],
+    [["status", "-o", "xml"], /output format "xml": unknown/],
+    [["status", "-o", "jsonpath={.a[?(@.b)]}"], /is not supported/],
+    [["-H", "tcp://1.2.3.4", "status"], /not a unix socket/],
+    [["config", "Debug"], /not OPTION=VALUE/],
+    [["monitor", "-t", "nonsense"], /type "nonsense": unknown/],
+    [["identity", "get", "abc"], /not a number/],
+    [["policy", "delete"], /give either a name or --all/],
+    [["bpf", "policy", "get"], /give endpoint numbers or --all/],
+    [["status", "--timeout", "soon"], /not a duration/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, /^Error: [^\n]+\n$/);
+    assert.match(stderr, message);
+    assert.equal(stdout, "");
+  }
+});
+
+test("an answer of the agent that is an error is exit code 1", async (t) => {
+  const { run } = await setup(t);
+  assert.deepEqual(await run(["endpoint", "get", "4444"]), {
+    code: 1,
+    stdout: "",
+    stderr: 'Error: Cannot find endpoint "4444": no such endpoint\n',
+  });
+  assert.equal((await run(["config", "get", "nothing"])).code, 1);
+  assert.equal((await run(["endpoint", "disconnect", "99"])).stdout, "Endpoint 99 successfully disconnected\n");
+});
+
+const rule1 = `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata:
+  name: rule1
+spec:
+  endpointSelector:
+    matchLabels: {org: empire, class: deathstar}
+  ingress:
+    - fromEndpoints:
+        - matchLabels: {org: empire}
+      toPorts:
+        - ports: [{port: "80", protocol: TCP}]
+`;
+
+test("policy import, get and delete work with files and standard input", async (t) => {
+  const { run, agent } = await setup(t);
+  const directory = mkdtempSync(join(tmpdir(), "cli-policy-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "rule1.yaml");
+  writeFileSync(file, rule1);
+  assert.deepEqual(await run(["policy", "import", file]), { code: 0, stdout: "Revision: 2\n", stderr: "" });
+  assert.equal((await run(["policy", "import", "-", "-o", "jsonpath={.revision}"], { stdin: rule1 })).stdout, "3\n");
+  assert.equal((agent.policies[0] as { metadata: { name: string } }).metadata.name, "rule1");
+  assert.match((await run(["policy", "get"])).stdout, /"name": "rule1"[\s\S]*\nRevision: 3\n$/);
+  assert.equal((await run(["policy", "delete", "--all"])).stdout, "Revision: 4\n");
+  assert.equal((await run(["policy", "delete", "default/rule1"])).code, 1);
+});
+
+test("policy validate needs no agent, names what is valid, and where it is not", async (t) => {
+  const { run } = await startCli(t, undefined);
+  const two = `${rule1}---\n${rule1.replace("rule1", "rule2")}`;
+  assert.deepEqual(await run(["policy", "validate", "-"], { stdin: two }), {
+    code: 0,
+    stdout: 'Policy "default/rule1" is valid\nPolicy "default/rule2" is valid\n',
+    stderr: "",
+  });
+  const bad = await run(["policy", "validate", "-"], { stdin: rule1.replace('"80"', '"70000"') });
+  assert.equal(bad.code, 1);
+  assert.match(
+    bad.stderr,
+    /^Error: Cannot use policy "default\/rule1" \(standard input, document 1, line \d+\): .*70000/,
+  );
+  assert.equal((await run(["policy", "validate", "-"], { stdin: "" })).code, 1);
+  assert.match((await run(["policy", "validate", "/nonexistent"])).stderr, /Cannot read "\/nonexistent": ENOENT/);
+});
+
+test("config changes options", async (t) => {
+  const { run } = await setup(t);
+  assert.equal((await run(["config", "Debug=Enabled"])).code, 0);
+  assert.equal((await run(["config", "get", "Debug"])).stdout, "Enabled\n");
+  assert.match((await run(["config", "Nope=1"])).stderr, /"Nope": unknown option/);
+});
+
+test("completion knows every command", async (t) => {
+  const { run } = await setup(t);
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const { code, stdout } = await run(["completion", shell]);
+    assert.equal(code, 0);
+    assert.match(stdout, /policy/);
+    assert.match(stdout, /ipcache/);
+  }
+  assert.equal((await run(["completion", "tcsh"])).code, 2);
+});

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bpf commands over the maps of a running datapath.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { CT_ENTRY_SIZE, encodeCt4Key, encodeCtEntry } from "../../../../src/abi/index.ts";
+import { createDatapath, type Datapath, type EndpointConfigRow } from "../../../../src/datapath/index.ts";
+import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig } from "../../../../src/datapath/testing.ts";
+import { BpfMap } from "../../../../src/kernel/index.ts";
+import { run } from "../../program.ts";
+
+if (inPrivateNamespaces(import.meta.filename)) tests();
+
+const endpoint: EndpointConfigRow = {
+  id: 12,
+  mac: "02:00:00:00:00:aa",
+  nodeMac: "02:00:00:00:00:bb",
+  ifindex: 7,
+  ipv4: "10.1.0.5",
+  identity: 4711,
+  ingressSet: 3,
+  egressSet: 0,
+  policyRevision: 1,
+  enforceIngress: true,
+  enforceEgress: false,
+  audit: false,
+  ready: true,
+};
+
+function tests(): void {
+  const root = privateBpffs();
+  let datapath: Datapath;
+
+  before(async () => {
+    nodeUnderlay();
+    datapath = createDatapath(testConfig(root));
+    await datapath.start();
+    const { maps } = datapath;
+    maps.endpoints.upsertMany([endpoint]);
+    maps.lxc.upsertMany([
+      { address: "10.1.0.5", endpointId: 12, host: false },
+      { address: "192.0.2.1", endpointId: 0, host: true },
+    ]);
+    const plain = { encryptKey: 0, skipTunnel: false, remoteCluster: false };
+    maps.ipcache.upsertMany([
+      { prefix: "10.1.0.5/32", identity: 4711, ...plain },
+      { prefix: "10.2.0.0/24", identity: 2, tunnelEndpoint: "192.0.2.2", ...plain },
+    ]);
+    maps.nodes.upsertMany([{ address: "192.0.2.2", nodeId: 0x1a, spi: 0 }]);
+    const any = { direction: "ingress", verdict: "allow", cookie: 0, proxyPort: 0, authType: 0 } as const;
+    maps.policy.writeSet(3, [
+      { ...any, identity: 1, protocol: 0, port: 0, portPrefix: 0 },
+      { ...any, identity: 4711, protocol: 6, port: 80, portPrefix: 16, cookie: 9 },
+      { ...any, identity: 0, protocol: 17, port: 8000, portPrefix: 13, verdict: "deny" },
+    ]);
+  });
+  after(() => datapath.stop());
+
+  const cli = async (...args: string[]) => {
+    let stdout = "";
+    let stderr = "";
+    const code = await run(["bpf", ...args, "--bpf-root", root], {
+      env: { CILIUM_SOCK: "/nonexistent/cilium.sock" },
+      stdout: (text) => {
+        stdout += text;
+      },
+      stderr: (text) => {
+        stderr += text;
+      },
+      stdin: async () => "",
+      signal: new AbortController().signal,
+      now: () => 0,
+    });
+    return { code, stdout, stderr };
+  };
+
+  test("bpf endpoint list", async () => {
+    const { stdout } = await cli("endpoint", "list");
+    assert.match(stdout, /^IP ADDRESS {3,}LOCAL ENDPOINT INFO\n/);
+    const mac = "mac=02:00:00:00:00:AA nodemac=02:00:00:00:00:BB";
+    const info = `id=12    sec_id=4711  flags=0x0000 ifindex=7   ${mac} parent_ifindex=0   rt_info:0`;
+    assert.match(stdout, new RegExp(`^10\\.1\\.0\\.5:0 {3,}${info}$`, "m"));
+    assert.match(stdout, /^192\.0\.2\.1:0 {3,}\(localhost\)$/m);
+    const json = JSON.parse((await cli("endpoint", "list", "-o", "json")).stdout) as Record<string, string[]>;
+    assert.deepEqual(json["10.1.0.5:0"], [info]);
+  });
+
+  test("bpf ipcache list, get and match; bpf tunnel and nodeid list", async () => {
+    const list = await cli("ipcache", "list");
+    assert.match(
+      list.stdout,
+      /^10\.1\.0\.5\/32 {3,}identity=4711 encryptkey=0 tunnelendpoint=0\.0\.0\.0 flags=<none>$/m,
+    );
+    const remote = "identity=2 encryptkey=0 tunnelendpoint=192.0.2.2 flags=hastunnel";
+    assert.ok(list.stdout.includes(`10.2.0.0/24         ${remote}\n`), list.stdout);
+    assert.equal((await cli("ipcache", "get", "10.2.0.77")).stdout, `10.2.0.77 maps to identity ${remote}\n`);
+    assert.equal((await cli("ipcache", "match", "10.2.0.0/24")).stdout, `key 10.2.0.0/24 has value "${remote}"\n`);
+    const none = await cli("ipcache", "get", "203.0.113.1");
+    assert.deepEqual([none.code, none.stdout], [1, "203.0.113.1 does not map to any identity\n"]);
+    assert.equal((await cli("ipcache", "get", "nonsense")).code, 2);
+    assert.equal((await cli("tunnel", "list")).stdout, "TUNNEL        VALUE\n10.2.0.0/24   192.0.2.2\n");
+    assert.match((await cli("nodeid", "list")).stdout, /^0x1a {3,}192\.0\.2\.2 {3,}0$/m);
+  });
+
+  test("bpf policy get and list", async () => {
+    const { stdout } = await cli("policy", "get", "12");
+    const rows = stdout.split("\n").map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows.slice(1, 4), [
+      ["Deny", "Ingress", "ANY", "8000-8007/UDP", "NONE", "disabled", "-", "-", "21", "0"],
+      ["Allow", "Ingress", "1", "ANY", "NONE", "disabled", "-", "-", "0", "0"],
+      ["Allow", "Ingress", "4711", "80/TCP", "NONE", "disabled", "-", "-", "24", "9"],
+    ]);
+    assert.match(
+      (await cli("policy", "list")).stdout,
+      /^Endpoint ID: 12\nPath: .*\(ingress set 3, egress set 0\)\n\nPOLICY/,
+    );
+    assert.equal((await cli("policy", "get", "13")).code, 2);
+  });
+
+  test("bpf ct list and flush", async () => {
+    const entry = encodeCtEntry({
+      txPackets: 2n,
+      txBytes: 120n,
+      rxPackets: 1n,
+      rxBytes: 60n,
+      expires: 4_000_000,
+      peerIdentity: 24151,
+      policyRevision: 1,
+      ipcacheRevision: 1,
+      cookie: 9,
+      lastTxReport: 11,
+      lastRxReport: 12,
+      flags: 16,
+      revNatIndex: 0,
+      txFlagsSeen: 0x12,
+      rxFlagsSeen: 0x02,
+      route: 1,
+      tunnelFamily: 0,
+      peerEndpoint: 0,
+      proxyPort: 0,
+      tunnelEndpoint: new Uint8Array(16),
+      backendId: 0,
+    });
+    assert.equal(entry.length, CT_ENTRY_SIZE);
+    using map = BpfMap.openPinned(join(root, "tc/globals/cilium_ct4_global"));
+    const key = encodeCt4Key({
+      local: 0x0a010005,
+      remote: 0x0a020009,
+      localPort: 40000,
+      remotePort: 80,
+      protocol: 6,
+    });
+    map.update(key, entry);
+    const { stdout } = await cli("ct", "list", "global");
+    assert.equal(
+      stdout,
+      "TCP OUT 10.1.0.5:40000 -> 10.2.0.9:80 expires=4000000 Packets=3 Bytes=180 RxFlagsSeen=0x02 LastRxReport=12 " +
+        "TxFlagsSeen=0x12 LastTxReport=11 Flags=0x0010 [ SeenNonSyn ] RevNAT=0 SourceSecurityID=4711 BackendID=0 NatPort=0\n",
+    );
+    assert.match((await cli("ct", "list", "-d")).stdout, / expires=4000000 \(remaining: \d+h/);
+    map.update(encodeCt4Key({ local: 0, remote: 0, localPort: 1, remotePort: 2, protocol: 6 }), entry);
+    const gone = await cli("ct", "list");
+    assert.match(gone.stdout, /^TCP OUT 0\.0\.0\.0:1 -> .* SourceSecurityID=0 /m, gone.stderr);
+    assert.equal((await cli("ct", "flush")).stdout, "Flushed 2 entries\n");
+    assert.equal((await cli("ct", "list")).stdout, "");
+  });
+
+  test("bpf metrics list", async () => {
+    assert.match((await cli("metrics", "list")).stdout, /^REASON {3}DIRECTION {3}PACKETS {3}BYTES {3}LINE {3}FILE\n/);
+    assert.ok(Array.isArray(JSON.parse((await cli("metrics", "list", "-o", "json")).stdout)));
+  });
+
+  test("a root without maps is an error that names it", async () => {
+    let message = "";
+    const wrong = await run(["bpf", "ct", "list", "--bpf-root", "/nonexistent"], {
+      env: {},
+      stdout: () => undefined,
+      stderr: (text) => {
+        message += text;
+      },
+      stdin: async () => "",
+      signal: new AbortController().signal,
+      now: () => 0,
+    });
+    assert.equal(wrong, 1);
+    assert.match(message, /^Error: Cannot open map "cilium_[a-z0-9_]+": nothing at \/nonexistent\/tc\/globals/);
+  });
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: what the agent in memory knows.
+import type { Endpoint, Identity, IPListEntry, NodeElement, StatusResponse } from "../../src/api/index.ts";
+
+const xwing = ["k8s:class=xwing", "k8s:io.kubernetes.pod.namespace=default", "k8s:org=alliance"];
+const deathstar = ["k8s:org=empire", "k8s:io.kubernetes.pod.namespace=default", "k8s:class=deathstar"];
+
+export const identities: readonly Identity[] = [
+  { id: 24151, labels: deathstar },
+  { id: 4711, labels: xwing },
+  { id: 1, labels: ["reserved:host"] },
+  { id: 666, labels: ["k8s:evil=\u001b[31mred\u202e"] },
+];
+
+function endpoint(id: number, identity: Identity | undefined, more: Partial<Endpoint["status"]>): Endpoint {
+  return {
+    id,
+    status: {
+      "external-identifiers": { "container-id": `c${id}`, "k8s-namespace": "default", "k8s-pod-name": `pod-${id}` },
+      ...(identity === undefined ? {} : { identity }),
+      labels: { "security-relevant": identity?.labels ?? [] },
+      networking: { addressing: [{ ipv4: `10.1.0.${id % 250}`, ipv6: `fd00:10:1::${id % 250}` }] },
+      policy: { realized: { "policy-revision": 2, "policy-enabled": "none" } },
+      state: "ready",
+      health: { overallHealth: "OK", bpf: "OK", policy: "OK", connected: true },
+      log: [
+        { timestamp: "2026-01-01T00:00:00Z", code: "ok", state: "ready", message: "Successfully regenerated" },
+        { timestamp: "2026-01-01T00:00:09Z", code: "failed", state: "not-ready", message: "verifier\nsaid no" },
+      ],
+      ...more,
+    },
+  };
+}
+
+const policy = (enabled: "ingress" | "both" | "audit-egress") => ({
+  policy: { realized: { "policy-revision": 2, "policy-enabled": enabled } },
+});
+
+export const endpoints: readonly Endpoint[] = [
+  endpoint(1234, identities[0], policy("ingress")),
+  endpoint(99, identities[1], policy("audit-egress")),
+  endpoint(7, undefined, { networking: { addressing: [] }, state: "waiting-for-identity" }),
+];
+
+export const ips: readonly IPListEntry[] = [
+  { cidr: "10.1.0.99/32", identity: 4711, metadata: { source: "kvstore" }, hostIP: "172.31.240.2", encryptKey: 0 },
+  { cidr: "10.1.0.9/32", identity: 24151, metadata: { source: "agent" } },
+  { cidr: "0.0.0.0/0", identity: 2, metadata: { source: "local" } },
+];
+
+export const nodes: readonly NodeElement[] = [
+  {
+    name: "default/node2",
+    "primary-address": { ipv4: { ip: "172.31.240.3", "alloc-range": "10.1.2.0/24" } },
+    source: "kvstore",
+  },
+  {
+    name: "default/node1",
+    "primary-address": {
+      ipv4: { ip: "172.31.240.2", "alloc-range": "10.1.1.0/24" },
+      ipv6: { ip: "fd00:31:240::2", "alloc-range": "fd00:10:1:1::/64" },
+    },
+    source: "local",
+  },
+];
+
+export const status: StatusResponse = {
+  cilium: { state: "Ok", msg: "1.20.2 (v1.20.2-abc)" },
+  kvstore: { state: "Ok", msg: "etcd: 1/1 connected, has-quorum=true" },
+  kubernetes: { state: "Disabled" },
+  "kube-proxy-replacement": {
+    mode: "True",
+    deviceList: [{ name: "eth0", ip: ["172.18.0.2", "fc00::2"] }],
+    directRoutingDevice: "eth0",
+  },
+  "host-firewall": { mode: "Disabled" },
+  "attach-mode": "tcx",
+  "datapath-mode": "veth",
+  nodeMonitor: { cpus: 2, npages: 64, pagesize: 4096, lost: 3 },
+  ipam: {
+    status: "IPv4: 3/254 allocated from 10.1.1.0/24, ",
+    allocations: { "10.1.1.10": "default/xwing", "10.1.1.9": "router" },
+  },
+  routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
+  masquerading: { enabled: false },
+  controllers: [
+    {
+      name: "sync-ipcache",
+      status: { "success-count": 9, "last-success-timestamp": "2026-01-02T11:59:48Z", "consecutive-failure-count": 0 },
+    },
+    {
+      name: "announce-node",
+      status: {
+        "last-failure-msg": "etcd is gone",
+        "consecutive-failure-count": 4,
+        "last-failure-timestamp": "2026-01-02T11:58:00Z",
+      },
+    },
+  ],
+  "identity-range": { "min-identity": 256, "max-identity": 65535 },
+  hubble: { state: "Disabled" },
+  encryption: { mode: "Disabled" },
+  "bpf-maps": { maps: [{ name: "Endpoint", size: 65535 }] },
+  modules: [
+    { name: "datapath", state: "ok" },
+    { name: "kvstore", state: "degraded", message: "reconnecting" },
+  ],
+};
