@@ -88,5 +88,5 @@ test("readMonitor() says when nobody answers and when the stream is something el
   const { createServer } = await import("node:net");
   const noise = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n")).listen(`${socketPath}.noise`);
   t.after(() => noise.close());
-  await assert.rejects(readMonitor(`${socketPath}.noise`).next(), GobError);
+  await assert.rejects(Array.fromAsync(readMonitor(`${socketPath}.noise`)), GobError);
 });

@@ -44,7 +44,7 @@ export const policy: CommandSpec = {
 };
 
 function endpointNumber(text: string): number {
-  if (/^\d{1,5}$/.test(text)) return Number(text);
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return Number(text);
   throw new UsageError(`Cannot get policy of "${text}": not an endpoint number`);
 }
 
