@@ -61,8 +61,8 @@ export function startAgent(sandbox: Sandbox, node: SandboxNode): ProcessRef {
   return process;
 }
 
-/** Waits until the agent says that it is well. Throws with its last words when it ends. */
-export async function waitForAgent(sandbox: Sandbox, node: SandboxNode): Promise<void> {
+/** Waits until the agent says that it is well. Throws with its last words when it ends; `advice` says where is more. */
+export async function waitForAgent(sandbox: Sandbox, node: SandboxNode, advice?: string): Promise<void> {
   const paths = sandboxPaths(sandbox.name).node(node.name);
   const client = new AgentClient({ socketPath: paths.socket, timeout: 5_000 });
   let state = "it does not answer";
@@ -79,7 +79,9 @@ export async function waitForAgent(sandbox: Sandbox, node: SandboxNode): Promise
   }, startTimeout);
   if (done && agentProcess(sandbox, node) !== undefined) return;
   const why = done ? `it ended: ${lastWords(paths.agentLog)}` : `not well after ${startTimeout / 1000} s: ${state}`;
-  throw new SandboxError(`Cannot start the agent of "${node.name}": ${why} (all of it: ${paths.agentLog})`);
+  throw new SandboxError(
+    `Cannot start the agent of "${node.name}": ${why} (${advice ?? `all of it: ${paths.agentLog}`})`,
+  );
 }
 
 /** The node's agent, if it runs. */

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { killAgent, nodeOf, startAgent, stopAgent, waitForAgent } from "./agent.ts";
 import { act, write } from "./command-act.ts";
-import { nameOption, namespaceOption } from "./command-options.ts";
+import { nameOption, namespaceOption, wholeNumber } from "./command-options.ts";
 import { SandboxError } from "./errors.ts";
 import { execInPod, execOnNode } from "./exec.ts";
 import { lockSandbox } from "./lock.ts";
@@ -20,7 +20,7 @@ export function registerRunCommands(sandbox: Command): void {
     .addOption(namespaceOption())
     .option("-c, --container <container>", "which container, if there are several")
     .option("--agent", "POD is a node: the log of its agent", false)
-    .option("--tail <lines>", "only the last lines", Number)
+    .option("--tail <lines>", "only the last lines", wholeNumber)
     .action(act(logs));
   sandbox
     .command("exec")

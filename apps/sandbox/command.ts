@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { act, write } from "./command-act.ts";
 import { registerObjectCommands } from "./command-objects.ts";
-import { nameOption, outputOption } from "./command-options.ts";
+import { nameOption, outputOption, wholeNumber } from "./command-options.ts";
 import { registerRunCommands } from "./command-run.ts";
 import { createSandbox } from "./create.ts";
 import { allSandboxes, deleteSandbox } from "./delete.ts";
@@ -32,6 +32,7 @@ function registerLife(sandbox: Command): void {
     .addOption(new Option("--ipv4-only", "without IPv6").conflicts("ipv6Only"))
     .option("--ipv6-only", "without IPv4")
     .option("--set <key=value>", "configuration key of the agents (repeat)", setting, {})
+    .option("--keep", "leave what was made when something fails, to look at it", false)
     .action(act(create));
   sandbox.command("list").description("List the sandboxes of this machine").addOption(outputOption()).action(act(list));
   sandbox
@@ -54,6 +55,7 @@ interface CreateFlags {
   ipv4Only?: boolean;
   ipv6Only?: boolean;
   set: Record<string, string>;
+  keep: boolean;
 }
 
 async function create(flags: CreateFlags): Promise<void> {
@@ -65,6 +67,7 @@ async function create(flags: CreateFlags): Promise<void> {
     ipv4: flags.ipv6Only !== true,
     ipv6: flags.ipv4Only !== true,
     settings: flags.set,
+    keep: flags.keep,
     onStep: (what) => {
       const now = performance.now();
       write(`  ${what} (${seconds(now - last)})\n`);
@@ -121,11 +124,6 @@ async function remove(flags: { name: string; all?: boolean }): Promise<void> {
       throw new SandboxError(`Cannot delete sandbox "${name}": there is none of that name (see "cilium sandbox list")`);
   }
   if (names.length === 0) write("There is no sandbox\n");
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a whole number.`);
-  return Number(text);
 }
 
 function setting(text: string, before: Record<string, string>): Record<string, string> {

@@ -23,6 +23,8 @@ export interface CreateOptions {
   readonly ipv6?: boolean;
   /** Agents' configuration keys. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Leave what was made when something fails. */
+  readonly keep?: boolean;
   /** Told of each step when it is done. */
   readonly onStep?: (what: string) => void;
 }
@@ -36,10 +38,10 @@ export async function createSandbox(options: CreateOptions): Promise<Sandbox> {
   await using _lock = await lockSandbox(name);
   const sandbox = await register(name, options);
   try {
-    await build(sandbox, options.onStep ?? (() => {}));
+    await build(sandbox, options);
     return sandbox;
   } catch (error) {
-    await deleteSandbox(name, { locked: true });
+    if (!options.keep) await deleteSandbox(name, { locked: true });
     throw error;
   }
 }
@@ -72,7 +74,7 @@ async function register(name: string, options: CreateOptions): Promise<Sandbox> 
   return sandbox;
 }
 
-async function build(sandbox: Sandbox, onStep: (what: string) => void): Promise<void> {
+async function build(sandbox: Sandbox, { keep, onStep = () => {} }: CreateOptions): Promise<void> {
   createCgroup(sandboxCgroup(sandbox.name));
   createUnderlay(sandbox);
   const etcd = startEtcd(sandbox);
@@ -85,6 +87,7 @@ async function build(sandbox: Sandbox, onStep: (what: string) => void): Promise<
   await waitForEtcd(sandbox, etcd);
   onStep("etcd");
   for (const node of sandbox.nodes) startAgent(sandbox, node);
-  await Promise.all(sandbox.nodes.map((node) => waitForAgent(sandbox, node)));
+  const advice = keep ? undefined : "its log went with the sandbox; create --keep leaves both";
+  await Promise.all(sandbox.nodes.map((node) => waitForAgent(sandbox, node, advice)));
   onStep(`${sandbox.nodes.length} agents`);
 }

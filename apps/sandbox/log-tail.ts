@@ -6,5 +6,5 @@ import { readIfThere } from "./files.ts";
 export function lastWords(path: string): string {
   const lines = (readIfThere(path) ?? "").split("\n").filter((line) => line.trim() !== "");
   const line = lines.findLast((text) => /error\b|\b(cannot|fatal|panic)\b/i.test(text)) ?? lines.at(-1);
-  return line?.trim() ?? "it wrote nothing";
+  return line?.trim().replace(/^Error: /, "") ?? "it wrote nothing";
 }
