@@ -36,6 +36,3 @@ const code = await run(process.argv.slice(2), {
 });
 // A command may have set one of its own: that of a program it ran.
 if (code !== 0) process.exitCode = code;
-
-// `sandbox exec` has set that of the command it ran.
-if (exitCode !== 0) process.exitCode = exitCode;
