@@ -54,8 +54,9 @@ function read(path: string): string | undefined {
   }
 }
 
-/** Start time of a process in clock ticks since boot; empty when there is none. */
+/** Start time of a process in clock ticks since boot; empty when there is none, or only its zombie. */
 function startTime(pid: number): string {
   const stat = read(`/proc/${pid}/stat`) ?? "";
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? "" : (fields[19] ?? "");
 }
