@@ -16,6 +16,7 @@ export {
 export { Identity, type IdentityScope, identityScope, isReservedIdentity, reservedNames } from "./numeric.ts";
 export { IdPool } from "./pool.ts";
 export { reservedIdentityOf, reservedIdentityRows, reservedLabels } from "./reserved.ts";
+export { type KnownIdentity, restoreIdentities } from "./restore.ts";
 export { createIdentityTable } from "./table.ts";
 export {
   clusterIdentityRange,
