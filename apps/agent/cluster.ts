@@ -3,17 +3,18 @@
 import { readFileSync } from "node:fs";
 import { type Config, createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
-import type { EndpointAnnouncer } from "../../src/endpoint/index.ts";
+import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/index.ts";
 import {
   createKvstoreIdentityAllocator,
   type IdentityAllocator,
   type KvstoreIdentityAllocator,
+  restoreIdentities,
 } from "../../src/identity/index.ts";
 import { createIpcache, createIpcacheReconciler, createNodeMap, type IpcacheRow } from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
 import { options } from "./options.ts";
-import type { LocalAddresses } from "./settings.ts";
+import { type LocalAddresses, statePaths } from "./settings.ts";
 
 const log = createLogger("cluster");
 
@@ -59,11 +60,16 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
     ipcacheMap: later(() => datapath.maps.ipcache),
     onRevisionNeeded: () => void datapath.maps.runtimeConfig.bumpIpcacheRevision(),
   });
+  const restoreKnown = async () => {
+    // Shared stores outlive the agent; in memory, the identities of restored endpoints would get other numbers.
+    if (kvstore.backend !== "memory") return;
+    await restoreIdentities(kvstore, allocator.table, storedIdentities(statePaths(config).endpoints));
+  };
   const nodeMap = createNodeMap({ nodes: nodes.table, nodeMap: later(() => datapath.maps.nodes) });
   return {
     modules: [
       store,
-      allocatorModule(allocator),
+      allocatorModule(allocator, restoreKnown),
       nodes,
       createNodeRoutes(nodes.table, datapath),
       nodeMap,
@@ -159,10 +165,10 @@ function createNodeRoutes(nodes: ReadonlyTable<NodeRow, string>, datapath: Pick<
 }
 
 /** It is not closed: that would give back the references of endpoints that live on. */
-function allocatorModule(allocator: KvstoreIdentityAllocator): Module {
+function allocatorModule(allocator: KvstoreIdentityAllocator, restoreKnown: () => Promise<void>): Module {
   return {
     name: "identities",
-    start: async () => {},
+    start: restoreKnown,
     health() {
       const skipped = allocator.skipped();
       const waiting = allocator.table.pendingInitializers;

@@ -44,7 +44,6 @@ export function createParts(config: Config) {
       announcer: cluster.announcer,
       resolvePolicy: (labels, identity) => engine.resolveEndpoint(labels, identity),
       deviceExists,
-      hostAddresses: () => local.all,
       clock: systemClock,
     },
     { directory: paths.endpoints, auditMode: config.get(options.policyAuditMode) },

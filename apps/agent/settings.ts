@@ -29,8 +29,6 @@ export interface LocalAddresses extends NodeAddresses {
   readonly ipam: Ipam;
   readonly ipv4PodCidr?: string;
   readonly ipv6PodCidr?: string;
-  /** The node's own: underlay and router, both families. */
-  readonly all: readonly string[];
 }
 
 export function localAddresses(config: Config): LocalAddresses {
@@ -43,8 +41,7 @@ export function localAddresses(config: Config): LocalAddresses {
     ...(ipv6PodCidr !== "" && { ipv6Cidr: ipv6PodCidr }),
     clock: systemClock,
   });
-  const all = [ipam.router(4), ipam.router(6), node.ipv4, node.ipv6].filter((address) => address !== undefined);
-  return { ...node, ...pools, ipam, all };
+  return { ...node, ...pools, ipam };
 }
 
 /** As configured, or found: the first address of global scope on a device that is not ours. */

@@ -42,8 +42,6 @@ export interface EndpointDeps {
   readonly resolvePolicy: (labels: Labels, identity: number) => ResolvedEndpointPolicy;
   /** Whether the host-side device is (still) there with this name and index. */
   readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
-  /** Addresses of the node itself, for cilium_lxc. */
-  readonly hostAddresses: () => readonly string[];
   readonly clock: Clock;
 }
 

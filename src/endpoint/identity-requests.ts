@@ -18,13 +18,13 @@ interface Request {
 export class IdentityRequests {
   readonly #allocator: Pick<IdentityAllocator, "allocate" | "release">;
   readonly #clock: Clock;
-  readonly #done: (endpointId: number, identity: number) => void;
+  readonly #done: (endpointId: number, identity: number, labels: Labels) => void;
   readonly #requests = new Map<number, Request>();
 
   constructor(
     allocator: Pick<IdentityAllocator, "allocate" | "release">,
     clock: Clock,
-    done: (endpointId: number, identity: number) => void,
+    done: (endpointId: number, identity: number, labels: Labels) => void,
   ) {
     this.#allocator = allocator;
     this.#clock = clock;
@@ -62,22 +62,27 @@ export class IdentityRequests {
   }
 
   async #ask(endpointId: number, request: Request): Promise<void> {
+    const { labels } = request;
+    let identity: number;
     try {
-      const { id } = await this.#allocator.allocate(request.labels);
-      if (this.#requests.get(endpointId) !== request) {
-        this.release(id);
-        return;
-      }
-      this.#requests.delete(endpointId);
-      this.#done(endpointId, id);
+      identity = (await this.#allocator.allocate(labels)).id;
     } catch (thrown) {
-      if (this.#requests.get(endpointId) !== request) return;
-      const error = toError(thrown).message;
-      if (error !== request.error)
-        log.warn("Cannot allocate an identity, trying again", { endpoint: endpointId, error });
-      request.error = error;
-      const delay = Math.min(maxRetryMs, minRetryMs * 2 ** request.attempts++);
-      request.timer = this.#clock.after(delay, () => void this.#ask(endpointId, request));
+      this.#failed(endpointId, request, toError(thrown).message);
+      return;
     }
+    if (this.#requests.get(endpointId) !== request) {
+      this.release(identity);
+      return;
+    }
+    this.#requests.delete(endpointId);
+    this.#done(endpointId, identity, labels);
+  }
+
+  #failed(endpointId: number, request: Request, error: string): void {
+    if (this.#requests.get(endpointId) !== request) return;
+    if (error !== request.error) log.warn("Cannot allocate an identity, trying again", { endpoint: endpointId, error });
+    request.error = error;
+    const delay = Math.min(maxRetryMs, minRetryMs * 2 ** request.attempts++);
+    request.timer = this.#clock.after(delay, () => void this.#ask(endpointId, request));
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints come, change, are restored, and go. Requests change rows; the reconciler changes the kernel.
+import { join } from "node:path";
 import {
   createLogger,
   createReconciler,
@@ -86,7 +87,10 @@ class Manager implements EndpointManager {
   readonly #store: EndpointStore;
   readonly #realized = new Map<number, RealizedPolicy>();
   readonly #open = Promise.withResolvers<void>();
-  #unreadable = 0;
+  /** Deletions under way. */
+  readonly #deleting = new Map<number, Promise<boolean>>();
+  /** Ids whose folders cannot be used. What the kernel holds of them stays: their pods may well be there. */
+  readonly #unreadable = new Set<number>();
 
   constructor(deps: EndpointDeps & { readonly endpoints: Table<EndpointRow, number> }, config: EndpointConfig) {
     this.#deps = deps;
@@ -94,9 +98,9 @@ class Manager implements EndpointManager {
     this.#table = deps.endpoints;
     this.#store = new EndpointStore(config.directory);
     this.#sets = new PolicySets(() => deps.datapath.maps.policy);
-    this.#realizer = new EndpointRealizer(deps, config, this.#sets, (id) => this.#table.get(id)?.phase === "active");
-    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) =>
-      this.#identityAllocated(id, identity),
+    this.#realizer = new EndpointRealizer(deps, config, this.#sets, (row) => this.#table.get(row.id) === row);
+    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity, labels) =>
+      this.#identityAllocated(id, identity, labels),
     );
     this.#reconciler = createReconciler<EndpointRow, number>({
       name: "endpoints",
@@ -113,7 +117,7 @@ class Manager implements EndpointManager {
         update: (rows) => this.#update(rows),
         // delete() below takes an endpoint out of the kernel before its row goes; prune() finds what that left.
         delete: async () => {},
-        prune: (rows) => this.#realizer.prune(rows),
+        prune: (rows) => this.#realizer.prune(rows, this.#unreadable),
       },
       retry: { minMs: 50, maxMs: 10_000 },
       resyncMs,
@@ -143,10 +147,10 @@ class Manager implements EndpointManager {
         message: `${failing.length} of ${this.#table.size} endpoints not ready: ${first.error}`,
       };
     }
-    if (this.#unreadable > 0) {
+    if (this.#unreadable.size > 0) {
       return {
         state: "degraded",
-        message: `${this.#unreadable} endpoint folder(s) in ${this.#config.directory} cannot be read`,
+        message: `${this.#unreadable.size} endpoint folder(s) in ${this.#config.directory} cannot be used`,
       };
     }
     return { state: "ok", message: `${this.#table.size} endpoints` };
@@ -158,6 +162,9 @@ class Manager implements EndpointManager {
 
   create(request: CreateEndpoint, wanted = 0): EndpointRow {
     this.#refuseConflicts(request);
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535) {
+      throw new EndpointError("invalid", `Cannot create endpoint ${wanted}: the id is not 1 to 65535, or 0 for any`);
+    }
     if (wanted !== 0 && !this.#ids.take(wanted)) {
       throw new EndpointError("conflict", `Cannot create endpoint ${wanted}: the id is in use`);
     }
@@ -189,17 +196,9 @@ class Manager implements EndpointManager {
   async delete(id: number): Promise<boolean> {
     const row = this.#table.get(id);
     if (row === undefined) return false;
-    this.#identities.cancel(id);
-    this.#deps.announcer.withdraw(row);
-    this.#table.upsert({ ...row, phase: "disconnecting", status: doneStatus(this.#deps.clock.now()) });
-    await this.#realizer.remove([row]);
-    this.#table.delete(id);
-    this.#realized.delete(id);
-    if (row.identity !== undefined) this.#identities.release(row.identity);
-    for (const address of endpointAddresses(row)) this.#deps.addresses.release(address);
-    this.#store.remove(id);
-    this.#ids.release(id);
-    return true;
+    const deletion = this.#deleting.get(id) ?? this.#delete(row).finally(() => this.#deleting.delete(id));
+    this.#deleting.set(id, deletion);
+    return await deletion;
   }
 
   setLabels(id: number, labels: Labels): void {
@@ -208,7 +207,8 @@ class Manager implements EndpointManager {
     const phase = nextPhase(row.phase, "labels-changed");
     if (phase === undefined) return;
     const next = withLogEntry({ ...row, phase, labels }, this.#deps.clock.now(), "OK", "Labels changed");
-    this.#store.save(toStored(next));
+    // On disk an identity stands beside the labels that it was given for, never beside others.
+    if (row.identity === undefined) this.#persist(next);
     this.#table.upsert(next);
     this.#identities.request(id, labels);
   }
@@ -230,32 +230,56 @@ class Manager implements EndpointManager {
     return this.#sets.size();
   }
 
+  async #delete(row: EndpointRow): Promise<boolean> {
+    const { id } = row;
+    this.#identities.cancel(id);
+    this.#deps.announcer.withdraw(row);
+    this.#table.upsert({ ...row, phase: "disconnecting", status: doneStatus(this.#deps.clock.now()) });
+    await this.#realizer.remove([row]);
+    this.#store.remove(id);
+    this.#table.delete(id);
+    this.#realized.delete(id);
+    if (row.identity !== undefined && row.identityLabels !== undefined) this.#identities.release(row.identity);
+    for (const address of endpointAddresses(row)) this.#deps.addresses.release(address);
+    this.#ids.release(id);
+    return true;
+  }
+
   async #update(rows: readonly EndpointRow[]): Promise<Map<number, Error>> {
-    const active = rows.filter((row) => row.phase === "active" && row.identity !== undefined);
-    const { done, failed } = await this.#realizer.update(active);
-    for (const { row, policy } of done) this.#realized.set(row.id, policy);
+    const { done, failed } = await this.#realizer.update(rows.filter((row) => row.phase === "active"));
+    for (const { row, policy } of done) if (this.#table.has(row.id)) this.#realized.set(row.id, policy);
     return failed;
   }
 
-  #identityAllocated(id: number, identity: number): void {
+  #identityAllocated(id: number, identity: number, labels: Labels): void {
     const row = this.#table.get(id);
     const phase = row === undefined ? undefined : nextPhase(row.phase, "identity-allocated");
     if (row === undefined || phase === undefined) {
       this.#identities.release(identity);
       return;
     }
-    // A restored endpoint's identity came from its folder; this process holds no reference on it yet.
-    if (row.identity !== undefined && row.phase !== "restoring") this.#identities.release(row.identity);
+    // On the identity that a folder gave, this process holds no reference.
+    if (row.identity !== undefined && row.identityLabels !== undefined) this.#identities.release(row.identity);
     const next: EndpointRow = {
       ...row,
       phase,
       identity,
+      identityLabels: labels,
       generation: row.generation + 1,
       status: pendingStatus(this.#deps.clock.now()),
     };
-    this.#store.save(toStored(next));
+    this.#persist(next);
     this.#table.upsert(next);
     this.#deps.announcer.announce(next);
+  }
+
+  /** A state folder that takes no writes must not keep an endpoint from its policy; a restart then asks again. */
+  #persist(row: EndpointRow): void {
+    try {
+      this.#store.save(toStored(row));
+    } catch (thrown) {
+      log.error("Cannot store an endpoint", { endpoint: row.id, error: toError(thrown).message });
+    }
   }
 
   #refuseConflicts(request: CreateEndpoint): void {
@@ -282,37 +306,49 @@ class Manager implements EndpointManager {
   }
 
   #restore(): void {
-    for (const slot of this.#deps.datapath.maps.endpoints.list()) {
-      this.#sets.reserveThrough(Math.max(slot.ingressSet, slot.egressSet));
-    }
+    const slots = this.#deps.datapath.maps.endpoints.list();
+    this.#realizer.adopt(slots);
     const { endpoints, errors } = this.#store.load();
-    this.#unreadable = errors.length;
-    for (const error of errors)
-      log.error("Cannot restore an endpoint, its folder stays", { path: error.path, error: error.message });
+    for (const { id, path, message } of errors) this.#keepAsIs(id, path, message);
     for (const stored of endpoints) {
       try {
-        const row = fromStored(stored, this.#deps.clock.now());
-        if (!this.#deps.deviceExists(row.interfaceName, row.ifindex)) {
-          log.info("Endpoint is gone since the last run", { endpoint: row.id, interface: row.interfaceName });
-          this.#store.remove(row.id);
-          continue;
-        }
-        for (const address of endpointAddresses(row)) {
-          this.#deps.addresses.take(
-            address,
-            row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`,
-          );
-        }
-        this.#ids.take(row.id);
-        this.#table.upsert(row);
-        if (row.identity !== undefined) this.#deps.announcer.announce(row);
-        this.#identities.request(row.id, row.labels);
+        this.#restoreEndpoint(fromStored(stored, this.#deps.clock.now()));
       } catch (thrown) {
-        this.#unreadable++;
-        log.error("Cannot restore an endpoint, its folder stays", {
-          endpoint: stored.id,
-          error: toError(thrown).message,
-        });
+        this.#keepAsIs(stored.id, join(this.#config.directory, String(stored.id)), toError(thrown).message);
+      }
+    }
+  }
+
+  #restoreEndpoint(row: EndpointRow): void {
+    if (!this.#deps.deviceExists(row.interfaceName, row.ifindex)) {
+      log.info("Endpoint is gone since the last run", { endpoint: row.id, interface: row.interfaceName });
+      this.#store.remove(row.id);
+      return;
+    }
+    this.#refuseConflicts(row);
+    const owner = row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`;
+    for (const address of endpointAddresses(row)) this.#deps.addresses.take(address, owner);
+    this.#ids.take(row.id);
+    this.#table.upsert(row);
+    if (row.identity !== undefined) this.#deps.announcer.announce(row);
+    this.#identities.request(row.id, row.labels);
+  }
+
+  /** Nobody else gets the id and the addresses of an endpoint that may be there, but cannot be restored. */
+  #keepAsIs(id: number, path: string, error: string): void {
+    log.error("Cannot restore an endpoint, its folder and what the kernel holds of it stay", {
+      endpoint: id,
+      path,
+      error,
+    });
+    this.#unreadable.add(id);
+    this.#ids.take(id);
+    for (const { address, endpointId } of this.#deps.datapath.maps.lxc.list()) {
+      if (endpointId !== id) continue;
+      try {
+        this.#deps.addresses.take(address, `endpoint ${id}`);
+      } catch (thrown) {
+        log.warn("Cannot reserve an endpoint's address", { endpoint: id, address, error: toError(thrown).message });
       }
     }
   }

@@ -1,51 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PolicyMap, PolicyMapEntry, PolicyMapRow } from "../datapath/index.ts";
 import { PolicySets } from "./policy-sets.ts";
-
-const allow = (identity: number, port: number, cookie = 1): PolicyMapEntry => ({
-  direction: "ingress",
-  identity,
-  protocol: 6,
-  port,
-  portPrefix: 16,
-  verdict: "allow",
-  cookie,
-  proxyPort: 0,
-  authType: 0,
-});
-
-/** The map in memory; `capacity` bounds its entries. */
-class MemoryPolicyMap implements PolicyMap {
-  rows: PolicyMapRow[] = [];
-  capacity = 100;
-
-  writeSet(set: number, entries: readonly PolicyMapEntry[]): void {
-    this.deleteSet(set);
-    for (const entry of entries) {
-      if (this.rows.length >= this.capacity) throw new Error("Cannot write policy set: E2BIG");
-      this.rows.push({ ...entry, set });
-    }
-  }
-  addEntries(set: number, entries: readonly PolicyMapEntry[]): void {
-    this.rows.push(...entries.map((entry) => ({ ...entry, set })));
-  }
-  removeEntries(): number {
-    return 0;
-  }
-  deleteSet(set: number): number {
-    const before = this.rows.length;
-    this.rows = this.rows.filter((row) => row.set !== set);
-    return before - this.rows.length;
-  }
-  list(set?: number): PolicyMapRow[] {
-    return this.rows.filter((row) => set === undefined || row.set === set);
-  }
-  sets(): number[] {
-    return [...new Set(this.rows.map((row) => row.set))].sort((a, b) => a - b);
-  }
-}
+import { allow, MemoryPolicyMap } from "./testing.ts";
 
 test("PolicySets shares a set among equal policies, in whatever order their entries come", () => {
   const map = new MemoryPolicyMap();
@@ -88,6 +45,44 @@ test("threats: PolicySets leaves nothing of a set that did not fit, and tells", 
   const first = sets.acquire([allow(300, 80)]);
   assert.throws(() => sets.acquire([allow(301, 80), allow(302, 80)]), /E2BIG/);
   assert.deepEqual(map.sets(), [first]);
+});
+
+test("PolicySets takes over a set without entries that a slot names", () => {
+  const map = new MemoryPolicyMap();
+  const sets = new PolicySets(() => map);
+  sets.load();
+  sets.adopt(5);
+  assert.equal(sets.acquire([]), 5);
+  assert.equal(sets.acquire([allow(300, 80)]), 6);
+});
+
+test("PolicySets keeps an adopted set until each slot that names it has given it back", () => {
+  const map = new MemoryPolicyMap();
+  map.writeSet(7, [allow(300, 80)]);
+  const sets = new PolicySets(() => map);
+  sets.load();
+  sets.adopt(7);
+  sets.adopt(7);
+  sets.release(7);
+  assert.equal(sets.prune(), 0);
+  assert.deepEqual(map.sets(), [7]);
+  sets.release(7);
+  assert.deepEqual(map.sets(), []);
+});
+
+test("PolicySets does not hand out a set whose removal failed, and removes it with the next prune", () => {
+  let refused = false;
+  const map = new MemoryPolicyMap((write) => {
+    if (refused && write.startsWith("policy delete")) throw new Error("EIO");
+  });
+  const sets = new PolicySets(() => map);
+  const first = sets.acquire([allow(300, 80)]);
+  refused = true;
+  sets.release(first);
+  refused = false;
+  assert.notEqual(sets.acquire([allow(300, 80)]), first);
+  assert.equal(sets.prune(), 1);
+  assert.ok(!map.sets().includes(first));
 });
 
 const emptyMap = new MemoryPolicyMap();

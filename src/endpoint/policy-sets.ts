@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policy sets of the kernel, shared by endpoints whose resolved policy is equal.
 import { createHash } from "node:crypto";
+import { createLogger, toError } from "../core/index.ts";
 import type { PolicyMap, PolicyMapEntry } from "../datapath/index.ts";
+
+const log = createLogger("policy-sets");
 
 interface PolicySet {
   readonly id: number;
@@ -12,8 +15,8 @@ interface PolicySet {
 
 /**
  * Keeps one set for each distinct list of entries. A set never changes while somebody uses it: a new policy is a
- * new set, written whole before any endpoint is pointed at it. Sets that an earlier run left are taken over, so
- * that a restart finds every endpoint on the very set it had.
+ * new set, written whole before any endpoint is pointed at it. Sets that an earlier run left are taken over, with the
+ * slots that name them as users, so that a restart finds every endpoint on the very set it had.
  */
 export class PolicySets {
   readonly #openMap: () => PolicyMap;
@@ -30,17 +33,16 @@ export class PolicySets {
   load(): void {
     const bySet = Map.groupBy(this.#map.list(), (row) => row.set);
     for (const [id, rows] of bySet) {
-      this.#nextId = Math.max(this.#nextId, id + 1);
       const entries = indexEntries(rows.map(({ set: _, ...entry }) => entry));
-      const set: PolicySet = { id, fingerprint: fingerprintOf(entries), entries, users: 0 };
-      this.#byId.set(id, set);
-      if (!this.#byFingerprint.has(set.fingerprint)) this.#byFingerprint.set(set.fingerprint, set);
+      this.#add({ id, fingerprint: fingerprintOf(entries), entries, users: 0 });
     }
   }
 
-  /** No set id up to this one is handed out again (an endpoint's slot may name a set that has no entries). */
-  reserveThrough(id: number): void {
-    this.#nextId = Math.max(this.#nextId, id + 1);
+  /** Counts a slot of an earlier run as a user of the set that it names. A set that allows nothing has no entries. */
+  adopt(id: number): void {
+    const set = this.#byId.get(id);
+    if (set === undefined) this.#add({ id, fingerprint: fingerprintOf(new Map()), entries: new Map(), users: 1 });
+    else set.users++;
   }
 
   /** The id of a set with exactly these entries, written if it was not there. Throws when the map is full. */
@@ -51,9 +53,7 @@ export class PolicySets {
     if (set === undefined) {
       set = { id: this.#nextId, fingerprint, entries: indexed, users: 0 };
       this.#write(set.id, entries);
-      this.#nextId++;
-      this.#byFingerprint.set(fingerprint, set);
-      this.#byId.set(set.id, set);
+      this.#add(set);
     }
     set.users++;
     return set.id;
@@ -64,12 +64,17 @@ export class PolicySets {
     const set = this.#byId.get(id);
     if (set === undefined) return;
     set.users--;
-    if (set.users <= 0) this.#remove(set);
+    if (set.users > 0) return;
+    try {
+      this.#remove(set);
+    } catch (thrown) {
+      log.warn("Cannot remove a policy set, trying again later", { set: id, error: toError(thrown).message });
+    }
   }
 
-  /** Removes sets that an earlier run left and nobody took over. Returns how many. */
+  /** Removes sets that nobody uses: an earlier run left them, or their removal failed. Returns how many. */
   prune(): number {
-    const unused = [...this.#byId.values()].filter((set) => set.users === 0);
+    const unused = [...this.#byId.values()].filter((set) => set.users <= 0);
     for (const set of unused) this.#remove(set);
     return unused.length;
   }
@@ -101,6 +106,12 @@ export class PolicySets {
     return this.#openMap();
   }
 
+  #add(set: PolicySet): void {
+    this.#nextId = Math.max(this.#nextId, set.id + 1);
+    this.#byId.set(set.id, set);
+    if (!this.#byFingerprint.has(set.fingerprint)) this.#byFingerprint.set(set.fingerprint, set);
+  }
+
   #write(id: number, entries: readonly PolicyMapEntry[]): void {
     try {
       this.#map.writeSet(id, entries);
@@ -111,9 +122,10 @@ export class PolicySets {
   }
 
   #remove(set: PolicySet): void {
+    // From here on it may hold a part of its entries only.
+    if (this.#byFingerprint.get(set.fingerprint) === set) this.#byFingerprint.delete(set.fingerprint);
     this.#map.deleteSet(set.id);
     this.#byId.delete(set.id);
-    if (this.#byFingerprint.get(set.fingerprint) === set) this.#byFingerprint.delete(set.fingerprint);
   }
 }
 

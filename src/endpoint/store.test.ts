@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -55,4 +55,14 @@ test("EndpointStore names a corrupt file, keeps it, and loads the others", (t) =
   assert.match(errors[0]?.message ?? "", /id is 11, expected 10/);
   assert.match(errors[2]?.message ?? "", /^id: /);
   assert.match(readFileSync(join(directory, "8", "endpoint.json"), "utf8"), /"id": $/);
+});
+
+test("EndpointStore drops a folder whose creation was cut short, and leaves what is no endpoint's", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "endpoints-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const store = new EndpointStore(directory);
+  for (const name of ["5", "70000", "007", "other"]) mkdirSync(join(directory, name));
+  writeFileSync(join(directory, "5", ".endpoint.json.tmp"), "{");
+  assert.deepEqual(store.load(), { endpoints: [], errors: [] });
+  assert.deepEqual(readdirSync(directory).sort(), ["007", "70000", "other"]);
 });

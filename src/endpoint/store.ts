@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an endpoint's folder under the state directory holds: enough to restore it without the runtime's help.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -28,6 +28,8 @@ export type StoredEndpoint = z.infer<typeof storedEndpoint>;
 
 /** A folder that could not be read back; it is left where it is. */
 export interface StoreError {
+  /** Of the endpoint, as the folder says. */
+  readonly id: number;
   readonly path: string;
   readonly message: string;
 }
@@ -61,14 +63,19 @@ export class EndpointStore {
     const endpoints: StoredEndpoint[] = [];
     const errors: StoreError[] = [];
     for (const entry of readdirSync(this.#directory).sort()) {
-      if (!/^\d+$/.test(entry)) continue;
+      if (!/^[1-9]\d{0,4}$/.test(entry) || Number(entry) > 65535) continue;
       const path = join(this.#directory, entry, fileName);
+      if (!existsSync(path)) {
+        // Its creation was cut short before anybody was told of it.
+        rmSync(join(this.#directory, entry), { recursive: true, force: true });
+        continue;
+      }
       try {
         const stored = storedEndpoint.parse(JSON.parse(readFileSync(path, "utf8")));
         if (String(stored.id) !== entry) throw new Error(`id is ${stored.id}, expected ${entry} as the folder says`);
         endpoints.push(stored);
       } catch (error) {
-        errors.push({ path, message: describe(error) });
+        errors.push({ id: Number(entry), path, message: describe(error) });
       }
     }
     endpoints.sort((a, b) => a.id - b.id);

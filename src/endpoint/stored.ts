@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between an endpoint's row and what is kept of it on disk.
-import { doneStatus, Labels } from "../core/index.ts";
-import type { StoredEndpoint } from "./store.ts";
+import { doneStatus, FormatError, Labels } from "../core/index.ts";
+import { EndpointStore, type StoredEndpoint } from "./store.ts";
 import type { EndpointRow } from "./types.ts";
 
 /** What has to be kept to restore the endpoint. */
@@ -41,4 +41,24 @@ export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
     generation: 0,
     log: [{ time: now, state: "restoring", code: "OK", message: "Restored from the state folder" }],
   };
+}
+
+/** Identities of the endpoints stored in a folder, each label set once. What cannot be read is told by restoring it. */
+export function storedIdentities(directory: string): { id: number; labels: Labels }[] {
+  const byLabels = new Map<string, { id: number; labels: Labels }>();
+  for (const stored of new EndpointStore(directory).load().endpoints) {
+    const labels = parsed(stored.labels);
+    if (stored.identity === undefined || labels === undefined || byLabels.has(labels.canonical)) continue;
+    byLabels.set(labels.canonical, { id: stored.identity, labels });
+  }
+  return [...byLabels.values()];
+}
+
+function parsed(labels: readonly string[]): Labels | undefined {
+  try {
+    return Labels.parse(labels);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
 }

@@ -47,6 +47,8 @@ export interface EndpointRow {
   readonly labels: Labels;
   /** Absent until allocated. */
   readonly identity?: number;
+  /** Labels of the identity: the ones before while new labels wait for theirs. Absent until this run allocated it. */
+  readonly identityLabels?: Labels;
   readonly policy?: RealizedPolicy;
   /** Moves when the policy has to be resolved again. */
   readonly generation: number;

@@ -31,7 +31,9 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
     id: row.id,
     status: {
       "external-identifiers": { "cni-attachment-id": attachmentId(row), "container-id": row.containerId, ...pod },
-      ...(row.identity === undefined ? {} : { identity: { id: row.identity, labels } }),
+      ...(row.identity === undefined
+        ? {}
+        : { identity: { id: row.identity, labels: (row.identityLabels ?? row.labels).toStrings() } }),
       labels: { "security-relevant": labels, derived: [], disabled: [] },
       networking: {
         addressing: [

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: what endpoints need of the rest of the agent, in memory, with a log of every write in order.
+import type { Labels } from "../core/index.ts";
+import type {
+  EndpointConfigRow,
+  EndpointDevice,
+  EndpointsMap,
+  LxcMap,
+  LxcRow,
+  PolicyMap,
+  PolicyMapEntry,
+  PolicyMapRow,
+} from "../datapath/index.ts";
+import type { IdentityRow } from "../identity/index.ts";
+import type { EndpointAddressPool, EndpointAnnouncer, EndpointDatapath } from "./deps.ts";
+import type { EndpointRow } from "./types.ts";
+
+/** Called with each write before it is done; throws to make it fail. */
+export type WriteLog = (write: string) => void;
+
+/** An ingress entry that allows TCP to one port. */
+export function allow(identity: number, port: number, cookie = 1): PolicyMapEntry {
+  return {
+    ...{ direction: "ingress", identity, protocol: 6, port, portPrefix: 16 },
+    ...{ verdict: "allow", cookie, proxyPort: 0, authType: 0 },
+  } as const;
+}
+
+/** Policy sets; `capacity` bounds their entries. */
+export class MemoryPolicyMap implements PolicyMap {
+  rows: PolicyMapRow[] = [];
+  capacity = 100;
+  readonly #log: WriteLog;
+
+  constructor(log: WriteLog = () => {}) {
+    this.#log = log;
+  }
+
+  writeSet(set: number, entries: readonly PolicyMapEntry[]): void {
+    this.#log(`policy write ${set}`);
+    this.rows = this.rows.filter((row) => row.set !== set);
+    this.addEntries(set, entries);
+  }
+
+  addEntries(set: number, entries: readonly PolicyMapEntry[]): void {
+    for (const entry of entries) {
+      if (this.rows.length >= this.capacity) throw new Error("Cannot write policy set: E2BIG");
+      this.rows.push({ ...entry, set });
+    }
+  }
+
+  removeEntries(): number {
+    throw new Error("Sets are not changed in place");
+  }
+
+  deleteSet(set: number): number {
+    this.#log(`policy delete ${set}`);
+    const before = this.rows.length;
+    this.rows = this.rows.filter((row) => row.set !== set);
+    return before - this.rows.length;
+  }
+
+  list(set?: number): PolicyMapRow[] {
+    return this.rows.filter((row) => set === undefined || row.set === set);
+  }
+
+  sets(): number[] {
+    return [...new Set(this.rows.map((row) => row.set))].sort((a, b) => a - b);
+  }
+}
+
+/** A kernel that lives as long as the object: hand it to a second manager for a restart. */
+export class MemoryDatapath implements EndpointDatapath {
+  /** Writes since the last `takeWrites()`. */
+  #writes: string[] = [];
+  readonly links = new Map<number, EndpointDevice>();
+  readonly slots = new Map<number, EndpointConfigRow>();
+  readonly addresses = new Map<string, LxcRow>();
+  readonly policy = new MemoryPolicyMap((write) => this.#write(write));
+  readonly maps: EndpointDatapath["maps"];
+  /** Makes writes fail that it returns an error for. */
+  refuse: (write: string) => Error | undefined = () => undefined;
+  /** Awaited by each attaching. */
+  attaching: Promise<void> = Promise.resolve();
+
+  constructor() {
+    this.maps = { endpoints: this.#endpointsMap(), lxc: this.#lxcMap(), policy: this.policy };
+  }
+
+  takeWrites(): string[] {
+    return this.#writes.splice(0);
+  }
+
+  async attachEndpoint(endpoint: EndpointDevice): Promise<void> {
+    this.#write(`attach ${endpoint.id}`);
+    await this.attaching;
+    this.links.set(endpoint.id, endpoint);
+  }
+
+  async ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean> {
+    if (this.links.get(endpoint.id)?.ifindex === endpoint.ifindex) return true;
+    await this.attachEndpoint(endpoint);
+    return false;
+  }
+
+  async detachEndpoint(id: number): Promise<void> {
+    this.#write(`detach ${id}`);
+    this.links.delete(id);
+  }
+
+  attachedEndpoints(): readonly number[] {
+    return [...this.links.keys()];
+  }
+
+  #write(write: string): void {
+    const error = this.refuse(write);
+    if (error !== undefined) throw error;
+    this.#writes.push(write);
+  }
+
+  #endpointsMap(): EndpointsMap {
+    return {
+      get: (id) => this.slots.get(id),
+      list: () => [...this.slots.values()],
+      upsertMany: (rows) => {
+        for (const row of rows) {
+          const { id, identity, ingressSet, egressSet, policyRevision } = row;
+          this.#write(`slot ${id} identity ${identity} sets ${ingressSet}/${egressSet} revision ${policyRevision}`);
+          this.slots.set(id, row);
+        }
+      },
+      deleteMany: (keys) => {
+        const present = keys.filter(({ id }) => this.slots.has(id));
+        for (const { id } of present) {
+          this.#write(`slot ${id} cleared`);
+          this.slots.delete(id);
+        }
+        return present.length;
+      },
+    };
+  }
+
+  #lxcMap(): LxcMap {
+    return {
+      list: () => [...this.addresses.values()],
+      upsertMany: (rows) => {
+        for (const row of rows) {
+          this.#write(`address ${row.address} to ${row.endpointId}`);
+          this.addresses.set(row.address, row);
+        }
+      },
+      deleteMany: (keys) => {
+        const present = keys.filter(({ address }) => this.addresses.has(address));
+        for (const { address } of present) {
+          this.#write(`address ${address} removed`);
+          this.addresses.delete(address);
+        }
+        return present.length;
+      },
+    };
+  }
+}
+
+/** Identities by labels, from 300; counts references. */
+export class MemoryIdentities {
+  readonly #ids = new Map<string, number>();
+  readonly references = new Map<number, number>();
+  /** Set to make requests fail. */
+  failure: Error | undefined;
+  /** Awaited by each request. */
+  answering: Promise<void> = Promise.resolve();
+  asked = 0;
+
+  idOf(labels: Labels): number {
+    const id = this.#ids.get(labels.canonical) ?? 300 + this.#ids.size;
+    this.#ids.set(labels.canonical, id);
+    return id;
+  }
+
+  async allocate(labels: Labels): Promise<IdentityRow> {
+    this.asked++;
+    await this.answering;
+    if (this.failure !== undefined) throw this.failure;
+    const id = this.idOf(labels);
+    this.references.set(id, (this.references.get(id) ?? 0) + 1);
+    return { id, labels, source: "memory" };
+  }
+
+  async release(id: number): Promise<boolean> {
+    const left = (this.references.get(id) ?? 0) - 1;
+    if (left < 0) throw new Error(`Identity ${id} was released once too often`);
+    if (left === 0) this.references.delete(id);
+    else this.references.set(id, left);
+    return left === 0;
+  }
+}
+
+/** Owners by address. */
+export class MemoryAddresses implements EndpointAddressPool {
+  readonly owners = new Map<string, string>();
+
+  take(address: string, owner: string): void {
+    const present = this.owners.get(address) ?? owner;
+    if (present !== owner) throw new Error(`Cannot take ${address}: in use by "${present}"`);
+    this.owners.set(address, owner);
+  }
+
+  release(address: string): void {
+    if (!this.owners.delete(address)) throw new Error(`${address} was released twice`);
+  }
+}
+
+/** Announced identities by endpoint. */
+export class MemoryAnnouncer implements EndpointAnnouncer {
+  readonly announced = new Map<number, number | undefined>();
+
+  announce(row: EndpointRow): void {
+    this.announced.set(row.id, row.identity);
+  }
+
+  withdraw(row: EndpointRow): void {
+    this.announced.delete(row.id);
+  }
+}
