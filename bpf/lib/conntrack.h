@@ -25,13 +25,18 @@ enum ct_state {
 	CT_UNTRACKED,		/* asks policy each time, leaves no entry */
 };
 
+/* Under what a verdict is given. */
+struct ct_stamp {
+	__u32 now;			/* seconds of CLOCK_MONOTONIC */
+	__u32 policy_revision;
+	__u32 ipcache_revision;
+};
+
 /* What was found out about the packet's flow. */
 struct ct_flow {
 	struct ct_entry *entry;
 	enum ct_state state;
-	__u32 now;
-	__u32 policy_revision;
-	__u32 ipcache_revision;
+	struct ct_stamp stamp;
 	bool fresh;		/* the entry's verdict holds */
 	bool by_router;		/* an ICMP error that does not come from the flow's other end */
 };
@@ -84,7 +89,7 @@ static __always_inline bool ct_fresh(const struct ct_flow *flow, const struct pa
 
 	if (entry->flags & CT_F_DENIED)
 		return false;
-	if (entry->policy_revision != flow->policy_revision || entry->ipcache_revision != flow->ipcache_revision)
+	if (entry->policy_revision != flow->stamp.policy_revision || entry->ipcache_revision != flow->stamp.ipcache_revision)
 		return false;
 	if (packet->direction == DIRECTION_EGRESS || packet->icmp_kind == KIND_ERROR)
 		return true;
@@ -120,9 +125,9 @@ static __always_inline void find_flow(struct __sk_buff *skb, const struct packet
 	struct flow tuple = {};
 
 	/* Before anything that they vouch for is read. */
-	flow->policy_revision = *(const volatile __u32 *)&endpoint->policy_revision;
-	flow->ipcache_revision = runtime_config(RUNTIME_IPCACHE_REVISION);
-	flow->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	flow->stamp.policy_revision = *(const volatile __u32 *)&endpoint->policy_revision;
+	flow->stamp.ipcache_revision = runtime_config(RUNTIME_IPCACHE_REVISION);
+	flow->stamp.now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	flow->entry = NULL;
 	flow->fresh = false;
 	flow->by_router = false;
@@ -138,7 +143,7 @@ static __always_inline void find_flow(struct __sk_buff *skb, const struct packet
 	}
 	make_ct_key(key, &tuple, family);
 	flow->entry = bpf_map_lookup_elem(ct_map(tuple.protocol, family), key);
-	if (flow->entry && flow->entry->expires <= flow->now)
+	if (flow->entry && flow->entry->expires <= flow->stamp.now)
 		flow->entry = NULL;
 	if (unlikely(packet->icmp_kind == KIND_ERROR)) {
 		if (flow->entry && ct_fresh(flow, packet))
@@ -237,10 +242,10 @@ static __always_inline void ct_account(struct packet *packet, struct ct_flow *fl
 	flags |= entry->flags;
 	if (flags != entry->flags)
 		entry->flags = flags;
-	expires = flow->now + ct_lifetime(packet, flags);
+	expires = flow->stamp.now + ct_lifetime(packet, flags);
 	if (expires != entry->expires)
 		entry->expires = expires;
-	ct_report(packet, entry, flow->now);
+	ct_report(packet, entry, flow->stamp.now);
 }
 
 /* The new verdict and route of a known flow. */
@@ -262,8 +267,8 @@ static __always_inline void ct_renew(const struct packet *packet, const struct c
 		entry->route = packet->route;
 	}
 	if (!flow->fresh) {
-		entry->ipcache_revision = flow->ipcache_revision;
-		entry->policy_revision = flow->policy_revision;
+		entry->ipcache_revision = flow->stamp.ipcache_revision;
+		entry->policy_revision = flow->stamp.policy_revision;
 	}
 }
 
@@ -296,21 +301,21 @@ static __always_inline int ct_insert(struct packet *packet, const union ct_key *
 }
 
 __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, const union ct_key *key,
-			       const struct ct_flow *flow, int audited)
+			       const struct ct_stamp *stamp, int audited)
 {
 	struct ct_entry entry = {};
 
-	if (!packet || !key || !flow)
+	if (!packet || !key || !stamp)
 		return -DROP_CT_INSERT_FAILED;
 	entry.flags = ct_packet_flags(packet, false) | (packet->direction == DIRECTION_EGRESS ? 0 : CT_F_INGRESS) |
 		      (audited ? CT_F_AUDITED : 0);
-	entry.expires = flow->now + ct_lifetime(packet, entry.flags);
-	entry.policy_revision = flow->policy_revision;
-	entry.ipcache_revision = flow->ipcache_revision;
+	entry.expires = stamp->now + ct_lifetime(packet, entry.flags);
+	entry.policy_revision = stamp->policy_revision;
+	entry.ipcache_revision = stamp->ipcache_revision;
 	entry.cookie = packet->cookie;
 	if (packet->family == FAMILY_IPV4)
-		return ct_insert(packet, key, &entry, skb->len, flow->now, FAMILY_IPV4);
-	return ct_insert(packet, key, &entry, skb->len, flow->now, FAMILY_IPV6);
+		return ct_insert(packet, key, &entry, skb->len, stamp->now, FAMILY_IPV4);
+	return ct_insert(packet, key, &entry, skb->len, stamp->now, FAMILY_IPV6);
 }
 
 /* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next
@@ -321,7 +326,7 @@ static __always_inline void ct_deny(const struct packet *packet, const struct ct
 	struct ct_entry *entry = flow->entry;
 
 	entry->flags |= CT_F_DENIED;
-	entry->expires = flow->now + ct_lifetime(packet, entry->flags);
+	entry->expires = flow->stamp.now + ct_lifetime(packet, entry->flags);
 }
 
 /* Asks policy about the flow; 0 or what drop() gives. */
@@ -393,10 +398,9 @@ static __always_inline int judge_flow(struct __sk_buff *skb, struct packet *pack
 	packet->report = 1;
 	if (flow.state == CT_NEW || flow.state == CT_REOPENED) {
 		/* A copy: what a function verified alone may see is kept in memory, for every packet. */
-		struct ct_flow copy = { .now = flow.now, .policy_revision = flow.policy_revision,
-					.ipcache_revision = flow.ipcache_revision };
+		struct ct_stamp stamp = flow.stamp;
 
-		return ct_create(skb, packet, &key, &copy, audited);
+		return ct_create(skb, packet, &key, &stamp, audited);
 	}
 	return 0;
 }

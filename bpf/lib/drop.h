@@ -13,7 +13,6 @@
 	 FILE_IS("container.bpf.c") ? FILE_CONTAINER :                             \
 	 FILE_IS("overlay.bpf.c") ? FILE_OVERLAY :                                 \
 	 FILE_IS("entry.bpf.c") ? FILE_ENTRY :                                     \
-	 FILE_IS("icmp.h") ? FILE_ICMP :                                           \
 	 FILE_IS("ipv4.h") ? FILE_IPV4 :                                           \
 	 FILE_IS("conntrack.h") ? FILE_CONNTRACK :                                 \
 	 FILE_IS("local_delivery.h") ? FILE_LOCAL_DELIVERY :                       \
@@ -21,7 +20,6 @@
 	 FILE_IS("ipv6.h") ? FILE_IPV6 :                                           \
 	 FILE_IS("arp.h") ? FILE_ARP :                                             \
 	 FILE_IS("ndp.h") ? FILE_NDP :                                             \
-	 FILE_IS("eth.h") ? FILE_ETH :                                             \
 	 FILE_IS("fragment.h") ? FILE_FRAGMENT :                                   \
 	 FILE_IS("l4.h") ? FILE_L4 :                                               \
 	 FILE_IS("policy.h") ? FILE_POLICY : FILE_UNKNOWN)

@@ -50,7 +50,11 @@ struct packet {
 	__u8 report;			/* worth a trace event at every aggregation level */
 	__u8 direction;			/* enum policy_direction of the program */
 	__u8 family;
+	__u8 pad;
 };
+
+/* Kernels before 6.3 hand no uninitialized byte to a function that is verified alone. */
+_Static_assert(sizeof(struct packet) == 100, "no hidden padding");
 
 /* The context's fields in assembler: else the compiler computes their address once and keeps it, and the verifier says
  * "dereference of modified ctx ptr disallowed".
