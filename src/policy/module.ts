@@ -48,6 +48,8 @@ class Repository implements PolicyModule {
   readonly #deps: PolicyModuleDeps;
   readonly #refused = new Map<string, string>();
   readonly #watches: Disposable[] = [];
+  /** Imported objects of an earlier run that are no valid policies (any more). */
+  #unusable: unknown[] = [];
 
   constructor(deps: PolicyModuleDeps) {
     this.#deps = deps;
@@ -90,12 +92,16 @@ class Repository implements PolicyModule {
   import(resources: readonly unknown[]): number {
     const { engine, policies } = this.#deps;
     const parsed = resources.map((resource) => ({ policy: engine.parse(resource, "API"), resource }));
-    for (const { policy } of parsed) {
+    const imported = this.#imported();
+    for (const { policy, resource } of parsed) {
       const present = policies.get(policy.id);
       if (present !== undefined && present.source !== "api") throw new PolicyConflictError(policy.id, present.source);
+      imported.set(policy.id, resource);
     }
+    // First on disk: what could not be kept over a restart must not come into force.
+    this.#saveImported(imported);
     for (const { policy, resource } of parsed) this.#put(engine.upsertParsed(policy), resource, "api");
-    this.#saveImported();
+    this.#deps.store.saveCookies(engine.cookies.toJSON());
     return engine.revision;
   }
 
@@ -103,25 +109,42 @@ class Repository implements PolicyModule {
     const wanted = [...this.#deps.policies.all()].filter(
       (row) => row.source === "api" && (name === undefined || `${row.namespace}/${row.name}` === name),
     );
+    const unusable = name === undefined ? this.#unusable.length : 0;
+    if (wanted.length + unusable === 0) return 0;
+    const imported = this.#imported();
+    for (const row of wanted) imported.delete(row.id);
+    if (name === undefined) this.#forgetUnusable();
+    this.#saveImported(imported);
     for (const row of wanted) this.#drop(row.id);
-    if (wanted.length > 0) this.#saveImported();
-    return wanted.length;
+    return wanted.length + unusable;
   }
 
   #restoreImported(resource: unknown): void {
     try {
       this.#put(this.#deps.engine.upsertPolicy(resource, "an earlier import"), resource, "api");
     } catch (thrown) {
-      log.error("Cannot restore an imported policy", { error: toError(thrown).message });
-      this.#refused.set(`imported ${this.#refused.size}`, toError(thrown).message);
+      // It is kept: whoever looks after this node decides, not the next import.
+      const { message } = toError(thrown);
+      log.error("Cannot restore an imported policy", { error: message });
+      this.#refused.set(`imported ${this.#unusable.push(resource)}`, message);
     }
+  }
+
+  #forgetUnusable(): void {
+    for (let number = this.#unusable.length; number > 0; number--) this.#refused.delete(`imported ${number}`);
+    this.#unusable = [];
   }
 
   #upsertObject(row: ResourceRow): void {
     if (!policyKinds.has(row.kind)) return;
     try {
+      const wasImported = this.#deps.policies.get(row.id)?.source === "api";
       this.#put(this.#deps.engine.upsertPolicy(row.object, row.origin), row.object, "directory");
       this.#refused.delete(row.id);
+      if (wasImported) {
+        log.warn("A manifest took the place of an imported policy", { policy: row.id, origin: row.origin });
+        this.#saveImported(this.#imported());
+      }
     } catch (thrown) {
       const message = toError(thrown).message;
       if (this.#refused.get(row.id) !== message)
@@ -133,7 +156,8 @@ class Repository implements PolicyModule {
   #deleteObject(row: ResourceRow): void {
     if (!policyKinds.has(row.kind)) return;
     this.#refused.delete(row.id);
-    this.#drop(row.id);
+    // A refused object was not in force; under its name there may be an imported policy.
+    if (this.#deps.policies.get(row.id)?.source === "directory") this.#drop(row.id);
   }
 
   #put({ policy, revision }: PolicySummary, resource: unknown, source: PolicySourceKind): void {
@@ -147,9 +171,13 @@ class Repository implements PolicyModule {
     if (this.#deps.engine.deletePolicy(id) !== undefined) this.#deps.policies.delete(id);
   }
 
-  #saveImported(): void {
-    const { engine, policies, store } = this.#deps;
-    store.saveImported([...policies.all()].filter((row) => row.source === "api").map((row) => row.resource));
-    store.saveCookies(engine.cookies.toJSON());
+  /** Imported objects by policy id. */
+  #imported(): Map<string, unknown> {
+    const rows = [...this.#deps.policies.all()].filter((row) => row.source === "api");
+    return new Map(rows.map((row) => [row.id, row.resource]));
+  }
+
+  #saveImported(imported: ReadonlyMap<string, unknown>): void {
+    this.#deps.store.saveImported([...imported.values(), ...this.#unusable]);
   }
 }
