@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -71,4 +72,38 @@ test("static source takes the first of two files with the same object, and names
   source.rescan();
   assert.deepEqual(source.errors(), []);
   assert.match(resources.get("Pod/default/a")?.origin ?? "", /2\.yaml/);
+});
+
+test("threats: static source does not hang on what is no file", async (t) => {
+  const { directory, source, ids } = await setUp(t);
+  assert.equal(spawnSync("mkfifo", [join(directory, "pipe.yaml")]).status, 0);
+  mkdirSync(join(directory, "folder.yaml"));
+  symlinkSync("/nowhere", join(directory, "link.yaml"));
+  writeFileSync(join(directory, "a.yaml"), pod("a", "x"));
+  source.rescan();
+  assert.deepEqual(ids(), ["Pod/default/a"]);
+  assert.deepEqual(
+    source.errors().map(({ file }) => file),
+    ["folder.yaml", "link.yaml", "pipe.yaml"],
+  );
+  assert.match(source.errors()[2]?.message ?? "", /pipe\.yaml: not a regular file/);
+});
+
+test("static source keeps its objects while the folder is away", async (t) => {
+  const { directory, source, ids } = await setUp(t);
+  writeFileSync(join(directory, "a.yaml"), pod("a", "x"));
+  source.rescan();
+  rmSync(directory, { recursive: true });
+  assert.throws(() => source.rescan(), /ENOENT/);
+  assert.deepEqual(ids(), ["Pod/default/a"]);
+  mkdirSync(directory);
+  source.rescan();
+  assert.deepEqual(ids(), []);
+});
+
+test("static source takes at most 16 MiB", async (t) => {
+  const { directory, source } = await setUp(t);
+  writeFileSync(join(directory, "a.yaml"), Buffer.alloc(16 * 1024 * 1024 + 1, "#"));
+  source.rescan();
+  assert.match(source.errors()[0]?.message ?? "", /16777217 bytes, expected at most 16777216/);
 });

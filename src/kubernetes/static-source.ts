@@ -43,7 +43,9 @@ export function createStaticSource(
   function readFile(name: string): void {
     const path = join(config.directory, name);
     try {
-      const size = statSync(path).size;
+      const stat = statSync(path);
+      if (!stat.isFile()) throw new Error(`Cannot use ${path}: not a regular file`);
+      const { size } = stat;
       if (size > maxFileBytes) throw new Error(`Cannot use ${path}: ${size} bytes, expected at most ${maxFileBytes}`);
       const text = readFileSync(path, "utf8");
       const digest = createHash("sha256").update(text).digest("base64");
