@@ -23,7 +23,7 @@ export function createEventModule(datapath: Pick<Datapath, "createEventReader">)
       reader = datapath.createEventReader();
       reader.startRaw((bytes) => {
         if (listeners.size === 0) return;
-        const record: MonitorRecord = { data: bytes.slice(), cpu: 0, lost: 0, type: sampleRecord };
+        const record: MonitorRecord = { data: new Uint8Array(bytes), cpu: 0, lost: 0, type: sampleRecord };
         for (const listener of listeners) listener(record);
       });
     },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One agent a state folder: the pid file, with the process's start time so that a re-used pid does not count.
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CiliumError, type Module } from "../../src/core/index.ts";
 
@@ -34,27 +34,43 @@ function take(temporary: string, path: string, stateDir: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const [pid = "", since = ""] = (read(path) ?? "").trim().split(" ");
-    if (pid !== "" && startTime(Number(pid)) === since) {
+    const found = read(path) ?? "";
+    const [pid = "", since = ""] = found.trim().split(" ");
+    if (since !== "" && startTime(Number(pid)) === since) {
       throw new CiliumError(
         `Cannot start cilium-agent: pid ${pid} runs on "${stateDir}" already (stop it, or set --state-dir)`,
       );
     }
-    rmSync(path, { force: true });
+    discard(path, found);
   }
-  throw new CiliumError(`Cannot start cilium-agent: "${path}" is being taken by others`);
+  throw new CiliumError(`Cannot start cilium-agent: "${path}" is being taken by others (try again)`);
+}
+
+/** Removes a file whose agent is gone, but not one that another agent has put in its place meanwhile. */
+function discard(path: string, found: string): void {
+  const aside = `${path}.${process.pid}.old`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if (read(aside) !== found) linkSync(aside, path);
+  rmSync(aside);
 }
 
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    // ESRCH: a process that ended between open and read of its file in /proc.
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
     throw error;
   }
 }
 
-/** Start time of a process in clock ticks since boot; empty when there is none, or only its zombie. */
+/** Start time of a process in clock ticks since boot; empty when there is none, or only its exit code is left. */
 function startTime(pid: number): string {
   const stat = read(`/proc/${pid}/stat`) ?? "";
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

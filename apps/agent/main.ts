@@ -29,7 +29,11 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort(new Error(signal)));
   log.info("Agent starts", { version: version.version, node: config.get(options.nodeName), pid: process.pid });
   const agent = createAgentModules(config);
-  const running = await runModules(agent.modules, { signal: stop.signal });
+  const running = await runModules(agent.modules, { signal: stop.signal }).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    log.info("Agent was stopped while it was starting", { reason: errorChain(error) });
+    process.exit(0);
+  });
   agent.started(running);
   log.info("Agent is ready");
   if (!stop.signal.aborted)

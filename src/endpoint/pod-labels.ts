@@ -26,7 +26,7 @@ export interface PodLabelConfig {
   readonly filter: LabelFilter;
 }
 
-/** Labels of an endpoint whose pod is not known (yet): no pod's policy applies to it. */
+/** Labels of an endpoint whose pod is not known (yet), or has no relevant label: no pod's policy applies to it. */
 export const initLabels = Labels.parse(["reserved:init"]);
 
 /** The security-relevant labels of a pod as its objects say now; undefined when there is no such Pod object. */
@@ -47,7 +47,8 @@ export function labelsOfPod(
     cluster: config.cluster,
     serviceAccount: typeof spec?.serviceAccountName === "string" ? spec.serviceAccountName : "default",
   });
-  return config.filter.apply(all);
+  const relevant = config.filter.apply(all);
+  return relevant.size === 0 ? initLabels : relevant;
 }
 
 /** Follows Pod and Namespace objects and gives endpoints their new labels. */

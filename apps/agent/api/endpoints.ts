@@ -7,27 +7,20 @@ import {
   type EndpointChangeRequest,
   type EndpointRef,
 } from "../../../src/api/index.ts";
-import {
-  FormatError,
-  Labels,
-  parseIp,
-  parseLabel,
-  parseMac,
-  type ReadonlyTable,
-  toError,
-} from "../../../src/core/index.ts";
+import { Labels, parseIp, parseMac, type ReadonlyTable, toError } from "../../../src/core/index.ts";
 import {
   type CreateEndpoint,
-  EndpointError,
   type EndpointManager,
   type EndpointRow,
   initLabels,
   labelsOfPod,
   type PodLabelConfig,
 } from "../../../src/endpoint/index.ts";
-import { type Ipam, IpamInvalidError } from "../../../src/ipam/index.ts";
+import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
 import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
+import { hasLabels } from "./labels.ts";
+import { withStatus } from "./with-status.ts";
 
 const buildTimeoutMs = 25_000;
 
@@ -74,7 +67,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
   return {
     listEndpoints: (labels) =>
       [...deps.endpoints.all()]
-        .filter((row) => hasLabels(row.labels, labels))
+        .filter(hasLabels(labels))
         .sort((a, b) => a.id - b.id)
         .map(model),
     getEndpoint(ref) {
@@ -85,7 +78,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
     patchEndpoint(ref, request) {
       const row = find(ref);
       if (row === undefined) throw new ApiError(404, "Cannot change endpoint: there is none of that name");
-      if (request.labels !== undefined) deps.manager.setLabels(row.id, requestLabels(deps, request));
+      if (request.labels !== undefined) deps.manager.setLabels(row.id, newLabels(deps, row, request.labels));
       return model(deps.endpoints.get(row.id) ?? row);
     },
     async deleteEndpoint(ref) {
@@ -104,20 +97,8 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
   };
 }
 
-/** Whether all of `wanted` (`source:key=value`, source optional) are among the labels. */
-export function hasLabels(labels: Labels, wanted: readonly string[]): boolean {
-  return wanted.every((text) => {
-    const { source, key, value } = parseLabel(text, "any");
-    return labels.get(source, key) === value;
-  });
-}
-
 async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointChangeRequest): Promise<Endpoint> {
-  const created = badRequestsAre400(() => {
-    const endpoint = toCreate(deps, request);
-    claimAddresses(deps.ipam, request, endpoint);
-    return deps.manager.create(endpoint, id);
-  });
+  const created = withStatus(() => create(deps, id, request));
   if (request["sync-build-endpoint"] !== true) return toEndpointModel(created, deps.model);
   try {
     return toEndpointModel(await deps.manager.ready(created.id, buildTimeoutMs), deps.model);
@@ -127,13 +108,15 @@ async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointC
   }
 }
 
-function badRequestsAre400<T>(action: () => T): T {
+/** An endpoint that cannot be made leaves none of its addresses taken. */
+function create(deps: EndpointApiDeps, id: number, request: EndpointChangeRequest): EndpointRow {
+  const endpoint = toCreate(deps, request);
+  const claimed: string[] = [];
   try {
-    return action();
+    claimAddresses(deps.ipam, request, endpoint, claimed);
+    return deps.manager.create(endpoint, id);
   } catch (error) {
-    if (error instanceof EndpointError) throw new ApiError(error.code === "conflict" ? 409 : 400, error.message, error);
-    if (error instanceof FormatError || error instanceof IpamInvalidError)
-      throw new ApiError(400, error.message, error);
+    for (const address of claimed) deps.ipam.release(address);
     throw error;
   }
 }
@@ -163,28 +146,52 @@ function requestLabels(deps: EndpointApiDeps, request: EndpointChangeRequest): L
   const namespace = request["k8s-namespace"] ?? "";
   const ofPod = name === "" ? undefined : labelsOfPod(deps.resources, deps.podLabels, namespace, name);
   if (ofPod !== undefined) return ofPod;
-  const given = request.labels ?? [];
-  if (given.length === 0 || (name !== "" && deps.hasPodSource)) return initLabels;
+  if (name !== "" && deps.hasPodSource) return initLabels;
+  return givenLabels(deps, request.labels ?? []);
+}
+
+function givenLabels(deps: EndpointApiDeps, given: readonly string[]): Labels {
+  if (given.length === 0) return initLabels;
   const labels = Labels.parse(given, "container");
   for (const label of labels) {
-    if (label.source === "reserved")
-      throw new ApiError(400, `Cannot create endpoint: label "${label.source}:${label.key}" is reserved`);
+    if (label.source === "reserved") {
+      throw new ApiError(
+        400,
+        `Cannot use label "${label.source}:${label.key}": source "reserved" is not for endpoints`,
+      );
+    }
   }
-  return deps.podLabels.filter.apply(labels);
+  const relevant = deps.podLabels.filter.apply(labels);
+  return relevant.size === 0 ? initLabels : relevant;
+}
+
+function newLabels(deps: EndpointApiDeps, row: EndpointRow, given: readonly string[]): Labels {
+  if (deps.hasPodSource && row.podName !== "") {
+    const pod = `${row.podNamespace}/${row.podName}`;
+    throw new ApiError(
+      400,
+      `Cannot change labels of endpoint ${row.id}: they are those of pod "${pod}" (change them there)`,
+    );
+  }
+  return withStatus(() => givenLabels(deps, given));
 }
 
 /** Makes the addresses that POST /ipam lent the endpoint's own; addresses that nobody asked for are taken. */
-function claimAddresses(ipam: Ipam, request: EndpointChangeRequest, endpoint: CreateEndpoint): void {
+function claimAddresses(ipam: Ipam, request: EndpointChangeRequest, endpoint: CreateEndpoint, claimed: string[]): void {
   const owner = endpoint.podName === "" ? endpoint.containerId : `${endpoint.podNamespace}/${endpoint.podName}`;
   const addressing = request.addressing ?? {};
   const claims = [
     [endpoint.ipv4, addressing["ipv4-expiration-uuid"]],
     [endpoint.ipv6, addressing["ipv6-expiration-uuid"]],
   ] as const;
-  for (const [address, uuid] of claims) {
+  for (const [address, uuid = ""] of claims) {
     if (address === undefined) continue;
-    if (uuid !== undefined && uuid !== "") ipam.stopExpiration(address, uuid);
-    else ipam.restore(address, ipam.get(address)?.owner ?? owner);
+    const lent = ipam.get(address);
+    if (uuid === "" && lent !== undefined && lent.expirationUuid === undefined) continue;
+    // An allocation that expires is claimed with its id only: it may be somebody else's.
+    if (uuid === "" && lent === undefined) ipam.allocateIp(address, owner);
+    else ipam.stopExpiration(address, uuid);
+    claimed.push(address);
   }
 }
 

@@ -7,7 +7,8 @@ import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../../src/identity/index.ts";
 import type { IpcacheRow } from "../../../src/ipcache/index.ts";
 import type { NodeRow } from "../../../src/node/index.ts";
-import { hasLabels } from "./endpoints.ts";
+import { hasLabels } from "./labels.ts";
+import { withStatus } from "./with-status.ts";
 
 export interface IdentityApiDeps {
   readonly identities: ReadonlyTable<IdentityRow, number>;
@@ -24,7 +25,7 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
   return {
     listIdentities: (labels) =>
       [...deps.identities.all()]
-        .filter((row) => hasLabels(row.labels, labels))
+        .filter(hasLabels(labels))
         .sort((a, b) => a.id - b.id)
         .map(toIdentity),
     getIdentity(id) {
@@ -44,10 +45,12 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
         });
     },
     listIps({ cidr, labels }) {
-      const within = cidr === undefined ? undefined : parseCidr(cidr);
+      const within = cidr === undefined ? undefined : withStatus(() => parseCidr(cidr));
+      const wanted = hasLabels(labels);
+      const matches = (row: IdentityRow | undefined) => row !== undefined && wanted(row);
       return [...deps.ipcache.all()]
         .filter((row) => within === undefined || cidrContains(within, parseCidr(row.prefix)))
-        .filter((row) => labels.length === 0 || matches(deps.identities.get(row.identity), labels))
+        .filter((row) => labels.length === 0 || matches(deps.identities.get(row.identity)))
         .map(toIp);
     },
     nodes: () => ({
@@ -61,10 +64,6 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
 function toIdentity(row: IdentityRow): Identity {
   const labelsSHA256 = createHash("sha256").update(row.labels.canonical).digest("hex");
   return { id: row.id, labels: row.labels.toStrings(), labelsSHA256 };
-}
-
-function matches(row: IdentityRow | undefined, labels: readonly string[]): boolean {
-  return row !== undefined && hasLabels(row.labels, labels);
 }
 
 function toIp(row: IpcacheRow): IPListEntry {

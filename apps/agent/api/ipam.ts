@@ -3,13 +3,8 @@
 import { type AgentApi, ApiError, type NodeAddressing } from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import {
-  type Allocation,
-  type Ipam,
-  IpamExhaustedError,
-  IpamInUseError,
-  IpamInvalidError,
-} from "../../../src/ipam/index.ts";
+import { type Allocation, defaultPoolName, type Ipam } from "../../../src/ipam/index.ts";
+import { withStatus } from "./with-status.ts";
 
 export interface IpamApiDeps {
   readonly ipam: Ipam;
@@ -30,7 +25,10 @@ export function createIpamCalls(
     };
   };
   return {
-    ipamAllocate({ family, owner, expiration }) {
+    ipamAllocate({ family, owner, pool, expiration }) {
+      if (pool !== "" && pool !== defaultPoolName) {
+        throw new ApiError(400, `Cannot allocate address: there is no pool "${pool}" (only "${defaultPoolName}")`);
+      }
       const { ipv4, ipv6 } = withStatus(() => ipam.allocate(owner, family ?? "all", { expiration }));
       return {
         address: {
@@ -56,15 +54,4 @@ export function createIpamCalls(
       if (!ipam.release(address)) throw new ApiError(404, `Cannot release address "${address}": it is not allocated`);
     },
   };
-}
-
-function withStatus<T>(action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof IpamExhaustedError) throw new ApiError(502, error.message, error);
-    if (error instanceof IpamInUseError) throw new ApiError(409, error.message, error);
-    if (error instanceof IpamInvalidError) throw new ApiError(400, error.message, error);
-    throw error;
-  }
 }

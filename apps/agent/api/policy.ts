@@ -3,13 +3,8 @@
 import { type AgentApi, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import {
-  PolicyConflictError,
-  type PolicyEngine,
-  type PolicyModule,
-  PolicyParseError,
-  type PolicyRow,
-} from "../../../src/policy/index.ts";
+import type { PolicyEngine, PolicyModule, PolicyRow } from "../../../src/policy/index.ts";
+import { withStatus } from "./with-status.ts";
 
 export interface PolicyApiDeps {
   readonly engine: PolicyEngine;
@@ -32,13 +27,7 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
   return {
     getPolicy: current,
     putPolicy(resources) {
-      try {
-        deps.module.import(resources);
-      } catch (error) {
-        if (error instanceof PolicyParseError) throw new ApiError(400, error.message, error);
-        if (error instanceof PolicyConflictError) throw new ApiError(409, error.message, error);
-        throw error;
-      }
+      withStatus(() => deps.module.import(resources));
       return current();
     },
     deletePolicy({ name }) {

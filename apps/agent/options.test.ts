@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Config, ConfigError, loadConfig } from "../../src/core/index.ts";
+import { checks, options } from "./options.ts";
+import { hostAddressing, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
+
+const ranges = ["--ipv4-range=10.1.0.0/24", "--ipv6-range=fd00:1::/112"];
+
+function load(argv: readonly string[], env: Record<string, string> = {}): Config {
+  return loadConfig({ options: Object.values(options), checks, env, argv });
+}
+
+for (const [what, argv, key, message] of [
+  ["an unknown key", ["--static-resource=/x"], "static-resource", /"static-resource".*"static-resources"/],
+  [
+    "a word that is not allowed",
+    ["--enable-policy=sometimes"],
+    "enable-policy",
+    /"sometimes" \(allowed: .*always.*never/,
+  ],
+  ["a port of 70000", ["--tunnel-port=70000"], "tunnel-port", /"tunnel-port" has "70000" \(allowed: .*65535/],
+  ["a bad range", ["--ipv4-range=10.1.0.0"], "ipv4-range", /"ipv4-range" has "10\.1\.0\.0"/],
+  ["a range of the other family", ["--ipv4-range=fd00::/112"], "ipv4-range", /"ipv4-range" has "fd00::\/112"/],
+  ["a bad duration", ["--kvstore-lease-ttl=soon"], "kvstore-lease-ttl", /"kvstore-lease-ttl" has "soon"/],
+  ["a bad node name", ["--node-name=Node_1"], "node-name", /"node-name" has "Node_1" \(allowed: a DNS label/],
+  ["neither family", ["--enable-ipv4=false", "--enable-ipv6=false"], "enable-ipv4", /true for at least one/],
+  ["a family without its range", ["--ipv4-range="], "ipv4-range", /nothing \(allowed: this node's pod CIDR/],
+  ["etcd without an address", ["--kvstore=etcd"], "kvstore-opt", /etcd\.address=URL or etcd\.config=FILE/],
+] as const) {
+  test(`the configuration with ${what} is refused in one line that names the key`, () => {
+    assert.throws(
+      () => load([...ranges, ...argv]),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.equal(error.key, key);
+        assert.match(error.message, message);
+        assert.ok(!error.message.includes("\n"));
+        return true;
+      },
+    );
+  });
+}
+
+test("config-dir, environment and flags are merged in rising precedence", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "agent-config-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  for (const [key, value] of Object.entries({ mtu: "1400", "cluster-name": "file", "node-name": "file" })) {
+    writeFileSync(join(directory, key), value);
+  }
+  const env = { CILIUM_CLUSTER_NAME: "env", CILIUM_NODE_NAME: "env" };
+  const config = load([...ranges, `--config-dir=${directory}`, "--node-name=flag"], env);
+  const { mtu, clusterName, nodeName } = options;
+  assert.deepEqual([config.get(mtu), config.get(clusterName), config.get(nodeName)], [1400, "env", "flag"]);
+});
+
+test("an address of the wrong family, or none, is refused", () => {
+  const config = (node: string) => load([...ranges, `--ipv4-node=${node}`, "--ipv6-node="]);
+  assert.throws(
+    () => localAddresses(config("fd00::1")),
+    /"ipv4-node" has "fd00::1" \(allowed: an IPv4 address, or auto\)/,
+  );
+  assert.throws(() => localAddresses(config("")), ConfigError);
+});
+
+test("addresses, paths and labels follow from the configuration", () => {
+  const argv = [...ranges, "--enable-ipv6=false", "--ipv4-node=192.0.2.1", "--ipv6-node=", "--state-dir=/run/x"];
+  const config = load([...argv, "--labels=k8s:app"]);
+  const local = localAddresses(config);
+  assert.equal(local.ipv4, "192.0.2.1");
+  assert.equal(local.ipv6PodCidr, undefined);
+  assert.deepEqual(hostAddressing(config, local), {
+    ipv4: { enabled: true, ip: local.ipam.router(4), "alloc-range": "10.1.0.0/24" },
+    ipv6: { enabled: false },
+  });
+  assert.equal(statePaths(config).socket, "/run/x/cilium.sock");
+  assert.equal(statePaths(load([...argv, "--socket-path=/run/y.sock"])).socket, "/run/y.sock");
+  assert.equal(podLabelConfig(config).cluster, "default");
+});
