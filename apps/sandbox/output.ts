@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The forms of -o: json, yaml, jsonpath=TEMPLATE; without it a table.
 import { stringify } from "yaml";
+import { evaluateJsonpath, toError } from "../../src/core/index.ts";
 import { SandboxError } from "./errors.ts";
-import { evaluateJsonPath } from "./jsonpath.ts";
 
 /** The value in the form that was asked for, or the lines of the table. */
 export function render(output: string | undefined, value: unknown, table: () => readonly string[]): string {
@@ -11,7 +11,11 @@ export function render(output: string | undefined, value: unknown, table: () => 
   if (output === "yaml") return stringify(value, { aliasDuplicateObjects: false });
   const template = /^jsonpath=(.*)$/s.exec(output)?.[1];
   if (template === undefined) throw new SandboxError(usage(output), { exitCode: 2 });
-  return `${evaluateJsonPath(template, value)}\n`;
+  try {
+    return `${evaluateJsonpath(template, value)}\n`;
+  } catch (error) {
+    throw new SandboxError(toError(error).message, { exitCode: 2 });
+  }
 }
 
 const usage = (output: string): string =>

@@ -46,6 +46,7 @@ export {
   parseIp,
   tryParseIp,
 } from "./ip.ts";
+export { evaluateJsonpath, type JsonpathTemplate, parseJsonpath } from "./jsonpath.ts";
 export { compareLabels, formatLabel, type Label, labelSources, makeLabel, parseLabel } from "./label.ts";
 export { defaultLabelFilter, type LabelFilter, parseLabelFilter } from "./label-filter.ts";
 export { Labels } from "./labels.ts";

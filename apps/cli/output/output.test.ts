@@ -2,9 +2,9 @@
 // Columns, jsonpath and the neutralising of text.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { evaluateJsonpath, FormatError } from "../../../src/core/index.ts";
 import { UsageError } from "../errors.ts";
 import { neutralise, neutraliseJson, neutraliseLine } from "./escape.ts";
-import { evaluateJsonpath } from "./jsonpath.ts";
 import { formatStructured, parseOutputFormat } from "./structured.ts";
 import { alignLines, alignTable } from "./table.ts";
 
@@ -76,12 +76,13 @@ test("evaluateJsonpath() follows kubectl's common templates", () => {
 
 test("evaluateJsonpath() refuses what it does not know", () => {
   for (const template of ["{.a", "{.a[?(@.b==1)]}", "{.a[1,2]}", "{range .a}", "{.a[}"]) {
-    assert.throws(() => evaluateJsonpath(template, {}), UsageError, template);
+    assert.throws(() => evaluateJsonpath(template, {}), FormatError, template);
   }
 });
 
 test("parseOutputFormat() and formatStructured() know json, yaml and jsonpath", async () => {
   assert.deepEqual(parseOutputFormat(undefined), { kind: "text" });
+  assert.throws(() => parseOutputFormat("jsonpath={.a"), UsageError);
   assert.throws(() => parseOutputFormat("wide"), /expected json, yaml or jsonpath=TEMPLATE/);
   assert.deepEqual(parseOutputFormat("jsonpath='{.a}'"), { kind: "jsonpath", template: "{.a}" });
   const value = { a: 12n, b: 2n ** 60n };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `-o json|yaml|jsonpath=…`: the same value in the form that was asked for.
+import { evaluateJsonpath, parseJsonpath, toError } from "../../../src/core/index.ts";
 import { UsageError } from "../errors.ts";
 import { isDangerous, neutralise, neutraliseJson } from "./escape.ts";
-import { evaluateJsonpath, parseTemplate } from "./jsonpath.ts";
 
 export type OutputFormat =
   | { readonly kind: "text" }
@@ -19,7 +19,11 @@ export function parseOutputFormat(text: string | undefined): OutputFormat {
     throw new UsageError(`Cannot use output format "${text}": unknown (expected json, yaml or jsonpath=TEMPLATE)`);
   }
   const unquoted = /^'(.*)'$/s.exec(template)?.[1] ?? template;
-  parseTemplate(unquoted);
+  try {
+    parseJsonpath(unquoted);
+  } catch (error) {
+    throw new UsageError(toError(error).message);
+  }
   return { kind: "jsonpath", template: unquoted };
 }
 

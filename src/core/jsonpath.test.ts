@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { evaluateJsonPath } from "./jsonpath.ts";
+import { evaluateJsonpath } from "./jsonpath.ts";
 
 const list = {
   items: [
@@ -20,12 +20,15 @@ for (const [template, expected] of [
   ["{.items[0].metadata.labels.app\\.kubernetes\\.io/name}", "x"],
   ['{range .items[*]}{.metadata.name}={.status.podIP}{"\\n"}{end}', "a=10.0.0.1\nb=10.0.0.2\n"],
   ["{.items[7].metadata.name}{.nothing}", ""],
+  [".items[0:1].metadata.name", "a"],
+  ["{..podIP}", "10.0.0.1 10.0.0.2"],
+  ["{range .items[*]}{$.items[0].metadata.name}{.metadata.name} {end}", "aa ab "],
 ] as const) {
-  test(`evaluateJsonPath() fills ${template}`, () => assert.equal(evaluateJsonPath(template, list), expected));
+  test(`evaluateJsonpath() fills ${template}`, () => assert.equal(evaluateJsonpath(template, list), expected));
 }
 
-test("evaluateJsonPath() refuses what it cannot read", () => {
-  for (const template of ["{.items[?(@.a)]}", "{range .items[*]}x", "{end}"]) {
-    assert.throws(() => evaluateJsonPath(template, list), /Cannot use jsonpath/, template);
+test("evaluateJsonpath() refuses what it cannot read", () => {
+  for (const template of ["{.items[?(@.a)]}", "{range .items[*]}x", "{end}", "{.a"]) {
+    assert.throws(() => evaluateJsonpath(template, list), /Cannot use jsonpath/, template);
   }
 });

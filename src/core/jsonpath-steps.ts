@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The path inside one expression of a jsonpath template: fields, indexes, slices, wildcards, descent.
+import { FormatError } from "./errors.ts";
+
+export type JsonpathStep =
+  | { readonly kind: "field"; readonly name: string }
+  | { readonly kind: "index"; readonly index: number }
+  | { readonly kind: "slice"; readonly from: number | undefined; readonly to: number | undefined }
+  | { readonly kind: "all" }
+  | { readonly kind: "descend" };
+
+const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r" };
+
+/** Undoes backslash escapes. */
+export function unquote(text: string): string {
+  return text.replaceAll(/\\(.)/gs, (_, character: string) => escapes[character] ?? character);
+}
+
+/** Throws FormatError for what is not supported. */
+export function parseSteps(expression: string, template: string): readonly JsonpathStep[] {
+  const steps: JsonpathStep[] = [];
+  let rest = expression.replace(/^[$@]/, "");
+  if (rest === ".") return steps;
+  while (rest !== "") {
+    const [step, length] = nextStep(rest, template);
+    if (step !== undefined) steps.push(step);
+    rest = rest.slice(length);
+  }
+  return steps;
+}
+
+function nextStep(rest: string, template: string): [JsonpathStep | undefined, number] {
+  if (rest.startsWith("..")) return [{ kind: "descend" }, rest.charAt(2) === "[" ? 2 : 1];
+  if (rest.startsWith("[")) return bracketStep(rest, template);
+  if (rest.startsWith(".[")) return [undefined, 1];
+  if (rest.startsWith(".*")) return [{ kind: "all" }, 2];
+  const field = /^\.?((?:[^.[\]{}\\\s]|\\.)+)/s.exec(rest);
+  if (field === null) throw badJsonpath(template, `cannot read "${rest}"`);
+  return [{ kind: "field", name: (field[1] ?? "").replaceAll(/\\(.)/gs, "$1") }, field[0].length];
+}
+
+function bracketStep(rest: string, template: string): [JsonpathStep, number] {
+  const quoted = /^\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/s.exec(rest);
+  if (quoted !== null) return [{ kind: "field", name: unquote(quoted[1] ?? quoted[2] ?? "") }, quoted[0].length];
+  const all = /^\[\s*\*\s*\]/.exec(rest);
+  if (all !== null) return [{ kind: "all" }, all[0].length];
+  const index = /^\[\s*(-?\d{1,9})\s*\]/.exec(rest);
+  if (index !== null) return [{ kind: "index", index: Number(index[1]) }, index[0].length];
+  const slice = /^\[\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*\]/.exec(rest);
+  if (slice !== null) {
+    const bound = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
+    return [{ kind: "slice", from: bound(slice[1]), to: bound(slice[2]) }, slice[0].length];
+  }
+  throw badJsonpath(template, `"${rest}" is not supported (fields, [N], [N:M], [*], ['name'] and ..name are)`);
+}
+
+/** The values that a path leads to; what is missing gives none. */
+export function follow(root: unknown, steps: readonly JsonpathStep[]): unknown[] {
+  let values: unknown[] = [root];
+  for (const step of steps) values = values.flatMap((value) => apply(value, step));
+  return values;
+}
+
+function apply(value: unknown, step: JsonpathStep): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  switch (step.kind) {
+    case "field":
+      return Object.hasOwn(value, step.name) ? [(value as Record<string, unknown>)[step.name]] : [];
+    case "index": {
+      const item: unknown = Array.isArray(value) ? value.at(step.index) : undefined;
+      return item === undefined ? [] : [item];
+    }
+    case "slice":
+      return Array.isArray(value) ? value.slice(step.from, step.to) : [];
+    case "all":
+      return Object.values(value);
+    case "descend":
+      return descendants(value);
+  }
+}
+
+function descendants(value: unknown): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return [value, ...Object.values(value).flatMap(descendants)];
+}
+
+/** The error of a template that cannot be used. */
+export function badJsonpath(template: string, reason: string): FormatError {
+  return new FormatError(`Cannot use jsonpath "${template}": ${reason}`);
+}
