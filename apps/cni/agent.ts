@@ -15,12 +15,12 @@ export function agentClient(socketPath: string, timeout = callTimeout): AgentCli
 
 /** Repeats `attempt` while nobody answers, up to `patience` milliseconds; then throws the last AgentUnreachableError. */
 export async function whenAgentAnswers<T>(attempt: () => Promise<T>, patience: number): Promise<T> {
-  const deadline = Date.now() + patience;
+  const deadline = performance.now() + patience;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof AgentUnreachableError) || Date.now() + retryInterval > deadline) throw error;
+      if (!(error instanceof AgentUnreachableError) || performance.now() + retryInterval > deadline) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, retryInterval));
   }

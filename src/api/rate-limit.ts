@@ -34,7 +34,7 @@ export class RateLimiter {
     this.#limit = limit;
     this.#clock = clock;
     this.#tokens = limit.burst;
-    this.#filledAt = clock.now();
+    this.#filledAt = clock.monotonic();
   }
 
   /** Resolves when the call may run; dispose the result when it is done. Rejects with ApiError 429, or on abort. */
@@ -85,7 +85,7 @@ export class RateLimiter {
   }
 
   #fill(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     this.#tokens = Math.min(this.#limit.burst, this.#tokens + ((now - this.#filledAt) / 1000) * this.#limit.rate);
     this.#filledAt = now;
   }

@@ -3,8 +3,10 @@
 
 /** Time source and timer. `systemClock` in the product, `FakeClock` in tests. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: for people to read. It jumps when somebody sets the machine's clock. */
   now(): number;
+  /** Milliseconds since some moment, never set by anybody: for intervals, deadlines and rates. */
+  monotonic(): number;
   /** Calls `callback` once after `ms`; disposing the result cancels it. Timers never keep the process alive. */
   after(ms: number, callback: () => void): Disposable;
 }
@@ -12,6 +14,7 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(ms, callback) {
     const timer = setTimeout(callback, ms);
     timer.unref();
@@ -27,6 +30,7 @@ interface FakeTimer {
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {
   #now: number;
+  #shift = 0;
   readonly #timers = new Set<FakeTimer>();
 
   constructor(now = 1_700_000_000_000) {
@@ -34,7 +38,16 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#shift;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Sets the clock that people read forward (or back) by `ms`; nothing becomes due. */
+  jump(ms: number): void {
+    this.#shift += ms;
   }
 
   after(ms: number, callback: () => void): Disposable {

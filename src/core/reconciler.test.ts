@@ -166,6 +166,24 @@ test("a row that fails is retried alone, later and later, and says so", async ()
   assert.equal(reconciler.health().state, "ok");
 });
 
+test("setting the machine's clock neither brings retries forward nor puts them off", async () => {
+  for (const jump of [3_600_000, -3_600_000]) {
+    const target = new Target();
+    target.failing.add("bad");
+    target.table.upsert(route("bad", "n1"));
+    await using reconciler = await running(target);
+    await reconciler.waitUntilSettled();
+    target.calls.length = 0;
+    target.clock.jump(jump);
+    target.clock.advance(99);
+    await reconciler.waitUntilSettled();
+    assert.deepEqual(target.calls, []);
+    target.clock.advance(1);
+    await reconciler.waitUntilSettled();
+    assert.deepEqual(target.calls, ["update bad=n1"]);
+  }
+});
+
 test("a change of a failing row is tried at once, with the back-off starting anew", async () => {
   const target = new Target();
   target.failing.add("a");

@@ -52,7 +52,7 @@ export class RetryQueue<Key, Value> {
   /** Notes a failure and plans the retry. */
   add(key: Key, value: Value, error: string): void {
     const attempts = this.#entries.get(key)?.attempts ?? 0;
-    const at = this.#clock.now() + this.delay(attempts);
+    const at = this.#clock.monotonic() + this.delay(attempts);
     this.#entries.set(key, { value, attempts: attempts + 1, at, error, taken: false });
     this.#arm(at);
   }
@@ -63,13 +63,13 @@ export class RetryQueue<Key, Value> {
 
   hasDue(): boolean {
     if (this.#entries.size === 0) return false;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     return this.#entries.values().some((entry) => !entry.taken && entry.at <= now);
   }
 
   /** Entries that are due, each once until it is added again. */
   takeDue(): [Key, Value][] {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const due: [Key, Value][] = [];
     for (const [key, entry] of this.#entries) {
       if (entry.taken || entry.at > now) continue;
@@ -90,9 +90,10 @@ export class RetryQueue<Key, Value> {
     if (at >= this.#timerAt) return;
     this.#timer?.[Symbol.dispose]();
     this.#timerAt = at;
-    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      for (const entry of this.#entries.values()) if (!entry.taken && entry.at > this.#clock.now()) this.#arm(entry.at);
+      for (const entry of this.#entries.values())
+        if (!entry.taken && entry.at > this.#clock.monotonic()) this.#arm(entry.at);
       this.#onDue();
     });
   }

@@ -126,3 +126,16 @@ test("a prefix without room for a pod is refused, with the size that is needed",
   assert.throws(() => poolOf("fd00::/127"), /use \/126 or larger/);
   assert.equal(poolOf("10.0.0.0/30").allocateNext("a"), "10.0.0.2");
 });
+
+test("setting the machine's clock ends no quarantine early and lengthens none", () => {
+  for (const jump of [3_600_000, -3_600_000]) {
+    const clock = new FakeClock();
+    const pool = poolOf("10.0.0.0/30", clock);
+    const ip = pool.allocateNext("a");
+    pool.release(ip);
+    clock.jump(jump);
+    assert.throws(() => pool.allocateNext("b"), /free again from 10 s on/);
+    clock.advance(10_000);
+    assert.equal(pool.allocateNext("b"), ip);
+  }
+});

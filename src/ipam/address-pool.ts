@@ -104,7 +104,7 @@ export class AddressPool {
     if (holder === undefined || offset === 1n) return false;
     if (options.owner !== undefined && options.owner !== holder) return false;
     this.#used.delete(offset);
-    if (options.unused !== true) this.#quarantine.set(offset, this.#clock.now());
+    if (options.unused !== true) this.#quarantine.set(offset, this.#clock.monotonic());
     return true;
   }
 
@@ -143,7 +143,7 @@ export class AddressPool {
   }
 
   #endQuarantines(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const [offset, since] of this.#quarantine) {
       if (now - since < this.#quarantineMs) break;
       this.#quarantine.delete(offset);
@@ -161,6 +161,6 @@ export class AddressPool {
   }
 
   #secondsLeft(since: number): number {
-    return Math.max(1, Math.ceil((since + this.#quarantineMs - this.#clock.now()) / 1000));
+    return Math.max(1, Math.ceil((since + this.#quarantineMs - this.#clock.monotonic()) / 1000));
   }
 }

@@ -64,3 +64,19 @@ test("the rate may change, and one who waits may give up", async () => {
   clock.advance(1000);
   assert.equal(await next, "ran");
 });
+
+test("setting the machine's clock changes no rate", async () => {
+  for (const jump of [3_600_000, -3_600_000]) {
+    const clock = new FakeClock();
+    const limiter = new Limiter({ clock, maxInflight: 10, ratePerSecond: () => 1 });
+    await limiter.run(never, async () => {});
+    clock.jump(jump);
+    let ran = false;
+    const next = limiter.run(never, async () => (ran = true));
+    clock.advance(900);
+    await turn();
+    assert.equal(ran, false);
+    clock.advance(100);
+    assert.equal(await next, true);
+  }
+});

@@ -25,7 +25,7 @@ export class Limiter {
 
   constructor(options: LimiterOptions) {
     this.#options = options;
-    this.#start = this.#filledAt = options.clock.now();
+    this.#start = this.#filledAt = options.clock.monotonic();
     this.#tokens = options.ratePerSecond(0);
   }
 
@@ -67,11 +67,11 @@ export class Limiter {
   }
 
   #rate(): number {
-    return this.#options.ratePerSecond(this.#options.clock.now() - this.#start);
+    return this.#options.ratePerSecond(this.#options.clock.monotonic() - this.#start);
   }
 
   #refill(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.monotonic();
     const rate = this.#rate();
     this.#tokens = Math.min(rate, this.#tokens + (Math.max(0, now - this.#filledAt) / 1000) * rate);
     this.#filledAt = now;
