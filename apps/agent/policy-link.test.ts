@@ -39,6 +39,7 @@ test("endpoints are regenerated when their policy changes, and forgotten when th
   t.after(() => link.stop?.());
 
   endpoints.upsertMany([endpoint(1, 300), endpoint(2, 300)]);
+  await turn();
   engine.resolveEndpoint(web, 300);
   const policy = (name: string) =>
     engine.upsertPolicy(cnp(name, { endpointSelector: selector("app=web"), ingress: [{}] }));

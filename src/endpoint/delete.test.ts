@@ -79,3 +79,35 @@ test("delete() while the identity is asked for gives the late answer back", asyn
   assert.equal(n.identities.references.size, 0);
   assert.deepEqual(n.datapath.takeWrites(), ["detach 1"]);
 });
+
+test("delete() ends the requests for an identity", async (t) => {
+  const n = await node(t);
+  n.identities.failure = new Error("Cannot reach etcd");
+  const { id } = n.create(1);
+  await n.settled();
+  await n.manager.delete(id);
+  const { asked } = n.identities;
+  n.clock.advance(60_000);
+  await n.settled();
+  assert.equal(n.identities.asked, asked);
+});
+
+test("an update that waited for its turn does not write what is out of date", async (t) => {
+  const n = await node(t);
+  const [first, second] = [await n.ready(1), await n.ready(2)];
+  const detached = Promise.withResolvers<void>();
+  n.datapath.detaching = detached.promise;
+  const deletions = [n.manager.delete(second.id)];
+  n.change(web, closed(80));
+  await n.settled();
+  deletions.push(n.manager.delete(first.id));
+  n.datapath.takeWrites();
+  detached.resolve();
+  await Promise.all(deletions);
+  const writes = n.datapath.takeWrites();
+  assert.ok(writes.includes("slot 1 cleared"));
+  assert.deepEqual(
+    writes.filter((write) => /slot . identity|policy/.test(write)),
+    [],
+  );
+});

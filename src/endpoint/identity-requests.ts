@@ -18,13 +18,13 @@ interface Request {
 export class IdentityRequests {
   readonly #allocator: Pick<IdentityAllocator, "allocate" | "release">;
   readonly #clock: Clock;
-  readonly #done: (endpointId: number, identity: number, labels: Labels) => void;
+  readonly #done: (endpointId: number, identity: number) => void;
   readonly #requests = new Map<number, Request>();
 
   constructor(
     allocator: Pick<IdentityAllocator, "allocate" | "release">,
     clock: Clock,
-    done: (endpointId: number, identity: number, labels: Labels) => void,
+    done: (endpointId: number, identity: number) => void,
   ) {
     this.#allocator = allocator;
     this.#clock = clock;
@@ -62,10 +62,9 @@ export class IdentityRequests {
   }
 
   async #ask(endpointId: number, request: Request): Promise<void> {
-    const { labels } = request;
     let identity: number;
     try {
-      identity = (await this.#allocator.allocate(labels)).id;
+      identity = (await this.#allocator.allocate(request.labels)).id;
     } catch (thrown) {
       this.#failed(endpointId, request, toError(thrown).message);
       return;
@@ -75,7 +74,7 @@ export class IdentityRequests {
       return;
     }
     this.#requests.delete(endpointId);
-    this.#done(endpointId, identity, labels);
+    this.#done(endpointId, identity);
   }
 
   #failed(endpointId: number, request: Request, error: string): void {

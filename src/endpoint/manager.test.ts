@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { configureLogging } from "../core/index.ts";
 import { EndpointError } from "./errors.ts";
+import { allow } from "./testing.ts";
 import { closed, db, node, open, request, web } from "./testing-node.ts";
 
 configureLogging({ level: "silent" });
@@ -220,6 +221,16 @@ test("a policy that does not fit keeps the last good one in force, is retried, a
   await n.until(() => n.stateOf(id) === "active done", "ready after the retry");
   assert.equal(n.datapath.policy.list(n.datapath.slots.get(id)?.ingressSet).length, 3);
   assert.equal(n.manager.health?.().state, "ok");
+});
+
+test("a policy of which one direction does not fit leaves nothing of the other", async (t) => {
+  const n = await node(t);
+  const { id } = await n.ready(1);
+  const egress = [80, 81, 82].map((port) => ({ ...allow(300, port), direction: "egress" as const }));
+  n.datapath.policy.capacity = 3;
+  n.change(web, { ...closed(80), egressEnforced: true, entries: [...closed(80).entries, ...egress] });
+  await n.until(() => n.stateOf(id) === "active error", "in error");
+  assert.deepEqual(n.datapath.policy.sets(), []);
 });
 
 test("a policy that cannot be resolved keeps the last good one in force", async (t) => {

@@ -99,8 +99,8 @@ class Manager implements EndpointManager {
     this.#store = new EndpointStore(config.directory);
     this.#sets = new PolicySets(() => deps.datapath.maps.policy);
     this.#realizer = new EndpointRealizer(deps, config, this.#sets, (row) => this.#table.get(row.id) === row);
-    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity, labels) =>
-      this.#identityAllocated(id, identity, labels),
+    this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) =>
+      this.#identityAllocated(id, identity),
     );
     this.#reconciler = createReconciler<EndpointRow, number>({
       name: "endpoints",
@@ -251,7 +251,7 @@ class Manager implements EndpointManager {
     return failed;
   }
 
-  #identityAllocated(id: number, identity: number, labels: Labels): void {
+  #identityAllocated(id: number, identity: number): void {
     const row = this.#table.get(id);
     const phase = row === undefined ? undefined : nextPhase(row.phase, "identity-allocated");
     if (row === undefined || phase === undefined) {
@@ -264,7 +264,8 @@ class Manager implements EndpointManager {
       ...row,
       phase,
       identity,
-      identityLabels: labels,
+      // The answer to the newest request: new labels replace it.
+      identityLabels: row.labels,
       generation: row.generation + 1,
       status: pendingStatus(this.#deps.clock.now()),
     };

@@ -145,3 +145,20 @@ test("a resync puts back what somebody else removed", async (t) => {
   await n.until(() => n.datapath.addresses.size === 2, "addresses are back");
   assert.deepEqual(n.datapath.attachedEndpoints(), [id]);
 });
+
+test("a restart without audit mode makes flows that it let pass ask again", async (t) => {
+  const n = await node(t);
+  n.auditMode = true;
+  await n.restart();
+  n.manager.open();
+  n.policies.set(web.canonical, closed(80));
+  const { id } = await n.ready(1);
+  const before = n.datapath.slots.get(id)?.policyRevision ?? 0;
+  assert.equal(n.datapath.slots.get(id)?.audit, true);
+  n.auditMode = false;
+  await n.restart();
+  n.manager.open();
+  await n.until(() => n.stateOf(id) === "active done", "ready again");
+  assert.equal(n.datapath.slots.get(id)?.audit, false);
+  assert.equal(n.datapath.slots.get(id)?.policyRevision, before + 2);
+});

@@ -38,6 +38,7 @@ export class Node {
   /** By the canonical labels of the identity; default `open`. */
   readonly policies = new Map<string, ResolvedEndpointPolicy | Error>();
   resolved: [string, number][] = [];
+  auditMode = false;
   clock = new FakeClock();
   addresses = new MemoryAddresses();
   announcer = new MemoryAnnouncer();
@@ -67,7 +68,7 @@ export class Node {
         deviceExists: (name, ifindex) => this.devices.has(`${name} ${ifindex}`),
         clock: this.clock,
       },
-      { directory: this.directory, auditMode: false },
+      { directory: this.directory, auditMode: this.auditMode },
     );
   }
 

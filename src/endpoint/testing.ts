@@ -82,6 +82,8 @@ export class MemoryDatapath implements EndpointDatapath {
   refuse: (write: string) => Error | undefined = () => undefined;
   /** Awaited by each attaching. */
   attaching: Promise<void> = Promise.resolve();
+  /** Awaited by each detaching. */
+  detaching: Promise<void> = Promise.resolve();
 
   constructor() {
     this.maps = { endpoints: this.#endpointsMap(), lxc: this.#lxcMap(), policy: this.policy };
@@ -105,6 +107,7 @@ export class MemoryDatapath implements EndpointDatapath {
 
   async detachEndpoint(id: number): Promise<void> {
     this.#write(`detach ${id}`);
+    await this.detaching;
     this.links.delete(id);
   }
 
