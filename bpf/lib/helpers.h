@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <linux/types.h>
 #include <linux/bpf.h>
+/* linux/icmp.h wants IFNAMSIZ from linux/if.h, which would bring the C library's headers in: for another machine. */
+#define _LINUX_IF_H
+#define IFNAMSIZ 16
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
