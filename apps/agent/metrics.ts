@@ -20,6 +20,8 @@ export interface MetricsDeps {
 
 /** Registers gauges that are read when somebody asks. */
 export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
+  // A type that is gone must read 0, not what it was.
+  const seenResources = new Set<string>();
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge({ name, help, collect: (metric) => metric.set(value()) });
   gauge("endpoint", "Endpoints on this node", () => deps.endpoints.size);
@@ -28,6 +30,20 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   gauge("policy_max_revision", "Revision of the policy repository", () => deps.engine.revision);
   gauge("policy_sets", "Policy sets in the kernel", () => deps.manager.policySize().sets);
   gauge("policy_set_entries", "Entries in all policy sets", () => deps.manager.policySize().entries);
+  gauge("agent_heap_bytes", "Bytes of the agent's heap in use", () => process.memoryUsage().heapUsed);
+  metrics.gauge({
+    name: "agent_active_resources",
+    help: "Timers, sockets and other handles that the agent holds, by type",
+    labels: ["type"],
+    collect(metric) {
+      const groups = Map.groupBy(process.getActiveResourcesInfo(), (type) => type);
+      for (const type of seenResources) metric.set(groups.get(type)?.length ?? 0, { type });
+      for (const [type, resources] of groups) {
+        seenResources.add(type);
+        metric.set(resources.length, { type });
+      }
+    },
+  });
   metrics.gauge({
     name: "endpoint_state",
     help: "Endpoints by state",
