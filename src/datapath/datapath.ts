@@ -15,6 +15,7 @@ import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
+import { settleReplaced } from "./maps/resize.ts";
 import { computeMtu, underlayMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
 import { ensureRoutes } from "./routes/route-keeper.ts";
@@ -37,6 +38,8 @@ const neededFeatures = [
 
 const BEAT = 500;
 const GATHER = 20;
+const RETIRE = 300;
+const RETRY = 5000;
 const RELOAD_FIRST = 2000;
 const RELOAD_LONGEST = 60_000;
 const DEFAULT_SWEEP_SECONDS = 60;
@@ -60,6 +63,10 @@ class NodeDatapath implements Datapath {
   /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
   #nodes: readonly RemoteNode[] | undefined;
   #stops: Disposable[] = [];
+  /** Whether all hooks have the loaded programs. */
+  #switched = false;
+  /** When what the loaded programs replaced may go; undefined: it is gone. Milliseconds of performance.now(). */
+  #retireAt: number | undefined;
 
   constructor(config: DatapathConfig) {
     this.#config = config;
@@ -170,12 +177,40 @@ class NodeDatapath implements Datapath {
     const ifindexOf = (device: string) => ifindexes.get(device);
     this.#status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
-      if (this.#programs.tunnelIfindex === tunnel.ifindex) return false;
-      this.#loads.run(() => this.#programs.load(tunnel.ifindex));
+      if (this.#programs.tunnelIfindex === tunnel.ifindex && this.#switched) return false;
+      this.#switched = false;
+      if (this.#programs.tunnelIfindex !== tunnel.ifindex) {
+        this.#loads.run(() => this.#programs.load(tunnel.ifindex));
+      }
       this.#programs.attach(ifindexOf);
+      this.#switchEndpoints();
+      this.#switched = true;
       return true;
     });
+    for (const { name, reason } of this.#programs.keptSizes) this.#status.note("map", name, reason);
     if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf);
+  }
+
+  /** All programs are of the new load; flows that the earlier ones wrote to replaced maps come along. */
+  #switchEndpoints(): void {
+    for (const [endpoint, error] of this.#endpoints.refresh()) {
+      this.#log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
+    }
+    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
+    this.#retireAt ??= performance.now() + RETIRE;
+  }
+
+  /** Later than the last packet that was in an earlier program: removes those, and the maps that only they used. */
+  #retire(): void {
+    if (this.#retireAt === undefined || performance.now() < this.#retireAt) return;
+    if (!this.#endpoints.allCurrent()) {
+      this.#retireAt += RETRY;
+      this.#switchEndpoints();
+      return;
+    }
+    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
+    if (this.#programs.hasOlder()) this.#programs.removeOlder();
+    this.#retireAt = undefined;
   }
 
   #watch(): void {
@@ -194,6 +229,7 @@ class NodeDatapath implements Datapath {
   #beat(): void {
     try {
       this.#pass();
+      this.#retire();
       this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
     } catch (error) {
       this.#log.error("Cannot check the datapath", { error: toError(error) });

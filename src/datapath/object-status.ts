@@ -51,6 +51,14 @@ export class ObjectStatus {
     }
   }
 
+  /** Records what is not as configured, and is no failure of the pass. */
+  note(kind: DatapathObjectRow["kind"], name: string, error: string): void {
+    const key = `${kind} ${name}`;
+    this.#seen.add(key);
+    if (this.#rows.get(key)?.error === error) return;
+    this.#set(key, { kind, name, state: "error", since: Date.now(), repairs: 0, error }, true);
+  }
+
   #set(key: string, row: DatapathObjectRow, report: boolean): void {
     this.#rows.set(key, row);
     if (report) this.#onRepair(row);

@@ -75,9 +75,9 @@ export interface RemoteNode {
   readonly ipv6PodCidr?: string;
 }
 
-/** State of one thing that the datapath keeps in the kernel (a device, route, sysctl or program link). */
+/** State of one thing that the datapath keeps in the kernel (a device, route, sysctl, map or program link). */
 export interface DatapathObjectRow {
-  readonly kind: "device" | "address" | "route" | "sysctl" | "link";
+  readonly kind: "device" | "address" | "route" | "sysctl" | "map" | "link";
   readonly name: string;
   readonly state: "pending" | "done" | "error";
   /** Milliseconds since the epoch of the last change of state. */

@@ -2,11 +2,12 @@
 // Entry programs of endpoints: a dozen instructions each, on both hooks of the host-side device, kept by pinned links.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { attachTcx, type TcxHook } from "../../kernel/index.ts";
+import { toError } from "../../core/index.ts";
+import { attachTcx, BpfProgram, type TcxHook } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
-import { endpointLinkPin, endpointsPinRoot, isAttached } from "./pins.ts";
+import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pins.ts";
 import type { NodePrograms } from "./programs.ts";
 
 const entries: readonly { program: string; pin: string; hook: TcxHook }[] = [
@@ -31,13 +32,9 @@ export class EndpointLinks {
    * period, 5 to 25 ms, in the kernel.
    */
   attach(endpoint: EndpointDevice): void {
-    const { id, ifindex, hostDevice } = endpoint;
+    const { id, hostDevice } = endpoint;
     try {
-      using object = this.#programs.loadEntry(id);
-      for (const { program, pin, hook } of entries) {
-        const path = endpointLinkPin(this.#bpfRoot, id, pin);
-        attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
-      }
+      this.#replace(endpoint);
     } catch (error) {
       this.#removeEmpty(id);
       throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
@@ -45,14 +42,39 @@ export class EndpointLinks {
     this.#kept.set(id, endpoint);
   }
 
-  /** True when both links are in place already; else attaches. */
+  /** True when both links are in place already, with the programs that are loaded now; else attaches. */
   ensure(endpoint: EndpointDevice): boolean {
-    if (this.#isAttached(endpoint)) {
+    if (this.#isAttached(endpoint) && this.#isCurrent(endpoint.id)) {
       this.#kept.set(endpoint.id, endpoint);
       return true;
     }
     this.attach(endpoint);
     return false;
+  }
+
+  /**
+   * Gives every link there is the programs that are loaded now, whether or not somebody has named its endpoint yet.
+   * Returns the endpoints that failed; they go on with the programs that they have.
+   */
+  refresh(): ReadonlyMap<number, Error> {
+    const failed = new Map<number, Error>();
+    for (const id of this.list()) {
+      if (this.#isCurrent(id)) continue;
+      const target = this.#targets(id).find((found) => found !== undefined);
+      if (target === undefined) continue;
+      const { ifindex } = target;
+      try {
+        this.#replace({ id, ifindex, hostDevice: this.#kept.get(id)?.hostDevice ?? String(ifindex) });
+      } catch (thrown) {
+        failed.set(id, toError(thrown));
+      }
+    }
+    return failed;
+  }
+
+  /** Whether each link that is alive runs the programs that are loaded now. */
+  allCurrent(): boolean {
+    return this.list().every((id) => this.#isCurrent(id));
   }
 
   /** Removes the pins; the kernel takes the links off some milliseconds later. */
@@ -81,6 +103,27 @@ export class EndpointLinks {
         return true;
       });
     }
+  }
+
+  #replace({ id, ifindex }: EndpointDevice): void {
+    using object = this.#programs.loadEntry(id);
+    for (const { program, pin, hook } of entries) {
+      const path = endpointLinkPin(this.#bpfRoot, id, pin);
+      attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
+    }
+  }
+
+  #targets(id: number) {
+    return entries.map(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)));
+  }
+
+  /** Of the links that are alive. */
+  #isCurrent(id: number): boolean {
+    return this.#targets(id).every((target) => {
+      if (target === undefined) return true;
+      using program = BpfProgram.fromId(target.programId);
+      return this.#programs.owns(program);
+    });
   }
 
   /** A folder without links would count as an attached endpoint. */

@@ -24,10 +24,19 @@ export function endpointLinkPin(bpfRoot: string, id: number, program: string): s
   return join(endpointsPinRoot(bpfRoot), String(id), "links", program);
 }
 
-/** Whether the link at the pin runs on that hook of that device. Costs three system calls. */
-export function isAttached(pin: string, ifindex: number, hook: TcxHook): boolean {
+/** Whether the link at the pin runs on that hook of that device, with that program if one is given. Three system calls. */
+export function isAttached(pin: string, ifindex: number, hook: TcxHook, program?: number): boolean {
   if (!existsSync(pin)) return false;
   using link = BpfLink.openPinned(pin);
   const info = link.info();
+  if (program !== undefined && info.programId !== program) return false;
   return info.ifindex === ifindex && queryTcx(ifindex, hook).includes(info.programId);
+}
+
+/** Device and program of the link at the pin; undefined without one, and when the device is gone. */
+export function linkTarget(pin: string): { readonly ifindex: number; readonly programId: number } | undefined {
+  if (!existsSync(pin)) return undefined;
+  using link = BpfLink.openPinned(pin);
+  const { ifindex, programId } = link.info();
+  return ifindex === undefined || ifindex === 0 ? undefined : { ifindex, programId };
 }

@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's programs: all are loaded before the first is put in place, then each replaces its predecessor at once.
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TailCall } from "../../abi/index.ts";
-import {
-  attachTcx,
-  type BpfObject,
-  loadObject,
-  MapIncompatibleError,
-  type ObjectMapOptions,
-  type TcxHook,
-  VerifierError,
-} from "../../kernel/index.ts";
+import { attachTcx, BpfMap, type BpfObject, type BpfProgram, type TcxHook } from "../../kernel/index.ts";
 import { deviceNames } from "../devices/names.ts";
-import { DatapathError, datapathError } from "../errors.ts";
+import { DatapathError } from "../errors.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
+import { type KeptSize, MapResizes } from "../maps/resize.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { mapSizes, nodeConstants } from "./node-values.ts";
-import { type ObjectFile, readObjectFile } from "./object-file.ts";
+import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
+import { mapSizes } from "./node-values.ts";
+import { type NodePart, ObjectSet } from "./object-set.ts";
 import { deviceLinkPin, isAttached } from "./pins.ts";
 
-const files = { container: "container.o", entry: "entry.o", host: "host.o", overlay: "overlay.o" } as const;
-type Part = keyof typeof files;
-
 /** Where the programs of the node's own devices go. */
-const attachments: readonly { part: Part; program: string; device: string; hook: TcxHook }[] = [
+const attachments: readonly { part: NodePart; program: string; device: string; hook: TcxHook }[] = [
   { part: "host", program: "cil_from_host", device: deviceNames.host, hook: "egress" },
   { part: "overlay", program: "cil_from_overlay", device: deviceNames.vxlan, hook: "ingress" },
   { part: "overlay", program: "cil_to_overlay", device: deviceNames.vxlan, hook: "egress" },
@@ -35,55 +27,68 @@ const tailCalls = [
   { part: "container", program: "cil_to_container", slot: TailCall.CALL_TO_CONTAINER },
 ] as const;
 
-/** Object files of a node, and what was loaded from them for one tunnel device. */
+/**
+ * The programs of a node for one tunnel device. Those that a packet meets within one hook are of one generation: its
+ * tail-call map is complete before the first entry program leads into it, and is never changed.
+ */
 export class NodePrograms implements Disposable {
   readonly #config: DatapathConfig;
-  #files: ReadonlyMap<Part, ObjectFile> | undefined;
-  #loaded: ReadonlyMap<Part, BpfObject> = new Map();
-  /** Tunnel device that the loaded programs were made for; 0: nothing is loaded. */
+  readonly #objects: ObjectSet;
+  #generation: Generation | undefined;
+  /** Tunnel device that the programs were made for; 0: nothing is loaded. */
   #tunnelIfindex = 0;
+  #kept: readonly KeptSize[] = [];
+  /** Whoever opened the maps would go on with the old ones, so sizes change in the first load only. */
+  #mayResize = true;
 
   constructor(config: DatapathConfig) {
     this.#config = config;
+    this.#objects = new ObjectSet(config);
   }
 
   get tunnelIfindex(): number {
     return this.#tunnelIfindex;
   }
 
-  /** Loads all objects for that tunnel device and switches the tail calls to them. Nothing changes when one fails. */
+  /** Maps that keep a size other than the configured one. */
+  get keptSizes(): readonly KeptSize[] {
+    return this.#kept;
+  }
+
+  /** Whether a program belongs to what is loaded. */
+  owns(program: BpfProgram): boolean {
+    return this.#generation !== undefined && program.mapIds().includes(this.#generation.calls.id);
+  }
+
+  /** Takes over what an earlier run loaded of the same, or loads all objects. Nothing changes when one fails. */
   load(tunnelIfindex: number): void {
-    const fresh = new Map<Part, BpfObject>();
-    try {
-      for (const part of ["container", "host", "overlay"] as const) fresh.set(part, this.#load(part, tunnelIfindex));
-      // Endpoints get theirs later; that it loads is to be known now.
-      this.#load("entry", tunnelIfindex).close();
-      for (const { part, program, slot } of tailCalls) setTailCall(fresh.get(part), slot, program);
-    } catch (error) {
-      for (const object of fresh.values()) object.close();
-      throw error;
-    }
+    const digest = this.#objects.digest(tunnelIfindex);
+    const fresh =
+      findGeneration(this.#config.bpfRoot, digest, mapSizes(this.#config)) ?? this.#loadAll(digest, tunnelIfindex);
     this.close();
-    this.#loaded = fresh;
+    this.#generation = fresh;
     this.#tunnelIfindex = tunnelIfindex;
+    this.#mayResize = false;
   }
 
   /** Puts the loaded programs on the node's devices, in place of what their pinned links had before. */
   attach(ifindexOf: (device: string) => number | undefined): void {
-    for (const { part, program, device, hook } of attachments) {
+    for (const { program, device, hook } of attachments) {
       const ifindex = ifindexOf(device);
-      if (ifindex !== undefined) this.#attach(part, program, device, ifindex, hook);
+      if (ifindex !== undefined && !this.#isAttached(program, device, ifindex, hook)) {
+        this.#attach(program, device, ifindex, hook);
+      }
     }
   }
 
   /** Attaches what is not in place. */
   keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined): void {
-    for (const { part, program, device, hook } of attachments) {
+    for (const { program, device, hook } of attachments) {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
-        if (isAttached(deviceLinkPin(this.#config.bpfRoot, device, program), ifindex, hook)) return false;
-        this.#attach(part, program, device, ifindex, hook);
+        if (this.#isAttached(program, device, ifindex, hook)) return false;
+        this.#attach(program, device, ifindex, hook);
         return true;
       });
     }
@@ -91,13 +96,31 @@ export class NodePrograms implements Disposable {
 
   /** Entry programs of one endpoint; the caller closes the object. */
   loadEntry(endpointId: number): BpfObject {
-    return this.#load("entry", this.#tunnelIfindex, { endpoint_id: endpointId });
+    const calls = this.#generation?.calls;
+    if (calls === undefined) throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
+    return this.#objects.load("entry", this.#tunnelIfindex, { constants: { endpoint_id: endpointId }, calls });
   }
 
-  /** Forgets what was loaded; links, tail calls and pins keep it running. */
+  /** Whether programs of earlier loads are still pinned. */
+  hasOlder(): boolean {
+    const { bpfRoot } = this.#config;
+    const older = listGenerations(bpfRoot).some((name) => name !== this.#generation?.name);
+    return older || !isCallsPin(callsPin(mapPinRoot(bpfRoot)), this.#generation?.calls.id);
+  }
+
+  /** Lets go of earlier loads. A tail-call map without a pin is emptied: call it when no link leads into one. */
+  removeOlder(): void {
+    const { bpfRoot } = this.#config;
+    const current = this.#generation;
+    if (current === undefined) return;
+    pinCalls(mapPinRoot(bpfRoot), current.calls);
+    for (const name of listGenerations(bpfRoot)) if (name !== current.name) removeGeneration(bpfRoot, name);
+  }
+
+  /** Forgets what was loaded; links and pins keep it running. */
   close(): void {
-    for (const object of this.#loaded.values()) object.close();
-    this.#loaded = new Map();
+    this.#generation?.close();
+    this.#generation = undefined;
     this.#tunnelIfindex = 0;
   }
 
@@ -105,61 +128,71 @@ export class NodePrograms implements Disposable {
     this.close();
   }
 
-  #attach(part: Part, program: string, device: string, ifindex: number, hook: TcxHook): void {
-    const object = this.#loaded.get(part);
-    if (object === undefined) throw new DatapathError(`Cannot attach program "${program}": it is not loaded`);
-    const pin = deviceLinkPin(this.#config.bpfRoot, device, program);
-    attachTcx({ program: object.program(program), ifindex, hook, pin }).close();
+  #isAttached(name: string, device: string, ifindex: number, hook: TcxHook): boolean {
+    const pin = deviceLinkPin(this.#config.bpfRoot, device, name);
+    return isAttached(pin, ifindex, hook, this.#generation?.program(name)?.id);
   }
 
-  #load(part: Part, tunnelIfindex: number, extra: Readonly<Record<string, number>> = {}): BpfObject {
-    this.#files ??= new Map(
-      Object.entries(files).map(([key, file]) => [key as Part, readObjectFile(join(this.#config.objectDir, file))]),
+  #attach(name: string, device: string, ifindex: number, hook: TcxHook): void {
+    const program = this.#generation?.program(name);
+    if (program === undefined) throw new DatapathError(`Cannot attach program "${name}": it is not loaded`);
+    attachTcx({ program, ifindex, hook, pin: deviceLinkPin(this.#config.bpfRoot, device, name) }).close();
+  }
+
+  #loadAll(digest: string, tunnelIfindex: number): Generation {
+    const { bpfRoot } = this.#config;
+    using resizes = new MapResizes(mapPinRoot(bpfRoot));
+    const onOtherSize = (name: string, pinned: BpfMap, wanted: number) =>
+      this.#mayResize ? resizes.choose(name, pinned, wanted) : pinned;
+    using container = this.#objects.load("container", tunnelIfindex, { onOtherSize });
+    const calls = container.map(mapNames.calls);
+    using host = this.#objects.load("host", tunnelIfindex, { calls, onOtherSize });
+    using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, onOtherSize });
+    // Endpoints get theirs later; that it loads is to be known now.
+    this.#objects.load("entry", tunnelIfindex, { calls, onOtherSize }).close();
+    for (const { program, slot } of tailCalls) setTailCall(calls, slot, container.program(program));
+    const generation = new Generation(
+      digest,
+      calls.dup(),
+      new Map(
+        [...tailCalls, ...attachments].map(({ part, program }) => {
+          return [program, { container, host, overlay }[part].program(program).dup()] as const;
+        }),
+      ),
     );
-    const file = this.#files.get(part);
-    if (file === undefined) throw new DatapathError(`Cannot load object "${part}": unknown`);
-    const constants = { ...nodeConstants(this.#config, tunnelIfindex), ...extra };
     try {
-      return loadObject(file.bytes, {
-        name: file.name,
-        rodata: Object.fromEntries(Object.entries(constants).filter(([name]) => file.variables.has(name))),
-        maps: mapOptions(this.#config, file),
-      });
+      generation.save(bpfRoot);
+      if (this.#mayResize) this.#kept = resizes.kept;
+      resizes.commit();
+      if (!existsSync(callsPin(mapPinRoot(bpfRoot)))) pinCalls(mapPinRoot(bpfRoot), calls);
+      return generation;
     } catch (error) {
-      throw loadError(file.name, error);
+      generation.close();
+      throw error;
     }
   }
 }
 
-function mapOptions(config: DatapathConfig, file: ObjectFile): Record<string, ObjectMapOptions> {
-  const sizes = mapSizes(config);
-  const root = mapPinRoot(config.bpfRoot);
-  const options: Record<string, ObjectMapOptions> = {};
-  for (const name of file.maps) {
-    const maxEntries = sizes[name];
-    options[name] = { pinPath: join(root, name), ...(maxEntries === undefined ? {} : { maxEntries }) };
-  }
-  return options;
+const callsPin = (root: string) => join(root, mapNames.calls);
+
+function isCallsPin(path: string, id: number | undefined): boolean {
+  if (!existsSync(path)) return false;
+  using pinned = BpfMap.openPinned(path);
+  return pinned.id === id;
 }
 
-function setTailCall(object: BpfObject | undefined, slot: number, program: string): void {
-  if (object === undefined) throw new DatapathError(`Cannot set tail call "${program}": its object is not loaded`);
+/** Where operators look for it. */
+function pinCalls(root: string, calls: BpfMap): void {
+  const temporary = join(root, `${mapNames.calls}-next`);
+  rmSync(temporary, { force: true });
+  calls.pin(temporary);
+  renameSync(temporary, callsPin(root));
+}
+
+function setTailCall(calls: BpfMap, slot: number, program: BpfProgram): void {
   const key = new Uint8Array(4);
   const value = new Uint8Array(4);
   new DataView(key.buffer).setUint32(0, slot, true);
-  new DataView(value.buffer).setUint32(0, object.program(program).fd.value, true);
-  object.map(mapNames.calls).update(key, value);
-}
-
-function loadError(name: string, error: unknown): Error {
-  if (error instanceof VerifierError) {
-    return datapathError(`Cannot load object "${name}"`, error, "the programs in place stay; build the objects again");
-  }
-  if (error instanceof MapIncompatibleError) {
-    // The kernel layer's own advice is for one map; here all of them belong together.
-    const reason = error.message.replace(/ \([^()]*\)$/, "");
-    const advice = "go back to the earlier sizes, or remove the datapath with post-uninstall-cleanup";
-    return new DatapathError(`Cannot load object "${name}": ${reason} (${advice})`, { cause: error });
-  }
-  return datapathError(`Cannot load object "${name}"`, error);
+  new DataView(value.buffer).setUint32(0, program.fd.value, true);
+  calls.update(key, value);
 }

@@ -14,6 +14,11 @@ export interface ObjectMapOptions {
   readonly maxEntries?: number;
   /** Re-used when it is there and fits (else MapIncompatibleError), made and pinned there when not. */
   readonly pinPath?: string;
+  /**
+   * Asked when what is pinned fits in all but its size: gives the map to use, the pinned one or one of the caller's.
+   * Without it, another size is a MapIncompatibleError.
+   */
+  readonly onOtherSize?: (pinned: BpfMap, wanted: number) => BpfMap;
 }
 
 interface Preparation {
@@ -47,13 +52,22 @@ export function prepareMaps(handles: readonly MapHandle[], options: Preparation)
       reuse(handle, name, given.reuse, "memory");
     } else if (path !== undefined && existsSync(path)) {
       using pinned = BpfMap.openPinned(path);
-      reuse(handle, name, pinned, path);
+      reuse(handle, name, resized(handle, name, pinned, given), path);
     } else if (path !== undefined) {
       pins.set(name, path);
     }
   }
   for (const name of unknown) throw new Error(`Cannot find map "${name}" in object "${options.object}"`);
   return pins;
+}
+
+function resized(handle: bigint, name: string, pinned: BpfMap, { onOtherSize }: ObjectMapOptions): BpfMap {
+  const wanted = libbpf().mapMaxEntries(handle);
+  const fits = differences(handle, pinned).length === 0;
+  if (onOtherSize === undefined || wanted === 0 || wanted === pinned.maxEntries || !fits) return pinned;
+  const map = onOtherSize(pinned, wanted);
+  checked(libbpf().mapSetMaxEntries(handle, map.maxEntries), "resize", name);
+  return map;
 }
 
 /** Pins maps that were made by the load. */
@@ -74,16 +88,24 @@ function pinPath(handle: bigint, name: string, given: ObjectMapOptions, root: st
 
 function reuse(handle: bigint, name: string, map: BpfMap, path: string): void {
   const library = libbpf();
-  const differences = [
+  const found = differences(handle, map);
+  // 0 entries in the declaration: the kernel or the loader decides.
+  const wanted = library.mapMaxEntries(handle);
+  const size = wanted === 0 ? undefined : difference("size", map.maxEntries, wanted);
+  if (size !== undefined) found.push(size);
+  if (found.length > 0) throw new MapIncompatibleError(name, path, found);
+  checked(library.mapReuseFd(handle, map.fd.value), "re-use", name);
+}
+
+/** Other than in size. */
+function differences(handle: bigint, map: BpfMap): string[] {
+  const library = libbpf();
+  return [
     difference("type", map.type, mapTypeName(library.mapType(handle))),
     difference("key size", map.keySize, library.mapKeySize(handle)),
     difference("value size", map.valueSize, library.mapValueSize(handle)),
-    // 0 entries in the declaration: the kernel or the loader decides.
-    library.mapMaxEntries(handle) === 0 ? undefined : difference("size", map.maxEntries, library.mapMaxEntries(handle)),
     difference("flags", map.flags, library.mapFlags(handle)),
   ].filter((line) => line !== undefined);
-  if (differences.length > 0) throw new MapIncompatibleError(name, path, differences);
-  checked(library.mapReuseFd(handle, map.fd.value), "re-use", name);
 }
 
 function difference(what: string, found: string | number, declared: string | number): string | undefined {

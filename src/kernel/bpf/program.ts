@@ -26,6 +26,9 @@ export const ProgramType = {
   BPF_PROG_TYPE_CGROUP_SOCK_ADDR: 18,
 } as const;
 
+/** The kernel's own limit of maps a program (MAX_USED_MAPS). */
+const MOST_MAPS = 64;
+
 export interface TestRunOptions {
   readonly data: Uint8Array;
   /** struct __sk_buff or xdp_md. */
@@ -134,6 +137,15 @@ export class BpfProgram implements Disposable {
       ctx: ctx === undefined ? undefined : ctxOutput.subarray(0, attr.getU32(44)),
       durationNs: attr.getU32(36),
     };
+  }
+
+  /** Ids of the maps that it uses (BPF_OBJ_GET_INFO_BY_FD). */
+  mapIds(): number[] {
+    const ids = new Uint32Array(new ArrayBuffer(MOST_MAPS * 4));
+    const info = new BpfAttr(224).u32(52, MOST_MAPS).pointer(56, new Uint8Array(ids.buffer));
+    const attr = new BpfAttr(16).u32(0, this.fd.value).u32(4, info.bytes.length).pointer(8, info.bytes);
+    bpfChecked("BPF_OBJ_GET_INFO_BY_FD", attr, `Cannot read info of ${this.fd.what}`);
+    return [...ids.subarray(0, info.getU32(52))];
   }
 
   /** BPF_OBJ_PIN. */
