@@ -10,6 +10,7 @@
 
 #define NS_PER_SECOND 1000000000ULL
 #define CT_CLOSING (CT_F_RX_CLOSING | CT_F_TX_CLOSING)
+#define CT_FIRST_EPHEMERAL_PORT 32768	/* net.ipv4.ip_local_port_range */
 
 union ct_key {
 	struct ct4_key v4;
@@ -329,15 +330,16 @@ static __always_inline void ct_deny(const struct packet *packet, const struct ct
 	entry->expires = flow->stamp.now + ct_lifetime(packet, entry->flags);
 }
 
-/* Asks policy about the flow; 0 or what drop() gives. */
-static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
-				  const struct ct_flow *flow, bool *audited, int family)
+/* Asks policy about the flow as its side says: as_reply, the question is about whom the packet answers. 0 or what drop()
+ * gives.
+ */
+static __always_inline int ask_side(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				    const struct ct_flow *flow, bool *audited, bool as_reply, int family)
 {
-	bool is_reply = flow->state == CT_REPLY, egress = packet->direction == DIRECTION_EGRESS;
-	bool ask_egress = egress != is_reply;
+	bool egress = packet->direction == DIRECTION_EGRESS, ask_egress = egress != as_reply;
 	struct policy_question question = {
 		.identity = egress ? packet->destination_identity : packet->source_identity,
-		.port = policy_port(packet, is_reply, family),
+		.port = policy_port(packet, as_reply, family),
 		.direction = ask_egress ? DIRECTION_EGRESS : DIRECTION_INGRESS,
 		.audit = !!(endpoint->flags & ENDPOINT_AUDIT),
 	};
@@ -347,9 +349,35 @@ static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, 
 		return 0;
 	packet->policy_set = ask_egress ? endpoint->egress_set : endpoint->ingress_set;
 	verdict = ask_policy(packet, &question);
-	*audited = question.audited;
+	*audited |= question.audited;
 	if (verdict || !ct_tracked(flow))
 		send_verdict_event(skb, packet, &question);
+	return verdict;
+}
+
+/* Is it a connection picked up in the middle that the side opened which does not send this packet? The endpoint's port
+ * tells: from the ephemeral ones on it was the endpoint.
+ */
+static __always_inline bool ct_opened_by_receiver(const struct packet *packet, const struct ct_flow *flow)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	__be16 local_port = egress ? packet->source_port : packet->destination_port;
+
+	if (flow->state != CT_NEW || packet->protocol != IPPROTO_TCP ||
+	    (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return false;
+	return egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
+}
+
+/* Asks policy about the flow; 0 or what drop() gives. */
+static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
+				  const struct ct_flow *flow, bool *audited, int family)
+{
+	int verdict = ask_side(skb, packet, endpoint, flow, audited, flow->state == CT_REPLY, family);
+
+	/* Else a flow that was denied and lost its entry would come back by what its other side still sends. */
+	if (!verdict && ct_opened_by_receiver(packet, flow))
+		verdict = ask_side(skb, packet, endpoint, flow, audited, true, family);
 	if (verdict && ct_tracked(flow) && flow->entry)
 		ct_deny(packet, flow);
 	return verdict;

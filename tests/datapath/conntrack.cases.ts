@@ -12,11 +12,11 @@ const TCP = 6;
 const to80 = { protocol: TCP, port: 80 } as const;
 
 function request(flags: number): Payload {
-  return tcp({ sport: 4000, dport: 80, flags });
+  return tcp({ sport: 40000, dport: 80, flags });
 }
 
 function answer(flags: number): Payload {
-  return tcp({ sport: 80, dport: 4000, flags });
+  return tcp({ sport: 80, dport: 40000, flags });
 }
 
 /** A packet from A to B that passes. */
@@ -205,7 +205,7 @@ export const conntrackCases: readonly Case[] = [
         ...handshake(words),
         drop(words, "B", tcp({ sport: 80, dport: 4001 })),
         drop(words, "B", tcp({ sport: 81, dport: 4000 })),
-        drop(words, "B", udp({ sport: 80, dport: 4000 })),
+        drop(words, "B", udp({ sport: 80, dport: 40000 })),
       ],
     },
     {

@@ -12,6 +12,7 @@ import { icmpCases } from "./icmp.cases.ts";
 import { ndpCases } from "./ndp.cases.ts";
 import { observabilityCases } from "./observability.cases.ts";
 import { overlayCases } from "./overlay.cases.ts";
+import { pickupCases } from "./pickup.cases.ts";
 import { policyCases } from "./policy.cases.ts";
 import { runCase } from "./run.ts";
 import { sourceCheckCases } from "./source-check.cases.ts";
@@ -22,6 +23,7 @@ const features: Readonly<Record<string, readonly Case[]>> = {
   ndp: ndpCases,
   "source check": sourceCheckCases,
   conntrack: conntrackCases,
+  "connections picked up in the middle": pickupCases,
   policy: policyCases,
   fragments: fragmentCases,
   "extension headers": extensionHeaderCases,
