@@ -7,6 +7,7 @@ import {
   type Announcements,
   createAnnouncements,
   createPoisonReport,
+  HeldDeletes,
   type KvChanges,
   type KvEvent,
   type Kvstore,
@@ -85,6 +86,8 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
   readonly #closing = new AbortController();
   readonly #listed: () => void;
   readonly #following: Promise<void>;
+  /** What a wiped store lost stays known: policies of other nodes' pods must not change by it. */
+  readonly #rows = new HeldDeletes({ apply: (event) => this.#forgetRow(event), graceMs: 0 });
   /** All masters written up to this revision are known. */
   #seen = 0n;
   #news = Promise.withResolvers<void>();
@@ -176,6 +179,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return await this.#following;
     this.#closing.abort();
+    this.#rows[Symbol.dispose]();
     await Promise.allSettled(this.#turns.values());
     for (const { value } of this.#references.values()) this.#announcements.delete(this.#slaveKey(value));
     this.#references.clear();
@@ -265,7 +269,9 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
       const known = this.#masterFor(labels);
       if (known !== undefined) return await this.#reference(known);
       const taken = (id: number) => this.table.has(id) || this.#masters.has(id) || this.#references.has(id);
-      const id = this.#pool.next(taken);
+      // After a wipe labels get the number back that other nodes' kernels still know them by.
+      const lost = [...this.table.by("labels", labels.canonical)].find((row) => !this.#masters.has(row.id));
+      const id = lost?.id ?? this.#pool.next(taken);
       if (id === undefined) throw new IdentityExhaustedError(labels.toString(), this.#range);
       const value = labels.canonical;
       const slave = this.#slaveKey(value);
@@ -299,7 +305,8 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     );
     if (done === undefined) return false;
     this.#unused.delete(id);
-    this.#forget(id);
+    this.#masterGone(id);
+    if (!this.#references.has(id)) this.table.delete(id);
     return true;
   }
 
@@ -313,6 +320,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     // After a wipe revisions begin anew.
     if (changes.initial || changes.resync) this.#seen = changes.revision;
     for (const event of changes.events) this.#takeEvent(event, changes.resync);
+    this.#rows.take(changes);
     if (changes.initial) this.#listed();
     this.#news.resolve();
     this.#news = Promise.withResolvers<void>();
@@ -327,7 +335,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     if (id !== undefined && !resync && revision < (this.#masters.get(id)?.revision ?? 0n)) return;
     if (event.kind === "delete") {
       this.#poison.clear(key);
-      if (id !== undefined) this.#forget(id);
+      if (id !== undefined) this.#masterGone(id);
       return;
     }
     const { value } = event.entry;
@@ -353,10 +361,15 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     if (this.table.get(id)?.labels.equals(labels) !== true) this.table.upsert(master.row);
   }
 
-  #forget(id: number): void {
+  #masterGone(id: number): void {
     this.#masters.delete(id);
     if (this.#references.has(id)) this.#recreate(id);
-    else this.table.delete(id);
+  }
+
+  /** Runs behind the masters, which say what is there. */
+  #forgetRow(event: KvEvent): void {
+    const id = event.kind === "delete" ? idOfKey(event.key) : undefined;
+    if (id !== undefined && !this.#masters.has(id) && !this.#references.has(id)) this.table.delete(id);
   }
 
   /** Puts back the master of an identity that is in use here. */

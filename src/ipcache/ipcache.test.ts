@@ -28,10 +28,13 @@ function row(n: number): NodeRow {
   };
 }
 
+/** Withdrawals wait no longer than tests do. */
+const held = { graceMs: 100, lostMs: 100 };
+
 /** A node with its ipcache; leaves as a crash would when `kvstore.close()` is called first. */
 async function startNode(kvstore: Kvstore, n: number) {
-  const nodes = createNodes({ kvstore }, { local: row(n) });
-  const ipcache = createIpcache({ nodes, kvstore }, { tunnel: true, underlayFamily: 4, families: [4, 6] });
+  const nodes = createNodes({ kvstore, held }, { local: row(n) });
+  const ipcache = createIpcache({ nodes, kvstore, held }, { tunnel: true, underlayFamily: 4, families: [4, 6] });
   const { signal } = new AbortController();
   await nodes.start(signal);
   await ipcache.start(signal);

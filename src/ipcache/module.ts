@@ -13,6 +13,8 @@ import {
   type Announcements,
   createAnnouncements,
   createPoisonReport,
+  HeldDeletes,
+  type HeldDeletesOptions,
   type KvEvent,
   type Kvstore,
   type PoisonedKey,
@@ -31,6 +33,8 @@ export interface IpcacheDeps {
   readonly table?: Table<IpcacheRow, string>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** How long withdrawals wait, ms. */
+  readonly held?: Pick<HeldDeletesOptions, "graceMs" | "lostMs">;
 }
 
 /** How addresses are reached. */
@@ -216,9 +220,11 @@ class NodeIpcache implements Ipcache {
   }
 
   async #followAnnouncements(kvstore: Kvstore, signal: AbortSignal): Promise<void> {
+    // A node that lost its lease announces its addresses again.
+    using held = new HeldDeletes({ apply: (event) => this.#take(event), logger: this.#log, ...this.#deps.held });
     for await (const changes of kvstore.listAndWatch(ipPrefix, { signal })) {
       this.#announcements?.observe(changes);
-      for (const event of changes.events) this.#take(event);
+      held.take(changes);
       this.#removeLeftOver();
       if (changes.initial) this.#kvstoreDone();
     }

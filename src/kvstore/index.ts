@@ -4,6 +4,7 @@
 export { type Announcements, createAnnouncements } from "./announcements.ts";
 export type { BackendConnection, BackendDeps, KvstoreBackend } from "./backend-types.ts";
 export { KvCompactedError, KvLeaseNotFoundError, KvstoreError } from "./errors.ts";
+export { HeldDeletes, type HeldDeletesOptions } from "./held-deletes.ts";
 export { createKvstore, type KvstoreConfig, type KvstoreDeps, type KvstoreModule, openKvstore } from "./module.ts";
 export { createPoisonReport, type PoisonedKey, type PoisonReport } from "./poison.ts";
 export { kvstoreBackends } from "./registry.ts";

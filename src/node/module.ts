@@ -13,6 +13,8 @@ import {
   type Announcements,
   createAnnouncements,
   createPoisonReport,
+  HeldDeletes,
+  type HeldDeletesOptions,
   type KvEvent,
   type Kvstore,
   type PoisonedKey,
@@ -28,6 +30,8 @@ export interface NodesDeps {
   readonly table?: Table<NodeRow, string>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** How long withdrawals wait, ms. */
+  readonly held?: Pick<HeldDeletesOptions, "graceMs" | "lostMs">;
 }
 
 /** This node. */
@@ -131,9 +135,11 @@ class KvstoreNodes implements Nodes {
   }
 
   async #follow(kvstore: Kvstore, signal: AbortSignal): Promise<void> {
+    // A node that lost its lease is not gone.
+    using held = new HeldDeletes({ apply: (event) => this.#take(event), logger: this.#log, ...this.#deps.held });
     for await (const changes of kvstore.listAndWatch(nodesPrefix, { signal })) {
       this.#announcements?.observe(changes);
-      for (const event of changes.events) this.#take(event);
+      held.take(changes);
       if (changes.initial) this.#listed();
     }
   }

@@ -22,13 +22,16 @@ function row(n: number): NodeRow {
   };
 }
 
+/** Withdrawals wait no longer than tests do. */
+const held = { graceMs: 100, lostMs: 100 };
+
 interface TestNode extends AsyncDisposable {
   readonly nodes: Nodes;
   readonly kvstore: Kvstore;
 }
 
 async function startNode(kvstore: Kvstore, n: number): Promise<TestNode> {
-  const nodes = createNodes({ kvstore }, { local: row(n) });
+  const nodes = createNodes({ kvstore, held }, { local: row(n) });
   await nodes.start(new AbortController().signal);
   const stop = async () => {
     await nodes.stop();
