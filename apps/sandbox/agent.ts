@@ -39,8 +39,12 @@ export function agentSettings(sandbox: Sandbox, node: SandboxNode): Record<strin
   };
 }
 
-/** Starts a node's agent; does not wait until it is ready. Throws when it runs already. */
-export function startAgent(sandbox: Sandbox, node: SandboxNode): ProcessRef {
+/** Starts a node's agent; does not wait until it is ready. `env` goes over its own. Throws when it runs already. */
+export function startAgent(
+  sandbox: Sandbox,
+  node: SandboxNode,
+  env: Readonly<Record<string, string>> = {},
+): ProcessRef {
   const paths = sandboxPaths(sandbox.name).node(node.name);
   if (agentProcess(sandbox, node) !== undefined) {
     throw new SandboxError(`Cannot start the agent of "${node.name}": it runs already`);
@@ -51,7 +55,7 @@ export function startAgent(sandbox: Sandbox, node: SandboxNode): ProcessRef {
     netns: paths.netns,
     cgroup: agentCgroup(sandbox.name, node.name),
     log: paths.agentLog,
-    env: { PATH: runPath, HOME: "/root" },
+    env: { PATH: runPath, HOME: "/root", ...env },
     command: [
       join(projectRoot, "bin/cilium-agent"),
       ...Object.entries(agentSettings(sandbox, node)).map(([key, value]) => `--${key}=${value}`),

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes of each fault. In every one, traffic that is there goes on.
+import { after, before, describe, test } from "node:test";
+import { kvstoreFaults } from "./kvstore.faults.ts";
+import { type Fault, World } from "./world.ts";
+
+const groups: Readonly<Record<string, readonly Fault[]>> = {
+  etcd: kvstoreFaults,
+};
+
+let world: World;
+before(async () => {
+  world = await World.create();
+});
+after(async () => await world?.scenario.delete());
+
+for (const [group, faults] of Object.entries(groups)) {
+  describe(group, () => {
+    for (const { name, run } of faults) test(name, { timeout: 60_000 }, () => run(world));
+  });
+}
