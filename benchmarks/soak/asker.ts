@@ -141,4 +141,6 @@ if (import.meta.main) {
     const report = JSON.stringify(await asker.stop());
     process.stdout.write(report, () => process.exit(0));
   });
+  // From now on it may be told to stop.
+  process.stdout.write("\n");
 }

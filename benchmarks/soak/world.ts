@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sandbox of a soak: servers, clients that may ask and strangers that may not, and guests that come and go.
+import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import {
@@ -58,6 +59,8 @@ const base = [
 /** One running workload. */
 export interface Asking {
   readonly pod: string;
+  /** Settles when it asks. */
+  readonly ready: Promise<unknown>;
   /** Ends it; gives what it counted. */
   stop(): Promise<AskerReport>;
 }
@@ -109,7 +112,8 @@ export class World implements AsyncDisposable {
     const guest = findPod(this.sandbox, "default", name);
     const plan = { targets: guest.ips, port: 7000, every: 20, timeout: 5000, longLived: false };
     const asking = this.#ask(`client-${nodes[(n + 1) % nodes.length]}`, plan);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await asking.ready;
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const report = await asking.stop();
     if (this.#guests.length > 3) await this.#removeOldest();
     return report;
@@ -139,12 +143,17 @@ export class World implements AsyncDisposable {
   #ask(pod: string, plan: AskerPlan): Asking {
     const command = [process.execPath, asker, JSON.stringify(plan)];
     const child = spawnIn(podCommand(this.sandbox, "default", pod, command), { stdio: ["ignore", "pipe", "inherit"] });
-    const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
+    const { stdout } = child;
+    if (stdout === null) throw new Error(`Cannot ask from pod "${pod}": no output`);
+    const ready = once(stdout, "readable");
+    const output = ready.then(() => text(stdout));
     return {
       pod,
+      ready,
       stop: async () => {
+        await ready;
         child.kill("SIGTERM");
-        const report = await output;
+        const report = (await output).trim();
         if (report === "") throw new Error(`Cannot read what pod "${pod}" counted: its workload ended`);
         return JSON.parse(report) as AskerReport;
       },
