@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of apps/sandbox, for tests and benchmarks. The command line imports command.ts.
 
-export { agentClient, agentProcess, killAgent, nodeOf, startAgent, stopAgent, waitForAgent } from "./agent.ts";
+export {
+  agentClient,
+  agentProcess,
+  agentSettings,
+  killAgent,
+  nodeOf,
+  startAgent,
+  stopAgent,
+  waitForAgent,
+} from "./agent.ts";
 export { type AppliedObject, type ApplyOptions, applyObjects, removeObjects } from "./apply.ts";
 export { type CreateOptions, createSandbox } from "./create.ts";
 export { allSandboxes, deleteSandbox } from "./delete.ts";

@@ -2,17 +2,19 @@
 // What comes of each fault. In every one, traffic that is there goes on.
 import { after, before, describe, test } from "node:test";
 import { kvstoreFaults } from "./kvstore.faults.ts";
+import { stateFaults } from "./state.faults.ts";
 import { type Fault, World } from "./world.ts";
 
 const groups: Readonly<Record<string, readonly Fault[]>> = {
   etcd: kvstoreFaults,
+  "state folder": stateFaults,
 };
 
 let world: World;
 before(async () => {
   world = await World.create();
 });
-after(async () => await world?.scenario.delete());
+after(async () => await world?.delete());
 
 for (const [group, faults] of Object.entries(groups)) {
   describe(group, () => {

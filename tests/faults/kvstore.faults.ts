@@ -2,8 +2,10 @@
 // Faults of etcd. Whatever happens to it: what is known stays in force, and what changes later becomes known.
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killEtcd, sandboxPaths } from "../../apps/sandbox/index.ts";
+import { clientPod } from "../scenarios/harness.ts";
 import type { Fault, World } from "./world.ts";
 
 const stopped: Fault = {
@@ -57,7 +59,67 @@ const leaseLost: Fault = {
   },
 };
 
-export const kvstoreFaults: readonly Fault[] = [stopped, wiped, leaseLost];
+const slow: Fault = {
+  name: "etcd slow, 1 s a call: traffic goes on, and pods of both nodes come up and are known",
+  async run(world) {
+    await world.unnoticed(async () => {
+      await world.proxy.delay(1000);
+      await Promise.all([world.assertNewPodsWork("slow-1", "node1"), world.assertNewPodsWork("slow-2", "node2")]);
+      assert.equal(await world.kvstoreState("node1"), "Ok");
+      await world.proxy.delay(0);
+    });
+  },
+};
+
+const compacted: Fault = {
+  name: "the history since an agent lost etcd compacted: traffic goes on, and the agent learns what it missed",
+  async run(world) {
+    const pod = clientPod("missed", "node2", { app: "late" });
+    await world.unnoticed(async () => {
+      await world.proxy.cut();
+      await world.scenario.apply(pod);
+      const { header } = (await world.etcd("kv/range", { key: "AA==" })) as { header: { revision: string } };
+      await world.etcd("kv/compaction", { revision: header.revision, physical: true });
+      await world.until(async () => (await world.kvstoreState("node1")) !== "Ok", 10_000, "the status says nothing");
+      await world.proxy.join();
+      await wellAgain(world);
+    });
+    const missed = { protocol: "ICMP", ip: world.scenario.ip("missed", 4) } as const;
+    const known = async () => (await world.scenario.probe("client", [missed]))[0] === true;
+    await world.until(known, 10_000, "the agent does not know the pod that it missed");
+    await world.scenario.remove(pod);
+  },
+};
+
+const clock: Fault = {
+  name: "the clock set forward by an hour, and back by two: leases, retries and traffic go on",
+  async run(world) {
+    const lease = { "kvstore-lease-ttl": "2s" };
+    const jump = { NODE_OPTIONS: `--require ${join(import.meta.dirname, "helpers/jumping-clock.cjs")}` };
+    const own = async () => (await keys(world)).filter((key) => key.endsWith("default/node1"));
+    await world.kill("node1");
+    const started = performance.now();
+    await world.start("node1", { settings: lease, env: jump });
+    await world.unnoticed(async () => {
+      while (performance.now() - started < 4_500) {
+        assert.equal((await own()).length, 1, "the lease ended");
+        await sleep(200);
+      }
+      // A row whose writing failed before the clock was set back is tried again in time.
+      await world.proxy.cut();
+      await sleep(200);
+      await world.proxy.join();
+      await wellAgain(world);
+    });
+    const hourAgo = new Date(Date.now() - 3_600_000).toISOString().slice(0, 15);
+    assert.ok(world.log("node1").includes(hourAgo), "the agent's clock was not set");
+    await world.assertNewPodsWork("after-jump", "node1");
+    await world.kill("node1");
+    await world.start("node1");
+  },
+};
+
+export const kvstoreFaults: readonly Fault[] = [stopped, wiped, leaseLost, slow, compacted, clock];
 
 async function wellAgain(world: World): Promise<void> {
   for (const node of ["node1", "node2"]) {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   agentClient,
   agentProcess,
+  agentSettings,
   etcdProcess,
   killAgent,
   nodeOf,
@@ -18,6 +19,7 @@ import {
 } from "../../apps/sandbox/index.ts";
 import { withNetns } from "../../src/kernel/index.ts";
 import { clientPod, echoPod, type Output, Scenario } from "../scenarios/harness.ts";
+import { EtcdProxy } from "./proxy.ts";
 
 type Report = Awaited<ReturnType<ReturnType<Scenario["stream"]>["stop"]>>;
 
@@ -47,21 +49,35 @@ const settings = {
 
 export class World {
   readonly scenario: Scenario;
+  /** Between the agent of node1 and etcd. */
+  readonly proxy: EtcdProxy;
 
-  private constructor(scenario: Scenario) {
+  private constructor(scenario: Scenario, proxy: EtcdProxy) {
     this.scenario = scenario;
+    this.proxy = proxy;
   }
 
   static async create(): Promise<World> {
     const scenario = await Scenario.create("faults", { settings });
+    let proxy: EtcdProxy | undefined;
     try {
+      proxy = await EtcdProxy.start(scenario.sandbox, etcdUrl(scenario.sandbox));
+      const world = new World(scenario, proxy);
+      await world.kill("node1");
+      await world.start("node1");
       const echos = ["node1", "node2"].map((node) => echoPod(`echo-${node}`, node, { app: "echo" }));
       await scenario.apply([onlyClient, clientPod("client", "node1", { app: "client" }), ...echos].join("---\n"));
+      return world;
     } catch (error) {
+      await proxy?.stop();
       await scenario.delete();
       throw error;
     }
-    return new World(scenario);
+  }
+
+  async delete(): Promise<void> {
+    await this.proxy.stop();
+    await this.scenario.delete();
   }
 
   get sandbox(): Sandbox {
@@ -121,7 +137,8 @@ export class World {
   }
 
   launch(node: string, more: { settings?: Record<string, string>; env?: Record<string, string> } = {}): void {
-    const sandbox = { ...this.sandbox, settings: { ...this.sandbox.settings, ...more.settings } };
+    const proxied = node === "node1" ? { "kvstore-opt": `etcd.address=${this.proxy.url}` } : {};
+    const sandbox = { ...this.sandbox, settings: { ...this.sandbox.settings, ...proxied, ...more.settings } };
     startAgent(sandbox, nodeOf(this.sandbox, node), more.env);
   }
 
@@ -157,18 +174,8 @@ export class World {
 
   /** Asks etcd's JSON gateway from the underlay. */
   async etcd(call: string, body: object): Promise<Record<string, unknown>> {
-    const gateway = /http:\/\/[^ ,]+:2379/.exec(readFileSync(sandboxPaths(this.sandbox.name).etcd.log, "utf8"))?.[0];
-    assert.ok(gateway, "etcd's log does not say where it listens");
-    const { stdout } = await this.on(
-      "node1",
-      "curl",
-      "-sS",
-      "-m",
-      "5",
-      `${gateway}/v3/${call}`,
-      "-d",
-      JSON.stringify(body),
-    );
+    const url = `${etcdUrl(this.sandbox)}/v3/${call}`;
+    const { stdout } = await this.on("node1", "curl", "-sS", "-m", "5", url, "-d", JSON.stringify(body));
     return JSON.parse(stdout) as Record<string, unknown>;
   }
 
@@ -203,4 +210,7 @@ export function assertNothingLost(report: Report, where: string): void {
   }
 }
 
-export const utf8Base64 = (text: string): string => Buffer.from(text).toString("base64");
+function etcdUrl(sandbox: Sandbox): string {
+  const address = /"etcd\.address=([^"]+)"/.exec(JSON.stringify(agentSettings(sandbox, nodeOf(sandbox, "node2"))))?.[1];
+  return address ?? assert.fail("the agents have no etcd.address");
+}
