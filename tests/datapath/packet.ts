@@ -156,7 +156,12 @@ export function icmp(family: 4 | 6, type: number, code: number, rest: Uint8Array
 }
 
 /** An echo request or reply. */
-export function echo(family: 4 | 6, kind: "request" | "reply", id: number, data = new Uint8Array(8)): Payload {
+export function echo(
+  family: 4 | 6,
+  kind: "request" | "reply",
+  id: number,
+  data: Uint8Array = new Uint8Array(8),
+): Payload {
   const type = family === 4 ? (kind === "request" ? 8 : 0) : kind === "request" ? 128 : 129;
   return icmp(family, type, 0, concat(u16(id), u16(1), data));
 }

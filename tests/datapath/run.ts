@@ -9,7 +9,7 @@ import type { EventRow } from "./event.ts";
 import { familyOf, u32le, type World } from "./world.ts";
 
 /** Offsets in struct __sk_buff. */
-const SKB = { size: 192, mark: 8, ingressIfindex: 36, ifindex: 40 } as const;
+export const SKB = { size: 192, mark: 8, ingressIfindex: 36, ifindex: 40 } as const;
 const LOOPBACK = 1;
 /** struct test_tunnel of bpf/tests/prelude.bpf.c. */
 const TEST_TUNNEL_SIZE = 32;
@@ -76,7 +76,8 @@ function readTunnelKey(world: World, step: Step): { vni: number; to: string } {
   return { vni: view.getUint32(0, true), to };
 }
 
-function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uint8Array } {
+/** The program at a hook, and the context to run it with. */
+export function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uint8Array } {
   const ctx = new Uint8Array(SKB.size);
   const view = new DataView(ctx.buffer);
   view.setUint32(SKB.ifindex, LOOPBACK, true);
