@@ -1,29 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bundles the CNI plugin into build/cni.mjs: one file to read at each ADD and DEL instead of a hundred.
+// Bundles the agent and the CNI plugin: one file to read at each start instead of hundreds, and no types to strip.
 
-import { existsSync, mkdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
-const entry = join(root, "apps/cni/main.ts");
+const folder = join(root, "build/bundles");
 
 // `require` for CommonJS packages inside, and for koffi, whose native part stays where npm put it.
 const banner =
   'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
 
-if (existsSync(entry)) {
-  mkdirSync(join(root, "build"), { recursive: true });
+/** Zod's messages in 50 languages are a third of the agent; ours are English. */
+const englishOnly: Plugin = {
+  name: "english-only",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ importer, resolveDir, path }) =>
+      importer.includes("/zod/") ? { path: join(resolveDir, path, "../en.js"), namespace: "zod-locale" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "zod-locale" }, ({ path }) => ({
+      contents: `export { default as en } from ${JSON.stringify(path)};`,
+      resolveDir: root,
+    }));
+  },
+};
+
+mkdirSync(folder, { recursive: true });
+// The agent last: its time says when all of them were made.
+for (const app of ["cni", "agent"]) {
+  const outfile = join(folder, `${app}.mjs`);
   await build({
-    entryPoints: [entry],
-    outfile: join(root, "build/cni.mjs"),
+    entryPoints: [join(root, "apps", app, "main.ts")],
+    outfile,
     bundle: true,
     platform: "node",
     format: "esm",
     target: "node26",
     external: ["koffi"],
     banner: { js: banner },
+    plugins: [englishOnly],
     logLevel: "warning",
   });
-  console.log("build/cni.mjs");
+  console.log(`build/bundles/${app}.mjs`);
 }
+
+// Fills the compile cache: code that comes from there needs no compiling, and 20 MB less memory.
+const warm = ["--require", join(root, "tools/compile-cache.cjs"), join(folder, "agent.mjs"), "--version"];
+execFileSync(process.execPath, warm, { stdio: ["ignore", "ignore", "inherit"] });

@@ -37,6 +37,8 @@ export const SIDEWAYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["src/endpoint", ["src/identity", "src/ipcache", "src/ipam", "src/policy"]],
   // `cilium sandbox …` is a command of the command line.
   ["apps/cli", ["apps/sandbox"]],
+  // The agent runs the CNI plugin for its launcher.
+  ["apps/agent", ["apps/cni"]],
 ]);
 
 /** Folders outside the layers, which may import from all of them (by their doors). */

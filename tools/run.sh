@@ -195,7 +195,8 @@ build() {
       touch "$stamp"
     fi
   fi
-  if ! fresh "$root/build/cni.mjs" "$root/apps/cni" "$root/src" "$root/tools/build-bundles.ts"; then
+  if ! fresh "$root/build/bundles/agent.mjs" "$root/apps/agent" "$root/apps/cni" "$root/src" \
+    "$root/package-lock.json" "$root/tools/build-bundles.ts"; then
     run_builder tools/build-bundles.ts "bundles"
   fi
 }

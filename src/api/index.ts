@@ -13,3 +13,4 @@ export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
 export { policyResources } from "./routes/policy.ts";
 export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 export type { AgentApi, DeleteResult, EndpointRef, IpamRequest, MonitorRecord } from "./types.ts";
+export { listenUnix } from "./unix-socket.ts";

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin's door for the agent, which runs it for bin/cilium-cni.
+
+export { type CniServer, cniSocketPath, createCniServer } from "./server.ts";

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin inside the agent: bin/cilium-cni hands calls over here, which saves them the start of a Node of their own.
+import { createServer, type Socket } from "node:net";
+import { dirname, join } from "node:path";
+import { listenUnix } from "../../src/api/index.ts";
+import { createLogger, errorChain } from "../../src/core/index.ts";
+import { type Outcome, runPlugin } from "./plugin.ts";
+
+const log = createLogger("cni");
+
+/** Environment and configuration together, in bytes. */
+const maxRequest = 2 * 1024 * 1024;
+const maxConnections = 512;
+/** Milliseconds in which a request has to be there. */
+const requestTimeout = 10_000;
+
+export interface CniServer {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The plugin's socket beside the agent's. */
+export function cniSocketPath(agentSocket: string): string {
+  return join(dirname(agentSocket), "cni.sock");
+}
+
+/**
+ * Makes the server. A request is lines of CNI_NAME=VALUE, an empty line, then what was on stdin, up to the end of the
+ * stream; the answer is a line with the exit code, then what goes to stdout. For root only.
+ */
+export function createCniServer(
+  socketPath: string,
+  run: (invocation: { env: NodeJS.ProcessEnv; stdin: string }) => Promise<Outcome> = runPlugin,
+): CniServer {
+  const open = new Set<Socket>();
+  // Half open: the request ends with the client's half.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    serve(socket, run).catch((error: unknown) => {
+      log.warn("Cannot serve a call of the CNI plugin", { error: errorChain(error) });
+      socket.destroy();
+    });
+  });
+  server.maxConnections = maxConnections;
+  return {
+    start: () => listenUnix(server, socketPath, 0o600),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}
+
+async function serve(
+  socket: Socket,
+  run: (invocation: { env: NodeJS.ProcessEnv; stdin: string }) => Promise<Outcome>,
+): Promise<void> {
+  const request = await readAll(socket);
+  const { exitCode, output } = await run(parseRequest(request));
+  socket.end(`${exitCode}\n${output}`);
+}
+
+function readAll(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => reject(new Error("the request did not end in time")), requestTimeout);
+    const fail = (reason: string): void => {
+      clearTimeout(timer);
+      reject(new Error(reason));
+    };
+    socket.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxRequest) fail(`more than ${maxRequest} bytes`);
+      else chunks.push(chunk);
+    });
+    socket.once("close", () => fail("the caller went away"));
+    socket.once("end", () => {
+      clearTimeout(timer);
+      resolve(Buffer.concat(chunks).toString("utf8"));
+    });
+  });
+}
+
+/** Takes CNI_ variables only. Throws when the empty line is missing. */
+export function parseRequest(text: string): { env: NodeJS.ProcessEnv; stdin: string } {
+  const end = text.indexOf("\n\n");
+  if (end < 0) throw new Error("no empty line behind the variables");
+  const env: NodeJS.ProcessEnv = {};
+  for (const line of text.slice(0, end).split("\n")) {
+    const at = line.indexOf("=");
+    if (!line.startsWith("CNI_") || at < 0) throw new Error("a line that is no CNI_ variable");
+    env[line.slice(0, at)] = line.slice(at + 1);
+  }
+  return { env, stdin: text.slice(end + 2) };
+}
