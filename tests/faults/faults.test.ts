@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes of each fault. In every one, traffic that is there goes on.
 import { after, before, describe, test } from "node:test";
+import { kernelFaults } from "./kernel.faults.ts";
 import { kvstoreFaults } from "./kvstore.faults.ts";
 import { stateFaults } from "./state.faults.ts";
 import { type Fault, World } from "./world.ts";
@@ -8,6 +9,7 @@ import { type Fault, World } from "./world.ts";
 const groups: Readonly<Record<string, readonly Fault[]>> = {
   etcd: kvstoreFaults,
   "state folder": stateFaults,
+  kernel: kernelFaults,
 };
 
 let world: World;
