@@ -34,6 +34,11 @@ static __always_inline __u64 runtime_config(__u32 index)
 	return value ? *value : 0;
 }
 
+static __always_inline __u32 world_identity(int family)
+{
+	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
+}
+
 /* Of a pod, in this cluster or another; the rest is reserved or means something on this node only. */
 static __always_inline bool is_pod_identity(__u32 identity)
 {

@@ -25,7 +25,7 @@ static __always_inline __u32 ipcache_identity(const struct ipcache_entry *entry,
 {
 	if (entry && entry->identity)
 		return entry->identity;
-	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
+	return world_identity(family);
 }
 
 /* Where a packet to an address goes, and what is known of who is there. */

@@ -18,6 +18,19 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, struct packet *pa
 	return bpf_redirect(endpoint->ifindex, 0);
 }
 
+/* Of a packet that this node forwards: does it say to come from somebody who does not come this way? Pods of this node
+ * come from their devices, pods and hosts of others through the tunnel.
+ */
+static __always_inline bool is_forged(struct __sk_buff *skb, const struct place *source)
+{
+	const struct endpoint_config *endpoint;
+
+	if (source->route != CT_ROUTE_LOCAL)
+		return source->route == CT_ROUTE_TUNNEL || is_pod_identity(source->identity);
+	endpoint = endpoint_by_id(source->endpoint);
+	return !endpoint || endpoint->ifindex != skb->ingress_ifindex;
+}
+
 static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	struct place source = {}, destination = {};
@@ -36,15 +49,19 @@ static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *pa
 		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
 	find_place(&packet->source, &source, family);
 	packet->source_identity = source.identity;
-	/* Pods of other nodes come through the tunnel: what was forwarded here in their name is forged. */
-	if (skb->ingress_ifindex && is_pod_identity(source.identity) && source.route != CT_ROUTE_LOCAL)
-		return drop(packet, DROP_INVALID_SIP);
+	if (skb->ingress_ifindex) {
+		if (is_forged(skb, &source))
+			return drop(packet, DROP_INVALID_SIP);
+		/* What others sent is not the host's own, whether masqueraded or forged. */
+		if (source.is_host)
+			packet->source_identity = world_identity(family);
+	}
 	trace(skb, packet, TRACE_FROM_HOST, destination.endpoint, skb->ifindex);
 	if (destination.route == CT_ROUTE_LOCAL)
 		return to_local_pod(skb, packet);
 	/* An identity of this node's own scope says no more to others than that it is no pod's. */
 	if (packet->source_identity >= IDENTITY_FIRST_LOCAL)
-		packet->source_identity = family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
+		packet->source_identity = world_identity(family);
 	trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);
 	count_forwarded(skb, METRIC_EGRESS);
 	return encapsulate(skb, packet);

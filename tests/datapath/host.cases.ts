@@ -108,6 +108,36 @@ export const hostCases: readonly Case[] = [
           verdict: Verdict.REDIRECT,
           mark: identityMark(words.world),
         },
+        { send: packet(words, otherRouter, podB), into: forwarded, drop: DropReason.DROP_INVALID_SIP },
+      ],
+    },
+    {
+      name: "threats: drops packets from outside in the name of a pod of this node",
+      steps: [
+        { send: packet(words, podA, podB), into: forwarded, drop: DropReason.DROP_INVALID_SIP },
+        {
+          send: packet(words, podA, podB),
+          into: { at: "from-host", ingressIfindex: podA.ifindex },
+          verdict: Verdict.REDIRECT,
+          mark: identityMark(podA.identity),
+        },
+      ],
+    },
+    {
+      name: "threats: takes what it forwards in the name of the host itself for the world's",
+      steps: [
+        {
+          send: packet(words, router, podB),
+          into: forwarded,
+          verdict: Verdict.REDIRECT,
+          mark: identityMark(words.world),
+        },
+        {
+          send: packet(words, router, podC),
+          into: forwarded,
+          mark: (words.world << 16) | 0x0400,
+          verdict: Verdict.REDIRECT,
+        },
       ],
     },
     {

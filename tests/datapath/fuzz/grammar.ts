@@ -184,7 +184,7 @@ export class Grammar {
     if (kind < 94) {
       const to = random.chance(70) ? pod : random.pick(PEERS);
       return {
-        hook: { at: "from-host", ingressIfindex: random.int(2) },
+        hook: { at: "from-host", ingressIfindex: random.pick([0, 0, 1, podA.ifindex]) },
         frame: this.#arriving(from, to, family),
       };
     }

@@ -84,7 +84,7 @@ export class Model {
       case "from-overlay":
         return this.#fromOverlay(frame, hook.vni, hook.outerSource);
       case "from-host":
-        return this.#fromHost(frame, (hook.ingressIfindex ?? 0) !== 0);
+        return this.#fromHost(frame, hook.ingressIfindex ?? 0);
       default:
         throw new Error(`Cannot model ${hook.at}`);
     }
@@ -136,7 +136,7 @@ export class Model {
     return place.pod === undefined ? DROPPED : this.#toPod(frame, place.pod, identity, "pod");
   }
 
-  #fromHost(frame: Uint8Array, forwarded: boolean): Outcome {
+  #fromHost(frame: Uint8Array, device: number): Outcome {
     const family = familyOf(u16at(frame, 12));
     if (family === undefined) return { to: "stack", packet: frame };
     const addresses = readAddresses(frame, family);
@@ -148,11 +148,15 @@ export class Model {
     this.identities.add(source.identity);
     if (place.route === "stack") return DROPPED;
     const isPod = source.identity >= 256 && source.identity < 2 ** 24;
-    if (forwarded && isPod && source.route !== "local") return DROPPED;
+    // Pods of this node come from their devices, pods and hosts of others through the tunnel.
+    if (device && source.pod && source.pod.pod.ifindex !== device) return DROPPED;
+    if (device && !source.pod && (isPod || source.route === "tunnel")) return DROPPED;
+    const identity = device && source.route === "host" ? worldOf(family) : source.identity;
+    this.identities.add(identity);
     if (place.pod) {
-      return { to: "pod", pod: place.pod.pod, packet: frame, mark: markOf(MARK_IDENTITY, source.identity) };
+      return { to: "pod", pod: place.pod.pod, packet: frame, mark: markOf(MARK_IDENTITY, identity) };
     }
-    const shown = source.identity >= 2 ** 24 ? worldOf(family) : source.identity;
+    const shown = identity >= 2 ** 24 ? worldOf(family) : identity;
     this.identities.add(shown);
     return { to: "tunnel", packet: frame, mark: markOf(MARK_OVERLAY, shown) };
   }
