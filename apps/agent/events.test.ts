@@ -59,3 +59,45 @@ test("listeners get records of their own, until they leave", async () => {
   assert.equal(closed(), 1);
   assert.deepEqual(events.counts(), { read: 0, lost: 0 });
 });
+
+test("listeners are told what was lost while they listened, and without listeners nothing is handed over", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let lost = 5;
+  let handler: (bytes: Uint8Array) => void = () => {};
+  let options: Parameters<EventReader["startRaw"]>[1];
+  const reader: EventReader = {
+    start: () => {},
+    startRaw: (onRecord, given) => {
+      [handler, options] = [onRecord, given];
+    },
+    stop: () => {},
+    get lost() {
+      return lost;
+    },
+    received: 0,
+    [Symbol.dispose]: () => {},
+  };
+  const events = createEventModule({ createEventReader: () => reader });
+  await events.start(new AbortController().signal);
+  assert.equal(options?.wanted?.(), false);
+  lost = 7;
+  const records: MonitorRecord[] = [];
+  const leave = events.subscribe((record) => records.push(record));
+  assert.equal(options?.wanted?.(), true);
+  for (const now of [7, 17, 20]) {
+    handler(Uint8Array.of(1));
+    lost = now;
+    options?.onBatchEnd?.();
+  }
+  t.mock.timers.tick(100);
+  options?.onBatchEnd?.();
+  t.mock.timers.tick(100);
+  assert.deepEqual(
+    records.filter(({ type }) => type === 2),
+    [{ data: new Uint8Array(0), cpu: 0, lost: 13, type: 2 }],
+  );
+  assert.equal(records.length, 4);
+  leave[Symbol.dispose]();
+  assert.equal(options?.wanted?.(), false);
+  await events.stop?.();
+});

@@ -5,6 +5,9 @@ import type { Health, Module } from "../../src/core/index.ts";
 import type { Datapath, EventReader } from "../../src/datapath/index.ts";
 
 const sampleRecord = 9;
+const lostRecord = 2;
+/** Milliseconds within which listeners are told of events that found no room. */
+const lostDelay = 100;
 
 export interface EventModule extends Module {
   /** Called for every event until disposed; must be cheap. */
@@ -17,17 +20,35 @@ export interface EventModule extends Module {
 export function createEventModule(datapath: Pick<Datapath, "createEventReader">): EventModule {
   const listeners = new Set<(record: MonitorRecord) => void>();
   let reader: EventReader | undefined;
+  /** Of the lost events, those that listeners know of. */
+  let told = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const publish = (record: MonitorRecord): void => {
+    for (const listener of listeners) listener(record);
+  };
+  const tellLost = (): void => {
+    timer = undefined;
+    const lost = reader?.lost ?? told;
+    if (lost > told) publish({ data: new Uint8Array(0), cpu: 0, lost: lost - told, type: lostRecord });
+    told = lost;
+  };
+  // Events are lost only while the ring is full, so that a run of records always follows.
+  const look = (): void => {
+    if (listeners.size > 0) timer ??= setTimeout(tellLost, lostDelay);
+  };
   return {
     name: "events",
     async start() {
       reader = datapath.createEventReader();
-      reader.startRaw((bytes) => {
-        if (listeners.size === 0) return;
-        const record: MonitorRecord = { data: new Uint8Array(bytes), cpu: 0, lost: 0, type: sampleRecord };
-        for (const listener of listeners) listener(record);
+      told = reader.lost;
+      reader.startRaw((bytes) => publish({ data: new Uint8Array(bytes), cpu: 0, lost: 0, type: sampleRecord }), {
+        wanted: () => listeners.size > 0,
+        onBatchEnd: look,
       });
     },
     async stop() {
+      clearTimeout(timer);
+      timer = undefined;
       reader?.[Symbol.dispose]();
       reader = undefined;
     },
@@ -36,6 +57,8 @@ export function createEventModule(datapath: Pick<Datapath, "createEventReader">)
       return lost === 0 ? { state: "ok" } : { state: "ok", message: `${lost} events lost` };
     },
     subscribe(listener) {
+      // What was lost before is not this listener's.
+      tellLost();
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },

@@ -90,3 +90,24 @@ test("readMonitor() says when nobody answers and when the stream is something el
   t.after(() => noise.close());
   await assert.rejects(Array.fromAsync(readMonitor(`${socketPath}.noise`)), GobError);
 });
+
+test("events lost in the kernel count as many when a slow listener loses their record, too", async (t) => {
+  const { agent, server, socketPath } = await serve(t);
+  const stop = new AbortController();
+  let received = 0;
+  let lost = 0;
+  const reading = (async () => {
+    for await (const records of readMonitor(socketPath, stop.signal)) {
+      received += records.filter((record) => record.type === 9).length;
+      lost += records.reduce((sum, record) => sum + record.lost, 0);
+      if (received + lost === 100 + 1000) return;
+    }
+  })();
+  await until(() => server.listeners === 1);
+  const data = new Uint8Array(100_000);
+  for (let i = 0; i < 100; i++) agent.emit({ data, cpu: 0, lost: 0, type: 9 });
+  // Behind 10 MB there is no room; nothing follows, and still it is told.
+  agent.emit({ data: new Uint8Array(0), cpu: 0, lost: 1000, type: 2 });
+  await reading;
+  assert.ok(lost > 1000);
+});

@@ -28,26 +28,76 @@ export function encodeTypeDefinition(): Uint8Array {
   return Uint8Array.from([...gobUnsigned(body.length), ...body]);
 }
 
+/** Most bytes that a record takes above its data. */
+export const recordOverhead = 9 + 2 + 10 + 3 * 10 + 1;
+
 /** One record as a message; zero fields are left out, as gob has it. */
 export function encodeRecord(record: MonitorRecord): Uint8Array {
-  const head = [...gobSigned(typeId)];
-  const tail: number[] = [];
+  const bytes = new Uint8Array(record.data.length + recordOverhead);
+  return bytes.slice(0, encodeRecordInto(bytes, 0, record));
+}
+
+/** Writes one record at `start`, where `recordOverhead` bytes above its data must be free; returns where it ends. */
+export function encodeRecordInto(target: Uint8Array, start: number, record: MonitorRecord): number {
+  const { data, cpu, lost, type } = record;
+  // The message's length goes in front of it and takes as many bytes as it needs: written when all else is known.
+  const size = data.length === 0 ? 0 : 1 + unsignedSize(data.length) + data.length;
+  const length =
+    typeIdBytes.length +
+    size +
+    (cpu === 0 ? 0 : 1 + unsignedSize(signed(cpu))) +
+    (lost === 0 ? 0 : 1 + unsignedSize(lost)) +
+    (type === 0 ? 0 : 1 + unsignedSize(signed(type))) +
+    1;
+  let at = putUnsigned(target, start, length);
+  for (const byte of typeIdBytes) target[at++] = byte;
   let previous = -1;
-  const field = (index: number): number => {
-    const delta = index - previous;
-    previous = index;
-    return delta;
-  };
-  if (record.data.length > 0) head.push(field(0), ...gobUnsigned(record.data.length));
-  if (record.cpu !== 0) tail.push(field(1), ...gobSigned(record.cpu));
-  if (record.lost !== 0) tail.push(field(2), ...gobUnsigned(record.lost));
-  if (record.type !== 0) tail.push(field(3), ...gobSigned(record.type));
-  tail.push(0);
-  const length = gobUnsigned(head.length + record.data.length + tail.length);
-  const message = new Uint8Array(length.length + head.length + record.data.length + tail.length);
-  message.set(length, 0);
-  message.set(head, length.length);
-  message.set(record.data, length.length + head.length);
-  message.set(tail, length.length + head.length + record.data.length);
-  return message;
+  if (data.length > 0) {
+    target[at++] = 1;
+    at = putUnsigned(target, at, data.length);
+    target.set(data, at);
+    at += data.length;
+    previous = 0;
+  }
+  if (cpu !== 0) {
+    at = putField(target, at, 1 - previous, signed(cpu));
+    previous = 1;
+  }
+  if (lost !== 0) {
+    at = putField(target, at, 2 - previous, lost);
+    previous = 2;
+  }
+  if (type !== 0) at = putField(target, at, 3 - previous, signed(type));
+  target[at++] = 0;
+  return at;
+}
+
+const typeIdBytes: readonly number[] = gobSigned(typeId);
+
+function putField(target: Uint8Array, at: number, delta: number, value: number): number {
+  target[at] = delta;
+  return putUnsigned(target, at + 1, value);
+}
+
+/** As gobUnsigned() has it, in place. */
+function putUnsigned(target: Uint8Array, at: number, value: number): number {
+  const size = unsignedSize(value);
+  if (size === 1) {
+    target[at] = value;
+    return at + 1;
+  }
+  target[at] = 256 - (size - 1);
+  for (let i = size - 1, rest = value; i > 0; i--, rest = Math.floor(rest / 256)) target[at + i] = rest % 256;
+  return at + size;
+}
+
+function unsignedSize(value: number): number {
+  if (value < 128) return 1;
+  let bytes = 0;
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) bytes++;
+  return 1 + bytes;
+}
+
+function signed(value: number): number {
+  return value < 0 ? -(value + 1) * 2 + 1 : value * 2;
 }

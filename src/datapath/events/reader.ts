@@ -2,7 +2,7 @@
 // Reads cilium_events: decodes records as they come and hands them on in batches.
 import { type BpfMap, RingBuffer } from "../../kernel/index.ts";
 import { decodeEvent } from "./decode.ts";
-import type { DatapathEvent, EventReader, EventReaderOptions } from "./types.ts";
+import type { DatapathEvent, EventReader, EventReaderOptions, RawReaderOptions } from "./types.ts";
 
 const DEFAULT_BATCH = 1024;
 
@@ -43,12 +43,16 @@ class RingReader implements EventReader {
     );
   }
 
-  startRaw(onRecord: (record: Uint8Array) => void): void {
+  startRaw(onRecord: (record: Uint8Array) => void, options: RawReaderOptions = {}): void {
     this.stop();
-    this.#running = this.#ring.start((bytes, _view, offset, length) => {
-      this.#received++;
-      onRecord(bytes.subarray(offset, offset + length));
-    });
+    const { wanted = () => true, onBatchEnd } = options;
+    this.#running = this.#ring.start(
+      (bytes, _view, offset, length) => {
+        this.#received++;
+        if (wanted()) onRecord(bytes.subarray(offset, offset + length));
+      },
+      onBatchEnd === undefined ? {} : { onBatchEnd },
+    );
   }
 
   stop(): void {

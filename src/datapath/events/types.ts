@@ -107,6 +107,13 @@ export interface EventReaderOptions {
   readonly batchSize?: number;
 }
 
+export interface RawReaderOptions {
+  /** Asked for each record: false lets it go, counted and without any cost. */
+  readonly wanted?: () => boolean;
+  /** After each run of records. */
+  readonly onBatchEnd?: () => void;
+}
+
 /** The consumer of cilium_events. */
 export interface EventReader extends Disposable {
   /** Starts reading; `onBatch` gets events as they come, and must not block. */
@@ -115,7 +122,7 @@ export interface EventReader extends Disposable {
    * Starts reading without decoding: `onRecord` gets each record as it is. The bytes are the ring's own and hold
    * during the call only.
    */
-  startRaw(onRecord: (record: Uint8Array) => void): void;
+  startRaw(onRecord: (record: Uint8Array) => void, options?: RawReaderOptions): void;
   /** Ends reading; what is in the ring stays for the next reader. */
   stop(): void;
   /** Events that the programs could not place because the ring was full, since the maps were made. */
