@@ -90,6 +90,7 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
   const [routerIpv4, routerIpv6] = [local.ipam.router(4), local.ipam.router(6)];
   return {
     bpfRoot: config.get(options.bpfRoot),
+    machineRecord: join(config.get(options.stateDir), "machine.json"),
     objectDir: new URL("../../build/bpf", import.meta.url).pathname,
     enableIpv4: config.get(options.enableIpv4),
     enableIpv6: config.get(options.enableIpv6),

@@ -12,6 +12,8 @@ export interface Io {
   readonly stderr: (text: string) => void;
   /** All of standard input. */
   readonly stdin: () => Promise<string>;
+  /** Asks the user; undefined when standard input is no terminal. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Aborts when the user wants to stop (SIGINT, SIGTERM). */
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */

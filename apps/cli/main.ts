@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium and cilium-dbg, the command line.
+import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import { run } from "./program.ts";
 
@@ -19,6 +20,17 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** Ctrl-D is no answer. */
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+    return await Promise.race([terminal.question(question), closed]);
+  } finally {
+    terminal.close();
+  }
+}
+
 // A reader that went away (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
@@ -29,6 +41,7 @@ const code = await run(process.argv.slice(2), {
   stdout: (part) => void process.stdout.write(part),
   stderr: (part) => void process.stderr.write(part),
   stdin: () => text(process.stdin),
+  ask: process.stdin.isTTY ? ask : undefined,
   get signal() {
     return stopSignal();
   },

@@ -31,6 +31,10 @@ export const registry: readonly Entry[] = [
   entry("monitor", async () => (await import("./commands/monitor.ts")).monitor),
   entry("config", async () => (await import("./commands/config.ts")).config),
   entry("version", async () => (await import("./commands/version.ts")).version),
+  entry(
+    "post-uninstall-cleanup",
+    async () => (await import("./commands/post-uninstall-cleanup.ts")).postUninstallCleanup,
+  ),
   { name: "completion", register: registerCompletion },
   { name: "sandbox", register: registerSandboxCommand },
 ];

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bpffs that keeps maps and links while no agent runs.
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { mountBpffs } from "../kernel/index.ts";
 import { datapathError } from "./errors.ts";
-import { pinRoot } from "./loader/pins.ts";
-import { mapPinRoot } from "./maps/names.ts";
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 
@@ -14,29 +12,25 @@ export function isBpffs(path: string): boolean {
   return existsSync(path) && statfsSync(path).type === BPF_FS_MAGIC;
 }
 
-/** Mounts a bpffs at `root` when none is there; throws DatapathError with what to do. */
-export function ensureBpffs(root: string): void {
+/**
+ * Mounts a bpffs at `root` when none is there; `note` hears before of the folders that are made for it. Throws
+ * DatapathError with what to do.
+ */
+export function ensureBpffs(root: string, note: (folders: readonly string[]) => void = () => {}): void {
   try {
     if (isBpffs(root)) return;
-    makeFolder(root);
+    const folders = missingFolders(root);
+    note(folders);
+    // Node's own recursive mkdir never ends where the parent refuses with ENOENT, as /proc does.
+    for (const folder of folders) mkdirSync(folder);
     mountBpffs(root);
   } catch (error) {
     throw datapathError(`Cannot use BPF root "${root}"`, error, `as root: mount -t bpf bpf ${root}`);
   }
 }
 
-/** As mkdir -p. Node's own recursive mkdir never ends where the parent refuses with ENOENT, as /proc does. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  mkdirSync(path);
-}
-
-/** Removes links, and then maps, of the datapath; the mount stays. */
-export function removePins(root: string): void {
-  if (!isBpffs(root)) return;
-  rmSync(pinRoot(root), { recursive: true, force: true });
-  const maps = mapPinRoot(root);
-  if (!existsSync(maps)) return;
-  for (const name of readdirSync(maps)) if (name.startsWith("cilium_")) rmSync(join(maps, name), { force: true });
+/** Outer ones first. */
+function missingFolders(path: string): string[] {
+  if (existsSync(path)) return [];
+  return [...(dirname(path) === path ? [] : missingFolders(dirname(path))), path];
 }

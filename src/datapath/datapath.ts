@@ -3,16 +3,18 @@
 import { createLogger, toError } from "../core/index.ts";
 import { ktimeNs, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
-import { ensureBpffs, removePins } from "./bpffs.ts";
+import { ensureBpffs } from "./bpffs.ts";
+import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
-import { type Devices, ensureDevices, removeDevices } from "./devices/device-keeper.ts";
+import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
 import { deviceNames } from "./devices/names.ts";
-import { ensureSysctls } from "./devices/sysctls.ts";
+import { ensureSysctls, sysctlOrNothing, touchedSysctls } from "./devices/sysctls.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
+import { MachineRecord } from "./machine-record.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
 import { settleReplaced } from "./maps/resize.ts";
@@ -86,9 +88,11 @@ class NodeDatapath implements Datapath {
   async start(): Promise<void> {
     const { bpfRoot } = this.#config;
     for (const feature of neededFeatures) requireFeature(feature);
-    ensureBpffs(bpfRoot);
+    const record = this.#openRecord();
+    ensureBpffs(bpfRoot, (folders) => this.#noteMount(record, folders));
     this.#rtnl ??= new Rtnetlink();
     try {
+      this.#noteSysctls(record, this.#rtnl);
       this.#mtu = this.#findMtu(this.#rtnl);
       const [first] = this.#pass();
       if (first !== undefined) throw first;
@@ -113,10 +117,14 @@ class NodeDatapath implements Datapath {
 
   async destroy(): Promise<void> {
     await this.stop();
-    using rtnl = new Rtnetlink();
-    for (const id of this.#endpoints.list()) this.#endpoints.detach(id);
-    removePins(this.#config.bpfRoot);
-    removeDevices(rtnl);
+    const { bpfRoot, machineRecord } = this.#config;
+    const { remaining } = await removeDatapath({
+      bpfRoot,
+      scope: "all",
+      ...(machineRecord === undefined ? {} : { machineRecord }),
+    });
+    const [first] = remaining.filter(({ kind }) => kind !== "mount" && kind !== "sysctl");
+    if (first !== undefined) throw new DatapathError(`Cannot remove ${first.kind} "${first.name}": ${first.why}`);
   }
 
   async attachEndpoint(endpoint: EndpointDevice): Promise<void> {
@@ -182,8 +190,7 @@ class NodeDatapath implements Datapath {
       if (this.#programs.tunnelIfindex !== tunnel.ifindex) {
         this.#loads.run(() => this.#programs.load(tunnel.ifindex));
       }
-      this.#programs.attach(ifindexOf);
-      this.#switchEndpoints();
+      this.#switch(ifindexOf);
       this.#switched = true;
       return true;
     });
@@ -191,12 +198,16 @@ class NodeDatapath implements Datapath {
     if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf);
   }
 
-  /** All programs are of the new load; flows that the earlier ones wrote to replaced maps come along. */
-  #switchEndpoints(): void {
-    for (const [endpoint, error] of this.#endpoints.refresh()) {
+  /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
+  #switch(ifindexOf: (device: string) => number | undefined): void {
+    using entries = this.#endpoints.prepare();
+    this.#programs.commit();
+    this.#programs.attach(ifindexOf);
+    entries.replace();
+    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
+    for (const [endpoint, error] of entries.failed) {
       this.#log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
     }
-    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
     this.#retireAt ??= performance.now() + RETIRE;
   }
 
@@ -205,7 +216,7 @@ class NodeDatapath implements Datapath {
     if (this.#retireAt === undefined || performance.now() < this.#retireAt) return;
     if (!this.#endpoints.allCurrent()) {
       this.#retireAt += RETRY;
-      this.#switchEndpoints();
+      this.#switched = false;
       return;
     }
     settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
@@ -257,6 +268,38 @@ class NodeDatapath implements Datapath {
         clearInterval(timer);
       },
     };
+  }
+
+  /** A record that cannot be written must not keep pods from talking: only the way back is less complete then. */
+  #openRecord(): MachineRecord | undefined {
+    const { machineRecord, bpfRoot } = this.#config;
+    try {
+      return machineRecord === undefined ? undefined : MachineRecord.open(machineRecord, bpfRoot);
+    } catch (error) {
+      this.#log.warn("Cannot read what the machine was before", { path: machineRecord, error: toError(error) });
+      return undefined;
+    }
+  }
+
+  #noteMount(record: MachineRecord | undefined, folders: readonly string[]): void {
+    try {
+      record?.noteMount(folders);
+    } catch (error) {
+      this.#log.warn("Cannot keep that the bpffs is ours", { path: this.#config.machineRecord, error: toError(error) });
+    }
+  }
+
+  #noteSysctls(record: MachineRecord | undefined, rtnl: Rtnetlink): void {
+    const devices = rtnl.links().map(({ name }) => name);
+    const others = devices.filter((name) => !/^(cilium_|lxc)/.test(name));
+    try {
+      record?.noteSysctls(touchedSysctls(this.#config, others), sysctlOrNothing);
+    } catch (error) {
+      this.#log.warn("Cannot keep what sysctls were before", {
+        path: this.#config.machineRecord,
+        error: toError(error),
+      });
+    }
   }
 
   #findMtu(rtnl: Rtnetlink): MtuInfo {

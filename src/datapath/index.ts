@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/datapath.
 
+export { findDatapath } from "./cleanup/inventory.ts";
+export { isDatapathKept, removeDatapath } from "./cleanup/remove.ts";
+export type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./cleanup/types.ts";
 export { createDatapath } from "./datapath.ts";
 export { DatapathError } from "./errors.ts";
 export { decodeEvent } from "./events/decode.ts";
@@ -24,6 +27,7 @@ export type {
   TraceEvent,
   UnknownEvent,
 } from "./events/types.ts";
+export { MachineRecord } from "./machine-record.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
 export type * from "./maps/types.ts";

@@ -24,6 +24,8 @@ export interface ConntrackTimeouts {
 export interface DatapathConfig {
   /** bpffs mount, for example `/sys/fs/bpf`; mounted by `start()` when it is not. */
   readonly bpfRoot: string;
+  /** File that keeps what the machine was like before, for `destroy()`; none: sysctls and the mount stay then. */
+  readonly machineRecord?: string;
   /** Folder with container.o, entry.o, host.o, overlay.o. */
   readonly objectDir: string;
   readonly enableIpv4: boolean;

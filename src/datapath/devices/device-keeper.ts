@@ -39,11 +39,6 @@ export function ensureDevices(
   };
 }
 
-/** Removes them; no error when they are not there. */
-export function removeDevices(rtnl: Rtnetlink): void {
-  for (const name of [deviceNames.host, deviceNames.net, deviceNames.vxlan]) rtnl.deleteLink(name);
-}
-
 function ensurePair(rtnl: Rtnetlink, mtu: number): boolean {
   const host = rtnl.link(deviceNames.host);
   const net = rtnl.link(deviceNames.net);

@@ -43,3 +43,81 @@ function ensureSysctl(name: string, value: string): boolean {
     throw datapathError(`Cannot set sysctl "${name}" to ${value}`, error, "is /proc/sys writable and IPv6 compiled in");
   }
 }
+
+/** Values that the kernel changes on all devices along with those of "all", by the name that does it. */
+const followers: Readonly<Record<string, readonly [folder: string, name: string]>> = {
+  "net/ipv4/ip_forward": ["net/ipv4/conf", "forwarding"],
+  "net/ipv6/conf/all/forwarding": ["net/ipv6/conf", "forwarding"],
+  "net/ipv6/conf/all/disable_ipv6": ["net/ipv6/conf", "disable_ipv6"],
+};
+
+/** Settings of the whole namespace, and of `devices` (not ours), that ensureSysctls() may change. Pure. */
+export function touchedSysctls(config: Families, devices: readonly string[]): readonly string[] {
+  return wantedSysctls(config, []).flatMap(([name]) => {
+    const [folder, setting] = followers[name] ?? [];
+    if (folder === undefined) return [name];
+    const redirects = name === "net/ipv4/ip_forward" ? ["net/ipv4/conf/all/accept_redirects"] : [];
+    return [name, ...redirects, ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
+  });
+}
+
+/** Undefined when the kernel has no such setting, or no longer. */
+export function sysctlOrNothing(name: string): string | undefined {
+  try {
+    return readSysctl(name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** What became of a setting when it was to be as before. */
+export interface RestoredSysctl {
+  readonly name: string;
+  readonly before: string;
+  /** Why it stays as it is. */
+  readonly left?: string;
+}
+
+/**
+ * Puts settings back to what they were, those of the namespace before those of single devices. What somebody else has
+ * changed since stays, with all that follows it. Returns those that differed.
+ */
+export function restoreSysctls(before: ReadonlyMap<string, string>): readonly RestoredSysctl[] {
+  const ours = new Map(wantedSysctls({ enableIpv4: true, enableIpv6: true }, []));
+  const restored: RestoredSysctl[] = [];
+  const foreign = new Set<string>();
+  for (const name of ours.keys()) {
+    const value = before.get(name);
+    const now = value === undefined ? undefined : sysctlOrNothing(name);
+    if (value === undefined || now === undefined || now === value) continue;
+    const left = now === ours.get(name) ? reasonToLeave(name, value, before) : `somebody has set it to ${now}`;
+    if (left === undefined) writeSysctl(name, value);
+    else foreign.add(name);
+    restored.push({ name, before: value, ...(left === undefined ? {} : { left }) });
+  }
+  for (const [name, value] of before) {
+    const now =
+      ours.has(name) || [...foreign].some((leader) => follows(leader, name)) ? undefined : sysctlOrNothing(name);
+    if (now === undefined || now === value) continue;
+    writeSysctl(name, value);
+    restored.push({ name, before: value });
+  }
+  return restored;
+}
+
+/** Switching IPv6 off everywhere would take the addresses of devices that had it before. */
+function reasonToLeave(name: string, value: string, before: ReadonlyMap<string, string>): string | undefined {
+  if (name !== "net/ipv6/conf/all/disable_ipv6" || value === "0") return undefined;
+  const devices = [...before].flatMap(([other, was]) => {
+    const device = /^net\/ipv6\/conf\/(.+)\/disable_ipv6$/.exec(other)?.[1];
+    return device !== undefined && device !== "all" && was === "0" && device !== "default" ? [device] : [];
+  });
+  return devices.length === 0 ? undefined : `the addresses of ${devices.join(", ")} would go`;
+}
+
+function follows(leader: string, name: string): boolean {
+  const [folder, setting] = followers[leader] ?? [];
+  if (leader === "net/ipv4/ip_forward" && name === "net/ipv4/conf/all/accept_redirects") return true;
+  return folder !== undefined && name.startsWith(`${folder}/`) && name.endsWith(`/${setting}`);
+}

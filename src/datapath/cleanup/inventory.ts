@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds what is ours on this machine by looking at it: pins, devices with their routes, programs, maps.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import {
+  BpfLink,
+  BpfMap,
+  BpfProgram,
+  Errno,
+  type Link,
+  queryTcx,
+  Rtnetlink,
+  SyscallError,
+} from "../../kernel/index.ts";
+import { isBpffs } from "../bpffs.ts";
+import { deviceNames } from "../devices/names.ts";
+import { pinRoot } from "../loader/pins.ts";
+import { mapNames, mapPinRoot } from "../maps/names.ts";
+import type { CleanupItem, CleanupOptions } from "./types.ts";
+
+/** The CNI plugin's name for the host side of a pod's pair. */
+const podDevice = /^lxc[0-9a-f]{12}$/;
+
+/** Everything of ours below the bpffs root. */
+export interface Pins {
+  /** Files below BPF_ROOT/cilium. */
+  readonly links: readonly string[];
+  /** Folders below and with BPF_ROOT/cilium, inner ones first. */
+  readonly folders: readonly string[];
+  readonly maps: readonly string[];
+}
+
+export function findPins(bpfRoot: string): Pins {
+  if (!isBpffs(bpfRoot)) return { links: [], folders: [], maps: [] };
+  const root = pinRoot(bpfRoot);
+  const entries = existsSync(root) ? readdirSync(root, { recursive: true, withFileTypes: true }) : [];
+  const path = (entry: { parentPath: string; name: string }) => join(entry.parentPath, entry.name);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(path);
+  const mapRoot = mapPinRoot(bpfRoot);
+  const maps = existsSync(mapRoot) ? readdirSync(mapRoot).filter((name) => name.startsWith("cilium_")) : [];
+  return {
+    links: entries.filter((entry) => !entry.isDirectory()).map(path),
+    folders: [...(existsSync(root) ? [root] : []), ...folders].toSorted((a, b) => b.length - a.length),
+    maps: maps.map((name) => join(mapRoot, name)),
+  };
+}
+
+/** Devices that are ours by their kind and not by their name alone. */
+export function findDevices(rtnl: Rtnetlink, bpfRoot: string, known: CleanupOptions["podDevices"] = []): Link[] {
+  const links = rtnl.links();
+  const pinned = new Set(findPins(bpfRoot).links.flatMap((path) => linkedDevice(path) ?? []));
+  return links.filter((link) => {
+    if (link.name === deviceNames.vxlan) return link.externalVxlanPort !== undefined;
+    if (link.kind !== "veth") return false;
+    const peer = links.find(({ ifindex }) => ifindex === link.peerIfindex);
+    if (link.name === deviceNames.host) return peer?.name === deviceNames.net;
+    if (link.name === deviceNames.net) return peer?.name === deviceNames.host;
+    if (!link.name.startsWith("lxc")) return false;
+    return (
+      known.some(({ name, ifindex }) => name === link.name && ifindex === link.ifindex) ||
+      pinned.has(link.ifindex) ||
+      // Made by an ADD that was interrupted: its other end is in a pod.
+      (podDevice.test(link.name) && link.peerNetnsId !== undefined)
+    );
+  });
+}
+
+function linkedDevice(path: string): number | undefined {
+  try {
+    using link = BpfLink.openPinned(path);
+    const { type, ifindex } = link.info();
+    return type === "tcx" ? ifindex : undefined;
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined; // not a link
+    throw error;
+  }
+}
+
+/** Routes that go with these devices; those that the kernel makes for any device are not told. */
+export function findRoutes(rtnl: Rtnetlink, devices: readonly Link[]): CleanupItem[] {
+  return devices.flatMap(({ ifindex, name }) =>
+    rtnl
+      .routes({ ifindex })
+      .filter(({ table, destination }) => table === 254 && !/^f[ef]/.test(destination))
+      .map(({ destination }): CleanupItem => ({ kind: "route", name: `${destination} dev ${name}` })),
+  );
+}
+
+/** Ids of programs and maps that the pins keep alive, with names for people. */
+export function findObjects({ links, maps }: Pins): { programs: Map<number, string>; maps: Map<number, string> } {
+  const programs = new Map<number, string>();
+  const found = new Map<number, string>();
+  const addProgram = (id: number) => {
+    const name = programName(id);
+    if (name !== undefined) programs.set(id, name);
+  };
+  for (const path of [...maps, ...links]) {
+    const { program, map: isMap } = pinned(path);
+    if (program !== undefined) addProgram(program);
+    if (!isMap) continue;
+    using map = BpfMap.openPinned(path);
+    found.set(map.id, map.name);
+    if (map.name === mapNames.calls) for (const id of tailCalls(map)) addProgram(id);
+  }
+  return { programs, maps: found };
+}
+
+/** What a pin holds: the program of a link or of its own, or a map. Any object opens; its fdinfo says what it is. */
+function pinned(path: string): { program?: number; map: boolean } {
+  using object = BpfLink.openPinned(path);
+  const text = readFileSync(`/proc/self/fdinfo/${object.fd.value}`, "utf8");
+  const program = /^prog_id:\s*(\d+)$/m.exec(text)?.[1];
+  return { ...(program === undefined ? {} : { program: Number(program) }), map: /^map_id:/m.test(text) };
+}
+
+/** The kernel gives the ids of the programs in a program array. */
+function tailCalls(map: BpfMap): number[] {
+  const ids: number[] = [];
+  for (let slot = 0; slot < map.maxEntries; slot++) {
+    const key = new Uint8Array(4);
+    new DataView(key.buffer).setUint32(0, slot, true);
+    const value = map.lookup(key);
+    if (value !== undefined) ids.push(new DataView(value.buffer, value.byteOffset).getUint32(0, true));
+  }
+  return ids;
+}
+
+/** Our programs on hooks of any device of this namespace. */
+export function attachedPrograms(rtnl: Rtnetlink): CleanupItem[] {
+  return rtnl.links().flatMap(({ ifindex, name }) =>
+    (["ingress", "egress"] as const).flatMap((hook) =>
+      queryTcx(ifindex, hook).flatMap((id): CleanupItem[] => {
+        const program = programName(id);
+        return program?.startsWith("cil_") === true ? [{ kind: "link", name: `${program} on ${hook} of ${name}` }] : [];
+      }),
+    ),
+  );
+}
+
+/** Undefined when it has gone meanwhile. */
+function programName(id: number): string | undefined {
+  try {
+    using program = BpfProgram.fromId(id);
+    return program.name;
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === Errno.ENOENT) return undefined;
+    throw error;
+  }
+}
+
+/** What is there to be removed, for people. */
+export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
+  const pins = findPins(options.bpfRoot);
+  const below = (path: string) => relative(options.bpfRoot, path);
+  const items: CleanupItem[] = [
+    ...pins.links.map((path): CleanupItem => ({ kind: "pin", name: below(path) })),
+    ...pins.maps.map((path): CleanupItem => ({ kind: "map", name: below(path) })),
+  ];
+  if (options.scope === "bpf") return items;
+  using rtnl = new Rtnetlink();
+  const devices = findDevices(rtnl, options.bpfRoot, options.podDevices);
+  return [
+    ...items,
+    ...devices.map(({ name }): CleanupItem => ({ kind: "device", name })),
+    ...findRoutes(rtnl, devices),
+  ];
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What removing the datapath takes and tells.
+
+/** What to remove of the node that the process is on. */
+export interface CleanupOptions {
+  readonly bpfRoot: string;
+  /** The file of `DatapathConfig.machineRecord`; without it, sysctls and the bpffs mount stay as they are. */
+  readonly machineRecord?: string;
+  /** Host sides of pods' devices that are known to be ours. */
+  readonly podDevices?: readonly { readonly name: string; readonly ifindex: number }[];
+  /** "bpf": links, programs, maps only. */
+  readonly scope: "all" | "bpf";
+}
+
+export interface CleanupItem {
+  readonly kind: "link" | "pin" | "map" | "program" | "device" | "route" | "sysctl" | "mount" | "folder";
+  readonly name: string;
+}
+
+export interface CleanupRest extends CleanupItem {
+  readonly why: string;
+}
+
+export interface CleanupReport {
+  readonly removed: readonly CleanupItem[];
+  /** What is or was ours and is still there. */
+  readonly remaining: readonly CleanupRest[];
+}
