@@ -15,6 +15,41 @@ const entries: readonly { program: string; pin: string; hook: TcxHook }[] = [
   { program: "cil_to_container_entry", pin: "cil_to_container", hook: "egress" },
 ];
 
+interface PreparedLink {
+  readonly id: number;
+  readonly pin: string;
+  readonly hook: TcxHook;
+  readonly ifindex: number;
+  readonly program: BpfProgram;
+}
+
+/** Programs that wait for being put in place. */
+export class PreparedEntries implements Disposable {
+  /** Endpoints that failed; they go on with the programs that they have. */
+  readonly failed = new Map<number, Error>();
+  readonly #links: PreparedLink[] = [];
+
+  /** Takes the program over. */
+  add(link: PreparedLink): void {
+    this.#links.push(link);
+  }
+
+  /** Replaces all programs. */
+  replace(): void {
+    for (const { id, program, ifindex, hook, pin } of this.#links) {
+      try {
+        attachTcx({ program, ifindex, hook, pin }).close();
+      } catch (thrown) {
+        this.failed.set(id, toError(thrown));
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { program } of this.#links) program.close();
+  }
+}
+
 /** Links of the endpoints of one node. */
 export class EndpointLinks {
   readonly #bpfRoot: string;
@@ -53,23 +88,26 @@ export class EndpointLinks {
   }
 
   /**
-   * Gives every link there is the programs that are loaded now, whether or not somebody has named its endpoint yet.
-   * Returns the endpoints that failed; they go on with the programs that they have.
+   * Loads what every link there is needs of the programs that are loaded now, whether or not somebody has named its
+   * endpoint yet. Replacing them is then a matter of microseconds.
    */
-  refresh(): ReadonlyMap<number, Error> {
-    const failed = new Map<number, Error>();
+  prepare(): PreparedEntries {
+    const prepared = new PreparedEntries();
     for (const id of this.list()) {
       if (this.#isCurrent(id)) continue;
-      const target = this.#targets(id).find((found) => found !== undefined);
-      if (target === undefined) continue;
-      const { ifindex } = target;
       try {
-        this.#replace({ id, ifindex, hostDevice: this.#kept.get(id)?.hostDevice ?? String(ifindex) });
+        using object = this.#programs.loadEntry(id);
+        for (const { program, pin, hook } of entries) {
+          const path = endpointLinkPin(this.#bpfRoot, id, pin);
+          const target = linkTarget(path);
+          if (target === undefined) continue;
+          prepared.add({ id, pin: path, hook, ifindex: target.ifindex, program: object.program(program).dup() });
+        }
       } catch (thrown) {
-        failed.set(id, toError(thrown));
+        prepared.failed.set(id, toError(thrown));
       }
     }
-    return failed;
+    return prepared;
   }
 
   /** Whether each link that is alive runs the programs that are loaded now. */

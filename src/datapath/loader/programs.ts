@@ -38,6 +38,10 @@ export class NodePrograms implements Disposable {
   /** Tunnel device that the programs were made for; 0: nothing is loaded. */
   #tunnelIfindex = 0;
   #kept: readonly KeptSize[] = [];
+  /** Of the load that is not committed yet. */
+  #resizes: MapResizes | undefined;
+  readonly #onOtherSize = (name: string, pinned: BpfMap, wanted: number) =>
+    this.#resizes?.choose(name, pinned, wanted) ?? pinned;
   /** Whoever opened the maps would go on with the old ones, so sizes change in the first load only. */
   #mayResize = true;
 
@@ -60,15 +64,29 @@ export class NodePrograms implements Disposable {
     return this.#generation !== undefined && program.mapIds().includes(this.#generation.calls.id);
   }
 
-  /** Takes over what an earlier run loaded of the same, or loads all objects. Nothing changes when one fails. */
+  /**
+   * Takes over what an earlier run loaded of the same, or loads all objects. Nothing in place changes; commit() and
+   * attach() are next, and whatever else takes time is to be done before them.
+   */
   load(tunnelIfindex: number): void {
+    const { bpfRoot } = this.#config;
     const digest = this.#objects.digest(tunnelIfindex);
-    const fresh =
-      findGeneration(this.#config.bpfRoot, digest, mapSizes(this.#config)) ?? this.#loadAll(digest, tunnelIfindex);
-    this.close();
+    const found = findGeneration(bpfRoot, digest, mapSizes(this.#config));
+    if (found === undefined && this.#mayResize) this.#resizes = new MapResizes(mapPinRoot(bpfRoot));
+    const fresh = found ?? this.#loadAll(digest, tunnelIfindex);
+    this.#generation?.close();
     this.#generation = fresh;
+    this.#kept = this.#resizes?.kept ?? this.#kept;
     this.#tunnelIfindex = tunnelIfindex;
     this.#mayResize = false;
+  }
+
+  /** Gives maps of another size the pins. Until the hooks have the loaded programs, flows of the others are missed. */
+  commit(): void {
+    const root = mapPinRoot(this.#config.bpfRoot);
+    this.#resizes?.commit();
+    this.#resizes = undefined;
+    if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
   /** Puts the loaded programs on the node's devices, in place of what their pinned links had before. */
@@ -98,7 +116,8 @@ export class NodePrograms implements Disposable {
   loadEntry(endpointId: number): BpfObject {
     const calls = this.#generation?.calls;
     if (calls === undefined) throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
-    return this.#objects.load("entry", this.#tunnelIfindex, { constants: { endpoint_id: endpointId }, calls });
+    const constants = { endpoint_id: endpointId };
+    return this.#objects.load("entry", this.#tunnelIfindex, { constants, calls, onOtherSize: this.#onOtherSize });
   }
 
   /** Whether programs of earlier loads are still pinned. */
@@ -119,6 +138,8 @@ export class NodePrograms implements Disposable {
 
   /** Forgets what was loaded; links and pins keep it running. */
   close(): void {
+    this.#resizes?.[Symbol.dispose]();
+    this.#resizes = undefined;
     this.#generation?.close();
     this.#generation = undefined;
     this.#tunnelIfindex = 0;
@@ -140,10 +161,7 @@ export class NodePrograms implements Disposable {
   }
 
   #loadAll(digest: string, tunnelIfindex: number): Generation {
-    const { bpfRoot } = this.#config;
-    using resizes = new MapResizes(mapPinRoot(bpfRoot));
-    const onOtherSize = (name: string, pinned: BpfMap, wanted: number) =>
-      this.#mayResize ? resizes.choose(name, pinned, wanted) : pinned;
+    const onOtherSize = this.#onOtherSize;
     using container = this.#objects.load("container", tunnelIfindex, { onOtherSize });
     const calls = container.map(mapNames.calls);
     using host = this.#objects.load("host", tunnelIfindex, { calls, onOtherSize });
@@ -161,10 +179,7 @@ export class NodePrograms implements Disposable {
       ),
     );
     try {
-      generation.save(bpfRoot);
-      if (this.#mayResize) this.#kept = resizes.kept;
-      resizes.commit();
-      if (!existsSync(callsPin(mapPinRoot(bpfRoot)))) pinCalls(mapPinRoot(bpfRoot), calls);
+      generation.save(this.#config.bpfRoot);
       return generation;
     } catch (error) {
       generation.close();

@@ -21,6 +21,7 @@ function tests(): void {
   before(() => {
     using programs = new NodePrograms(config);
     programs.load(1);
+    programs.commit();
     maps = new PinnedMaps(mapPinRoot(root));
   });
   after(() => maps[Symbol.dispose]());
