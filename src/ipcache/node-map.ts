@@ -11,6 +11,7 @@ import {
 } from "../core/index.ts";
 import { type NodeRow, nodeKey } from "../node/index.ts";
 import type { KernelMap } from "./reconciler.ts";
+import { upsertEach } from "./upsert-each.ts";
 
 /** One address of another node as the kernel has it. */
 export interface NodeMapRow {
@@ -108,7 +109,7 @@ function createNodeMapReconciler(table: Table<NodeAddressRow, string>, nodeMap: 
     withStatus: (row, status) => ({ ...row, status }),
     resyncMs: 300_000,
     ops: {
-      update: async (rows) => nodeMap.upsertMany(rows.map(toMapRow)),
+      update: async (rows) => upsertEach(nodeMap, rows.map(toMapRow), ({ address }) => address),
       delete: async (rows) => void nodeMap.deleteMany(rows),
       async prune(rows) {
         const wanted = new Set(rows.map(({ address }) => address));

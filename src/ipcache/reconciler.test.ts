@@ -20,6 +20,7 @@ class FakeMap<Row> {
   readonly #keyOf: (row: Row) => string;
   writes = 0;
   failing = false;
+  capacity = Number.POSITIVE_INFINITY;
 
   constructor(keyOf: (row: Row) => string, rows: readonly Row[] = []) {
     this.#keyOf = keyOf;
@@ -29,7 +30,11 @@ class FakeMap<Row> {
   upsertMany(rows: readonly Row[]): void {
     if (this.failing) throw new Error("Cannot update map: E2BIG");
     this.writes += rows.length;
-    for (const row of rows) this.rows.set(this.#keyOf(row), row);
+    for (const row of rows) {
+      const key = this.#keyOf(row);
+      if (!this.rows.has(key) && this.rows.size >= this.capacity) throw new Error("Cannot update map: E2BIG");
+      this.rows.set(key, row);
+    }
   }
 
   deleteMany(keys: readonly Partial<Row>[]): number {
@@ -101,6 +106,22 @@ test("a restart that changes nothing moves nothing", async () => {
   table.upsert({ ...row, source: "kvstore", status: pendingStatus() });
   assert.equal(await start(), 0);
   assert.equal(map.writes, 0);
+  await reconciler.stop();
+});
+
+test("in a full map what is there still changes; the rest says so and follows when there is room", async () => {
+  const { map, table, set, start, settle, reconciler } = await setUp();
+  await start();
+  await set(mapRow("10.1.2.5/32", 300), mapRow("10.1.2.6/32", 301));
+  map.capacity = 2;
+  assert.equal(await set(mapRow("10.1.2.7/32", 302), mapRow("10.1.2.6/32", 999)), 1);
+  assert.equal(map.rows.get("10.1.2.6/32")?.identity, 999);
+  assert.deepEqual(table.get("10.1.2.6/32")?.status.kind, "done");
+  assert.match(JSON.stringify(table.get("10.1.2.7/32")?.status), /error.*E2BIG/);
+  assert.match(reconciler.health().message ?? "", /1 rows failed.*E2BIG/);
+  await settle(() => table.delete("10.1.2.5/32"));
+  await eventually("the row that did not fit", () => map.rows.has("10.1.2.7/32"));
+  assert.equal(reconciler.health().state, "ok");
   await reconciler.stop();
 });
 

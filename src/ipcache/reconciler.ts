@@ -3,6 +3,7 @@
 import { createReconciler, type Reconciler, type Table } from "../core/index.ts";
 import { type IpcacheMapRow, KernelView } from "./kernel-view.ts";
 import type { IpcacheRow } from "./types.ts";
+import { upsertEach } from "./upsert-each.ts";
 
 /** A map of the kernel with batched writes, as the datapath gives it. */
 export interface KernelMap<Row, Key> {
@@ -50,29 +51,35 @@ class KernelWriter {
     this.#deps = deps;
   }
 
-  write(rows: readonly IpcacheMapRow[]): void {
+  /** Returns what could not be written, by prefix: a full map must not keep other rows from changing. */
+  write(rows: readonly IpcacheMapRow[]): Map<string, Error> {
     const view = this.#known();
     const fresh = rows.filter((row) => view.differs(row));
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return new Map();
     const revision = fresh.some((row) => view.changesMeaning(row.prefix, row));
-    this.#change(revision, () => this.#deps.ipcacheMap.upsertMany(fresh));
-    for (const row of fresh) view.set(row);
+    const failed = upsertEach(this.#deps.ipcacheMap, fresh, ({ prefix }) => prefix);
+    for (const row of fresh) if (!failed.has(row.prefix)) view.set(row);
+    if (revision) this.#deps.onRevisionNeeded();
+    return failed;
   }
 
   delete(prefixes: readonly string[]): void {
     const view = this.#known();
     if (prefixes.length === 0) return;
     const revision = prefixes.some((prefix) => view.changesMeaning(prefix, undefined));
-    this.#change(revision, () => void this.#deps.ipcacheMap.deleteMany(prefixes.map((prefix) => ({ prefix }))));
+    this.#remove(revision, prefixes);
     for (const prefix of prefixes) view.delete(prefix);
   }
 
   /** Looks at the kernel itself: puts right what others changed, and removes what no row wants. */
   align(rows: readonly IpcacheMapRow[]): void {
     this.#view = undefined;
-    this.write(rows);
+    const failed = this.write(rows);
     const wanted = new Set(rows.map(({ prefix }) => prefix));
     this.delete([...this.#known().prefixes()].filter((prefix) => !wanted.has(prefix)));
+    // What went has made room.
+    const [error] = this.write(rows.filter(({ prefix }) => failed.has(prefix))).values();
+    if (error !== undefined) throw error;
   }
 
   #known(): KernelView {
@@ -80,11 +87,11 @@ class KernelWriter {
     return this.#view;
   }
 
-  /** A failed write may be half done: the kernel is looked at again, and the programs are told. */
-  #change(revisionNeeded: boolean, change: () => void): void {
+  /** A failed removal may be half done: the kernel is looked at again, and the programs are told. */
+  #remove(revisionNeeded: boolean, prefixes: readonly string[]): void {
     let done = false;
     try {
-      change();
+      this.#deps.ipcacheMap.deleteMany(prefixes.map((prefix) => ({ prefix })));
       done = true;
     } finally {
       if (!done) this.#view = undefined;
