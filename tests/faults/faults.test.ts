@@ -3,6 +3,7 @@
 import { after, before, describe, test } from "node:test";
 import { kernelFaults } from "./kernel.faults.ts";
 import { kvstoreFaults } from "./kvstore.faults.ts";
+import { spaceFaults } from "./space.faults.ts";
 import { stateFaults } from "./state.faults.ts";
 import { type Fault, World } from "./world.ts";
 
@@ -10,6 +11,7 @@ const groups: Readonly<Record<string, readonly Fault[]>> = {
   etcd: kvstoreFaults,
   "state folder": stateFaults,
   kernel: kernelFaults,
+  space: spaceFaults,
 };
 
 let world: World;
