@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Removes a sandbox by what is there, so that it also works after anything was killed in the middle.
 import { readFileSync, rmdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { type KernelObjects, objectsInKernel, pinnedObjects } from "../../src/datapath/index.ts";
 import { addToCgroup, cgroupRoot, deleteNetns, removeCgroup, unmount } from "../../src/kernel/index.ts";
 import { sandboxCgroup } from "./cgroups.ts";
 import { SandboxError } from "./errors.ts";
+import { listFolder } from "./files.ts";
 import { lockSandbox } from "./lock.ts";
 import { checkName } from "./names.ts";
-import { sandboxesRoot } from "./paths.ts";
+import { sandboxesRoot, sandboxPaths } from "./paths.ts";
 import { killIfThere } from "./process.ts";
 import { findProcesses, findRemains, sandboxesOfNamespaces } from "./remains.ts";
 import { sandboxNames } from "./store.ts";
 import { waitFor } from "./wait.ts";
+
+/** The kernel frees namespaces, programs and maps some time after their last user, ms. */
+const freeWithin = 8_000;
 
 /**
  * Removes everything of the sandbox: processes, namespaces with their devices, mounts with their pins, control groups,
@@ -22,6 +27,7 @@ export async function deleteSandbox(name: string, options: { locked?: boolean } 
   await using _lock = options.locked ? undefined : await lockSandbox(name);
   const remains = findRemains(name);
   if (!remains.found) return false;
+  const objects = kernelObjects(name);
   leaveCgroup(remains.cgroup);
   await endProcesses(name);
   for (const path of remains.netns) deleteNetns(path);
@@ -29,7 +35,31 @@ export async function deleteSandbox(name: string, options: { locked?: boolean } 
   if (remains.cgroup !== undefined) await removeCgroups(remains.cgroup);
   if (remains.folder !== undefined) rmSync(remains.folder, { recursive: true, force: true });
   for (const shared of [sandboxesRoot, dirname(sandboxCgroup(name))]) removeIfEmpty(shared);
+  await checkGone(name, objects);
   return true;
+}
+
+/** Links, programs and maps of all nodes, while their bpffs still tell them. */
+function kernelObjects(name: string): KernelObjects[] {
+  const nodes = join(sandboxPaths(name).root, "nodes");
+  return listFolder(nodes).map((node) => pinnedObjects(sandboxPaths(name).node(node).bpf));
+}
+
+/** Looks again at everything, and at what the kernel frees with a delay. Throws SandboxError naming what is left. */
+async function checkGone(name: string, objects: readonly KernelObjects[]): Promise<void> {
+  let left: string[] = [];
+  const gone = await waitFor(() => {
+    const { netns, mounts, cgroup, folder } = findRemains(name);
+    const parts = [...netns, ...mounts, cgroup, folder].filter((part) => part !== undefined);
+    const bpf = objects.flatMap(objectsInKernel).map((item) => `${item.kind} ${item.name}`);
+    left = [...parts, ...findProcesses(name).map((pid) => `process ${pid}`), ...bpf];
+    return left.length === 0;
+  }, freeWithin);
+  if (gone) return;
+  const some = `${left.slice(0, 5).join(", ")}${left.length > 5 ? ` and ${left.length - 5} more` : ""}`;
+  throw new SandboxError(
+    `Cannot delete sandbox "${name}": ${some} stay (see /proc/PID/fdinfo for what holds BPF objects; delete it again)`,
+  );
 }
 
 /** What all sandboxes share goes with the last of them. */

@@ -45,6 +45,7 @@ const RETRY = 5000;
 const RELOAD_FIRST = 2000;
 const RELOAD_LONGEST = 60_000;
 const DEFAULT_SWEEP_SECONDS = 60;
+const FIRST_SWEEP = 3000;
 
 /** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
 export function createDatapath(config: DatapathConfig): Datapath {
@@ -262,9 +263,12 @@ class NodeDatapath implements Datapath {
       }
     };
     const timer = setInterval(sweep, seconds * 1000);
+    // An agent that never lives long enough for the interval must sweep too.
+    const first = setTimeout(sweep, Math.min(FIRST_SWEEP, seconds * 1000));
     return {
       [Symbol.dispose]() {
         abort.abort();
+        clearTimeout(first);
         clearInterval(timer);
       },
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/datapath.
 
-export { findDatapath } from "./cleanup/inventory.ts";
+export { findDatapath, type KernelObjects, objectsInKernel, pinnedObjects } from "./cleanup/inventory.ts";
 export { isDatapathKept, removeDatapath } from "./cleanup/remove.ts";
 export type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./cleanup/types.ts";
 export { createDatapath } from "./datapath.ts";

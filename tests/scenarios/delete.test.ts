@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nothing is left behind by delete, whatever was killed before.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { deleteSandbox, findRemains, killAgent, killEtcd, openSandbox } from "../../apps/sandbox/index.ts";
+import {
+  deleteSandbox,
+  findRemains,
+  killAgent,
+  killEtcd,
+  openSandbox,
+  sandboxPaths,
+} from "../../apps/sandbox/index.ts";
+import { type KernelObjects, objectsInKernel, pinnedObjects } from "../../src/datapath/index.ts";
+import { BpfMap, cgroupRoot } from "../../src/kernel/index.ts";
 import { clientPod, echoPod, scenarioName } from "./harness.ts";
 
 const cilium = join(import.meta.dirname, "../../bin/cilium");
@@ -59,6 +68,35 @@ function traces(): string[] {
   return findRemains(name).found ? [...found, JSON.stringify(findRemains(name))] : found;
 }
 
+/** What a sandbox could change outside of its own namespaces: devices, routes, rules, sysctls, groups, folders. */
+function host(): string[] {
+  const ip = (...args: string[]) => execFileSync("ip", args, { encoding: "utf8" }).trim().split("\n");
+  const sysctls = [
+    "ipv4/ip_forward",
+    "ipv4/conf/all/rp_filter",
+    "ipv4/conf/default/rp_filter",
+    "ipv6/conf/all/forwarding",
+  ];
+  return [
+    ...readdirSync("/sys/class/net").map((device) => `device ${device}`),
+    ...[...ip("-4", "route", "show", "table", "all"), ...ip("-6", "route", "show", "table", "all")],
+    ...[...ip("-4", "rule"), ...ip("-6", "rule")],
+    ...sysctls.map((path) => `${path} ${readFileSync(`/proc/sys/net/${path}`, "utf8")}`),
+    ...cgroupFolders(cgroupRoot()).filter((path) => path.includes(name)),
+    ...readdirSync("/run").filter((entry) => entry.includes(name)),
+  ];
+}
+
+function cgroupFolders(root: string): string[] {
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Links, programs and maps of all nodes. */
+function bpfObjects(): KernelObjects[] {
+  return openSandbox(name).nodes.map((node) => pinnedObjects(sandboxPaths(name).node(node.name).bpf));
+}
+
 function readCommand(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
@@ -72,14 +110,21 @@ function namespaceOf(pid: number): string {
 }
 
 test("two nodes and six pods under a policy are ready within 10 s; delete after a plain life leaves nothing", async () => {
+  const before = host();
   const since = performance.now();
   assert.equal(await ended(sandbox("create")), 0);
   assert.equal(await ended(sandbox("apply", "-f", manifests)), 0);
   assert.ok(performance.now() - since < 10_000, `${performance.now() - since} ms`);
   assert.equal(readdirSync(`/run/cilium-sandbox/${name}/pods`).length, 6);
   assert.notDeepEqual(traces(), []);
+  assert.notDeepEqual(host(), before);
+  const objects = bpfObjects();
+  // Two entries for each of three pods on a node, and the three of the node's own devices.
+  for (const { links, programs, maps } of objects) assert.ok(links.size >= 9 && programs.size >= 11 && maps.size >= 15);
   assert.equal(await ended(sandbox("delete")), 0);
   assert.deepEqual(traces(), []);
+  assert.deepEqual(host(), before);
+  assert.deepEqual(objects.flatMap(objectsInKernel), []);
 });
 
 test("delete after kill -9 of agents, etcd and the commands themselves leaves nothing", async () => {
@@ -92,8 +137,10 @@ test("delete after kill -9 of agents, etcd and the commands themselves leaves no
   for (const node of record.nodes) await killAgent(record, node);
   killEtcd(record);
   assert.notDeepEqual(traces(), []);
+  const objects = bpfObjects();
   assert.equal(await ended(sandbox("delete")), 0);
   assert.deepEqual(traces(), []);
+  assert.deepEqual(objects.flatMap(objectsInKernel), []);
 });
 
 test("delete after kill -9 of create at any moment leaves nothing", async () => {
@@ -118,6 +165,16 @@ test("delete ends processes that entered a namespace on their own, without any r
   assert.equal(await ended(sandbox("delete")), 0);
   await end;
   assert.equal(stranger.signalCode, "SIGKILL");
+  assert.deepEqual(traces(), []);
+});
+
+test("delete names a map that a process keeps from going, and has removed everything else", async () => {
+  assert.equal(await ended(sandbox("create", "--nodes", "1")), 0);
+  const pin = join(sandboxPaths(name).node("node1").bpf, "tc/globals/cilium_lxc");
+  {
+    using map = BpfMap.openPinned(pin);
+    await assert.rejects(deleteSandbox(name), new RegExp(`: map ${map.name} \\(id ${map.id}\\) stay \\(`));
+  }
   assert.deepEqual(traces(), []);
 });
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds what is ours on this machine by looking at it: pins, devices with their routes, programs, maps.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import {
   BpfLink,
   BpfMap,
   BpfProgram,
   Errno,
   type Link,
+  listLinks,
+  mapIds,
+  programIds,
   queryTcx,
   Rtnetlink,
   SyscallError,
@@ -86,31 +89,70 @@ export function findRoutes(rtnl: Rtnetlink, devices: readonly Link[]): CleanupIt
   );
 }
 
-/** Ids of programs and maps that the pins keep alive, with names for people. */
-export function findObjects({ links, maps }: Pins): { programs: Map<number, string>; maps: Map<number, string> } {
-  const programs = new Map<number, string>();
-  const found = new Map<number, string>();
+/** Objects of the kernel by their ids, with names for people. */
+export interface KernelObjects {
+  readonly links: ReadonlyMap<number, string>;
+  readonly programs: ReadonlyMap<number, string>;
+  readonly maps: ReadonlyMap<number, string>;
+}
+
+/** What the datapath's pins below a bpffs root keep alive. */
+export function pinnedObjects(bpfRoot: string): KernelObjects {
+  return findObjects(findPins(bpfRoot));
+}
+
+/** Those of the objects that the kernel still has. */
+export function objectsInKernel({ links, programs, maps }: KernelObjects): CleanupItem[] {
+  const left = (kind: "link" | "program" | "map", known: ReadonlyMap<number, string>, ids: Iterable<number>) => {
+    const present = known.size === 0 ? new Set() : new Set(ids);
+    const stay = [...known].filter(([id]) => present.has(id));
+    return stay.map(([id, name]): CleanupItem => ({ kind, name: `${name} (id ${id})` }));
+  };
+  return [
+    ...left("link", links, linkIds()),
+    ...left("program", programs, programIds()),
+    ...left("map", maps, mapIds()),
+  ];
+}
+
+function* linkIds(): Generator<number> {
+  for (const { id } of listLinks()) yield id;
+}
+
+/** What the pins keep alive. */
+export function findObjects({ links, maps }: Pins): KernelObjects {
+  const found = {
+    links: new Map<number, string>(),
+    programs: new Map<number, string>(),
+    maps: new Map<number, string>(),
+  };
   const addProgram = (id: number) => {
     const name = programName(id);
-    if (name !== undefined) programs.set(id, name);
+    if (name !== undefined) found.programs.set(id, name);
   };
   for (const path of [...maps, ...links]) {
-    const { program, map: isMap } = pinned(path);
+    const { program, link, map: isMap } = pinned(path);
+    if (link !== undefined) found.links.set(link, basename(path));
     if (program !== undefined) addProgram(program);
     if (!isMap) continue;
     using map = BpfMap.openPinned(path);
-    found.set(map.id, map.name);
+    found.maps.set(map.id, map.name);
     if (map.name === mapNames.calls) for (const id of tailCalls(map)) addProgram(id);
   }
-  return { programs, maps: found };
+  return found;
 }
 
 /** What a pin holds: the program of a link or of its own, or a map. Any object opens; its fdinfo says what it is. */
-function pinned(path: string): { program?: number; map: boolean } {
+function pinned(path: string): { program?: number; link?: number; map: boolean } {
   using object = BpfLink.openPinned(path);
   const text = readFileSync(`/proc/self/fdinfo/${object.fd.value}`, "utf8");
   const program = /^prog_id:\s*(\d+)$/m.exec(text)?.[1];
-  return { ...(program === undefined ? {} : { program: Number(program) }), map: /^map_id:/m.test(text) };
+  const link = /^link_id:\s*(\d+)$/m.exec(text)?.[1];
+  return {
+    ...(program === undefined ? {} : { program: Number(program) }),
+    ...(link === undefined ? {} : { link: Number(link) }),
+    map: /^map_id:/m.test(text),
+  };
 }
 
 /** The kernel gives the ids of the programs in a program array. */

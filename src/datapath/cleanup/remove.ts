@@ -4,7 +4,7 @@ import { readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorChain } from "../../core/index.ts";
-import { BpfLink, Errno, ktimeNs, mapIds, programIds, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
+import { BpfLink, Errno, ktimeNs, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { restoreSysctls } from "../devices/sysctls.ts";
 import { MachineRecord } from "../machine-record.ts";
@@ -17,6 +17,7 @@ import {
   findObjects,
   findPins,
   findRoutes,
+  objectsInKernel,
   type Pins,
 } from "./inventory.ts";
 import type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./types.ts";
@@ -122,11 +123,7 @@ class Removal {
   async #notFreed(): Promise<CleanupItem[]> {
     const end = performance.now() + freeWithin;
     for (;;) {
-      const [programs, maps] = [new Set(programIds()), new Set(mapIds())];
-      const left: CleanupItem[] = [
-        ...[...this.#objects.programs].filter(([id]) => programs.has(id)).map(namedAs("program")),
-        ...[...this.#objects.maps].filter(([id]) => maps.has(id)).map(namedAs("map")),
-      ];
+      const left = objectsInKernel(this.#objects);
       if (left.length === 0 || performance.now() > end) return left;
       await sleep(20);
     }
@@ -144,10 +141,6 @@ class Removal {
       this.#failed.push({ ...item, why: errorChain(error) });
     }
   }
-}
-
-function namedAs(kind: CleanupItem["kind"]) {
-  return ([id, name]: readonly [number, string]): CleanupItem => ({ kind, name: `${name} (id ${id})` });
 }
 
 /** ENOLINK: its device went. EINVAL, EOPNOTSUPP: whatever it is, it is no link that can be detached. */
