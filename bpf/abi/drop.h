@@ -57,4 +57,5 @@ enum source_file {
 	FILE_L4 = 132,			/* l4.h */
 	FILE_POLICY = 133,		/* policy.h */
 	FILE_IP = 134,			/* ip.h */
+	FILE_UNDERLAY = 135,		/* underlay.h */
 };

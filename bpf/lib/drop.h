@@ -22,7 +22,8 @@
 	 FILE_IS("ndp.h") ? FILE_NDP :                                             \
 	 FILE_IS("fragment.h") ? FILE_FRAGMENT :                                   \
 	 FILE_IS("l4.h") ? FILE_L4 :                                               \
-	 FILE_IS("policy.h") ? FILE_POLICY : FILE_UNKNOWN)
+	 FILE_IS("policy.h") ? FILE_POLICY :                                       \
+	 FILE_IS("underlay.h") ? FILE_UNDERLAY : FILE_UNKNOWN)
 
 #define drop(packet, reason)                                                       \
 	({                                                                         \

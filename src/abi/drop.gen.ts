@@ -55,5 +55,6 @@ export const SourceFile = {
   FILE_L4: 132,
   FILE_POLICY: 133,
   FILE_IP: 134,
+  FILE_UNDERLAY: 135,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

@@ -12,3 +12,4 @@ export * from "./layout.gen.ts";
 export * from "./metrics.gen.ts";
 export * from "./policy.gen.ts";
 export * from "./runtime.gen.ts";
+export * from "./underlay.gen.ts";

@@ -270,4 +270,15 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       pad: [9, 3],
     },
   },
+  underlay4_way: {
+    size: 24,
+    members: {
+      node: [0, 4],
+      second: [4, 4],
+      ifindex: [8, 4],
+      source: [12, 4],
+      next_hop: [16, 4],
+      mtu: [20, 4],
+    },
+  },
 };

@@ -127,13 +127,16 @@ export class World implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #maps = new Map<string, BpfMap>();
   readonly #events: RingBuffer;
+  readonly #tunnelPort: number;
   readonly container: BpfObject;
   readonly host: BpfObject;
   readonly overlay: BpfObject;
   readonly prelude: BpfObject;
   readonly entries: ReadonlyMap<number, BpfObject>;
 
-  constructor() {
+  /** Without a tunnel port, the tunnel device encapsulates everything. */
+  constructor({ tunnelPort = 0 }: { tunnelPort?: number } = {}) {
+    this.#tunnelPort = tunnelPort;
     this.container = this.#load("container.o");
     this.host = this.#load("host.o");
     this.overlay = this.#load("overlay.o");
@@ -152,7 +155,11 @@ export class World implements Disposable {
     const shared = [...this.#maps]
       .filter(([map]) => declared.has(map))
       .map(([map, reuse]) => [map, { reuse }] as const);
-    const constants = declared.has("tunnel_ifindex") ? { tunnel_ifindex: TUNNEL_IFINDEX, ...rodata } : rodata;
+    const node = { tunnel_ifindex: TUNNEL_IFINDEX, tunnel_port: this.#tunnelPort };
+    const constants = {
+      ...Object.fromEntries(Object.entries(node).filter(([variable]) => declared.has(variable))),
+      ...rodata,
+    };
     const object = this.#stack.use(loadObject(bytes, { name, maps: Object.fromEntries(shared), rodata: constants }));
     for (const map of object.mapNames) {
       if (map.startsWith("cilium_") && !this.#maps.has(map)) this.#maps.set(map, object.map(map));
@@ -168,7 +175,13 @@ export class World implements Disposable {
 
   /** Empties the maps and writes the world: nothing enforced, every packet traced. */
   reset(): void {
-    const kept = new Set(["cilium_events", "cilium_calls", "cilium_endpoints", "cilium_runtime_config"]);
+    const kept = new Set([
+      "cilium_events",
+      "cilium_calls",
+      "cilium_endpoints",
+      "cilium_runtime_config",
+      "cilium_underlay4",
+    ]);
     for (const [name, map] of this.#maps) if (!kept.has(name) && !name.includes("rodata")) map.clear();
     this.setCalls(true);
     for (const pod of [podA, podB]) {

@@ -10,7 +10,8 @@ const WORLD = 2;
 const WORLD_IPV4 = 9;
 const WORLD_IPV6 = 10;
 
-type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts">;
+type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts"> &
+  Partial<Pick<DatapathConfig, "tunnelPort">>;
 
 /** Variables of bpf/lib/config.h. */
 export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
@@ -20,6 +21,7 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     enable_ipv4: config.enableIpv4 ? 1 : 0,
     enable_ipv6: config.enableIpv6 ? 1 : 0,
     tunnel_ifindex: tunnelIfindex,
+    tunnel_port: config.tunnelPort ?? 0,
     world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
     world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
     ct_tcp_timeout: timeouts.tcp,
