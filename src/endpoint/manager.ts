@@ -162,6 +162,10 @@ class Manager implements EndpointManager {
 
   create(request: CreateEndpoint, wanted = 0): EndpointRow {
     this.#refuseConflicts(request);
+    if (!this.#deps.deviceExists(request.interfaceName, request.ifindex)) {
+      const device = `"${request.interfaceName}" (index ${request.ifindex})`;
+      throw new EndpointError("invalid", `Cannot create endpoint: there is no device ${device} on this node`);
+    }
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535) {
       throw new EndpointError("invalid", `Cannot create endpoint ${wanted}: the id is not 1 to 65535, or 0 for any`);
     }
@@ -299,10 +303,6 @@ class Manager implements EndpointManager {
     }
     if (endpointAddresses(request).length === 0) {
       throw new EndpointError("invalid", "Cannot create endpoint: it has no address, expected ipv4, ipv6 or both");
-    }
-    if (!this.#deps.deviceExists(request.interfaceName, request.ifindex)) {
-      const device = `"${request.interfaceName}" (index ${request.ifindex})`;
-      throw new EndpointError("invalid", `Cannot create endpoint: there is no device ${device} on this node`);
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -33,6 +33,26 @@ test("EndpointStore gives back what was saved, and forgets what was removed", (t
   store.remove(3);
   store.remove(99);
   assert.deepEqual(store.load().endpoints, [sample]);
+});
+
+test("EndpointStore writes what changed, and nothing else, also after a restart", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "endpoints-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = () => statSync(join(directory, "7", "endpoint.json")).ino;
+  const first = new EndpointStore(directory);
+  first.save(sample);
+  const written = file();
+  first.save({ ...sample });
+  const second = new EndpointStore(directory);
+  second.load();
+  second.save({ ...sample });
+  assert.equal(file(), written);
+  second.save({ ...sample, identity: 301 });
+  assert.notEqual(file(), written);
+  assert.equal(second.load().endpoints[0]?.identity, 301);
+  second.remove(7);
+  second.save({ ...sample, identity: 301 });
+  assert.equal(second.load().endpoints.length, 1);
 });
 
 test("EndpointStore names a corrupt file, keeps it, and loads the others", (t) => {

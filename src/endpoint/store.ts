@@ -2,6 +2,7 @@
 // What an endpoint's folder under the state directory holds: enough to restore it without the runtime's help.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 
 const storedEndpoint = z.strictObject({
@@ -39,22 +40,30 @@ const fileName = "endpoint.json";
 /** Keeps endpoints under `<directory>/<id>/endpoint.json`; each write is atomic (temporary file, rename). */
 export class EndpointStore {
   readonly #directory: string;
+  /** What the files hold, as far as this process has read or written them. */
+  readonly #held = new Map<number, unknown>();
 
   constructor(directory: string) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Throws the file system's error; the caller must not report the endpoint as created then. */
+  /** Writes nothing when the file holds that already: a restart would wait for the disk once an endpoint. Throws the file system's error; the caller must not report the endpoint as created then. */
   save(endpoint: StoredEndpoint): void {
+    const text = JSON.stringify(endpoint);
+    const plain: unknown = JSON.parse(text);
+    if (isDeepStrictEqual(plain, this.#held.get(endpoint.id))) return;
+    this.#held.delete(endpoint.id);
     const folder = join(this.#directory, String(endpoint.id));
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const temporary = join(folder, `.${fileName}.tmp`);
-    writeFileSync(temporary, `${JSON.stringify(endpoint)}\n`, { mode: 0o600, flush: true });
+    writeFileSync(temporary, `${text}\n`, { mode: 0o600, flush: true });
     renameSync(temporary, join(folder, fileName));
+    this.#held.set(endpoint.id, plain);
   }
 
   remove(id: number): void {
+    this.#held.delete(id);
     rmSync(join(this.#directory, String(id)), { recursive: true, force: true });
   }
 
@@ -71,9 +80,11 @@ export class EndpointStore {
         continue;
       }
       try {
-        const stored = storedEndpoint.parse(JSON.parse(readFileSync(path, "utf8")));
+        const document: unknown = JSON.parse(readFileSync(path, "utf8"));
+        const stored = storedEndpoint.parse(document);
         if (String(stored.id) !== entry) throw new Error(`id is ${stored.id}, expected ${entry} as the folder says`);
         endpoints.push(stored);
+        this.#held.set(stored.id, document);
       } catch (error) {
         errors.push({ id: Number(entry), path, message: describe(error) });
       }
