@@ -342,6 +342,19 @@ function tests(): void {
     assert.ok(allDone(), JSON.stringify(datapath.status()));
   });
 
+  test("expired conntrack entries go soon after the start, and not only after the first interval", async () => {
+    await datapath.stop();
+    datapath = createDatapath({ ...config, ctSweepInterval: 60 });
+    await datapath.start();
+    using map = BpfMap.openPinned(join(mapPinRoot(root), "cilium_ct6_global"));
+    // All of it zero: expired long ago.
+    map.update(new Uint8Array(map.keySize).fill(1), new Uint8Array(map.valueSize));
+    await until(() => [...map.entries()].length === 0, 5000, "the entry is swept");
+    await datapath.stop();
+    datapath = createDatapath(config);
+    await datapath.start();
+  });
+
   test("destroy() removes everything, also without start, and twice", async () => {
     await datapath.destroy();
     await createDatapath(config).destroy();
