@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What request bodies may look like; unknown fields are refused by name.
 import { z } from "zod";
+import { checkShape } from "../core/index.ts";
 import { ApiError } from "./errors.ts";
 
 const text = z.string().max(4096);
@@ -70,9 +71,8 @@ export const labelList = z.array(text).max(1000);
 
 /** Checks a body; ApiError 400 names the field and what was expected. */
 export function checkBody<Schema extends z.ZodType>(schema: Schema, body: unknown, what: string): z.infer<Schema> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? "" : ` field "${issue.path.join(".")}"`;
-  throw new ApiError(400, `Cannot read ${what}${where}: ${issue?.message ?? "invalid"}`);
+  const result = checkShape(schema, body);
+  if (result.ok) return result.value;
+  const where = result.where === "" ? "" : ` field "${result.where}"`;
+  throw new ApiError(400, `Cannot read ${what}${where}: ${result.problem}`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
-import { formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { checkShape, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
 import { Identity } from "../identity/index.ts";
 import { maskBits } from "../node/index.ts";
 import type { IpcacheEntry, IpcacheMetadata } from "./types.ts";
@@ -61,12 +61,8 @@ export function parseAddress(key: string, value: string): ParsedAddress {
   } catch {
     return { reason: "not JSON" };
   }
-  const parsed = wirePair.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return { reason: `${issue?.path.join(".") || "value"}: ${issue?.message ?? "not an address announcement"}` };
-  }
-  return fromWire(key, parsed.data);
+  const parsed = checkShape(wirePair, json);
+  return parsed.ok ? fromWire(key, parsed.value) : { reason: `${parsed.where || "value"}: ${parsed.problem}` };
 }
 
 /** The value for an address of a local endpoint. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
-import { formatCidr, ipToBytes, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { checkShape, formatCidr, ipToBytes, tryParseCidr, tryParseIp } from "../core/index.ts";
 import { type NodeAddress, type NodeRow, nodeKey } from "./types.ts";
 
 /** Prefix of the nodes' keys. */
@@ -47,12 +47,8 @@ export function parseNode(key: string, value: string): ParsedNode {
   } catch {
     return { reason: "not JSON" };
   }
-  const parsed = wireNode.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return { reason: `${issue?.path.join(".") || "value"}: ${issue?.message ?? "not a node"}` };
-  }
-  return fromWire(key, parsed.data);
+  const parsed = checkShape(wireNode, json);
+  return parsed.ok ? fromWire(key, parsed.value) : { reason: `${parsed.where || "value"}: ${parsed.problem}` };
 }
 
 /** The value for a node of our own. */

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ConfigError, parseDuration, toError } from "../../../core/index.ts";
+import { ConfigError, checkShape, parseDuration, toError } from "../../../core/index.ts";
 
 /** Names and meanings of the `kvstore-opt` keys. */
 export const etcdOptionHelp = {
@@ -84,13 +84,9 @@ function fromAddress(address: string): Target {
 }
 
 function fromFile(path: string): Target {
-  const parsed = clientFile.safeParse(readYaml(path));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue?.path.join(".") || "(top level)";
-    refuse("etcd.config", path, `${where}: ${issue?.message ?? "not an etcd client file"}`);
-  }
-  const file = parsed.data;
+  const parsed = checkShape(clientFile, readYaml(path));
+  if (!parsed.ok) return refuse("etcd.config", path, `${parsed.where || "(top level)"}: ${parsed.problem}`);
+  const file = parsed.value;
   const endpoints = file.endpoints.map((text) => endpoint("etcd.config", text));
   const ca = file["trusted-ca-file"] ?? file["ca-file"];
   const { "cert-file": cert, "key-file": key } = file;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks what came from outside against a schema; whatever it is, the outcome is a value and never an exception.
+import type { z } from "zod";
+
+/** The checked value, or where it is wrong (`""`: as a whole) and how. */
+export type Shape<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly where: string; readonly problem: string };
+
+const longest = 200;
+
+/**
+ * As the schema's safeParse, which throws for some values: an object whose `length` or `toString` is no such thing runs
+ * into its checks of size. Texts are bounded, since they repeat what was given.
+ */
+export function checkShape<Schema extends z.ZodType>(schema: Schema, value: unknown): Shape<z.infer<Schema>> {
+  try {
+    const result = schema.safeParse(value);
+    if (result.success) return { ok: true, value: result.data };
+    const issue = result.error.issues[0];
+    const where = issue?.path.map(String).join(".") ?? "";
+    return { ok: false, where: shorten(where), problem: shorten(issue?.message ?? "invalid") };
+  } catch {
+    return { ok: false, where: "", problem: "an object stands where a text or list is expected" };
+  }
+}
+
+function shorten(text: string): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
