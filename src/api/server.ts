@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Clock, createLogger, errorChain, type Logger, systemClock } from "../core/index.ts";
-import { readJsonBody } from "./body.ts";
+import { BodyBudget, discardBody, hasBody, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate-limit.ts";
 import { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
@@ -22,6 +22,8 @@ export interface ApiServerOptions {
   readonly rateLimits?: Partial<Record<RateLimitName, RateLimit>>;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** How long a client may take for its headers (10 s) and for a whole request (60 s), in ms. */
+  readonly timeouts?: { readonly headers: number; readonly request: number };
 }
 
 export interface ApiServer {
@@ -32,16 +34,38 @@ export interface ApiServer {
 }
 
 const maxConnections = 512;
+/** Calls under way on all connections; more than connections, since clients may send several without waiting. */
+const maxCalls = 1024;
 const stopGrace = 2000;
+/** Longest message of an error, in characters: it repeats what the client sent. */
+const maxMessage = 1000;
 
 /** Makes the server; nothing is opened before `start()`. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const logger = options.logger ?? createLogger("api");
-  const limiters = createLimiters(options);
-  const server = createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 60_000, headersTimeout: 10_000 });
+  const context: Context = {
+    ...options,
+    logger,
+    limiters: createLimiters(options),
+    bodies: new BodyBudget(),
+    calls: 0,
+  };
+  const { headers, request } = options.timeouts ?? { headers: 10_000, request: 60_000 };
+  const server = createServer({
+    maxHeaderSize: 64 * 1024,
+    headersTimeout: headers,
+    requestTimeout: request,
+    // Time-outs are noticed by a check that by default comes every 30 s.
+    connectionsCheckingInterval: Math.min(1000, headers),
+    // There is one host behind a socket file.
+    requireHostHeader: false,
+  });
   server.maxConnections = maxConnections;
   server.keepAliveTimeout = 5000;
-  server.on("request", (request, response) => void serve({ ...options, logger, limiters }, request, response));
+  server.on("request", (request, response) => void serve(context, request, response));
+  server.on("checkExpectation", (request, response) => {
+    sendError(context, request, response, new ApiError(417, "Cannot serve request: unknown expectation"));
+  });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
   return {
     start: () => listenUnix(server, options.socketPath, options.mode ?? 0o660),
@@ -52,25 +76,36 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 interface Context extends ApiServerOptions {
   readonly logger: Logger;
   readonly limiters: Readonly<Record<RateLimitName, RateLimiter>>;
+  readonly bodies: BodyBudget;
+  /** Under way now. */
+  calls: number;
 }
 
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
+  context.calls++;
+  response.once("close", () => {
+    context.calls--;
+    gone.abort();
+  });
   try {
+    if (context.calls > maxCalls) throw new ApiError(503, "Cannot serve request: too many at once (try again later)");
     const url = requestUrl(request);
     const { route, params } = findRoute(routes, request.method ?? "GET", url.pathname);
+    using body = new RequestBody(request, context.bodies);
+    // A client that sends slowly must not hold the turn of others.
+    if (route.limit !== undefined) await body.read();
     using _turn = await acquire(context, route, gone.signal);
     const result = await route.handle({
       api: context.api,
       params,
       query: url.searchParams,
       header: (name) => headerOf(request, name),
-      body: () => readJsonBody(request),
+      body: () => body.read(),
     });
     send(response, result);
   } catch (error) {
-    sendError(context.logger, request, response, error);
+    sendError(context, request, response, error);
   }
 }
 
@@ -92,28 +127,45 @@ async function acquire(context: Context, route: Route, signal: AbortSignal): Pro
 }
 
 function send(response: ServerResponse, { status, body }: RouteResponse): void {
+  response.end(writeHead(response, { status, body }));
+}
+
+/** Writes the head and gives the text that belongs behind it. */
+function writeHead(response: ServerResponse, { status, body }: RouteResponse): string {
   const plain = typeof body === "string";
   const text = body === undefined ? "" : plain ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     "content-type": plain ? "text/plain; version=0.0.4" : "application/json",
     "content-length": Buffer.byteLength(text),
   });
-  response.end(text);
+  return text;
 }
 
-function sendError(logger: Logger, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+function sendError({ logger }: Context, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   const expected = thrown instanceof ApiError;
   const status = expected ? thrown.status : 500;
-  if (!expected)
-    logger.error("API call failed", { method: request.method, path: request.url, error: errorChain(thrown) });
+  if (!expected) {
+    const path = shorten(request.url ?? "");
+    logger.error("API call failed", { method: request.method, path, error: errorChain(thrown) });
+  }
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
   if (thrown instanceof MethodError) response.setHeader("allow", thrown.allowed.join(", "));
-  // What is left of a refused body is not read: the connection ends with the answer.
-  if (!request.complete) response.setHeader("connection", "close");
-  send(response, { status, body: { code: status, message: errorChain(thrown) } });
+  const answer = { status, body: { code: status, message: shorten(errorChain(thrown)) } };
+  if (request.complete || !hasBody(request)) {
+    send(response, answer);
+    return;
+  }
+  // The client is still sending: it gets the answer now, and the end of the connection when it has done so.
+  response.setHeader("connection", "close");
+  response.write(writeHead(response, answer));
+  void discardBody(request).then(() => response.end());
+}
+
+function shorten(text: string): string {
+  return text.length <= maxMessage ? text : `${text.slice(0, maxMessage)}…`;
 }
 
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {

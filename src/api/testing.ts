@@ -89,7 +89,7 @@ function configPart(options: MemoryAgentOptions): Part<"getConfig" | "patchConfi
     getConfig: config,
     patchConfig: (spec) => {
       for (const [name, value] of Object.entries(spec.options ?? {})) {
-        if (values[name] === undefined) throw new ApiError(400, `Cannot set option "${name}": unknown option`);
+        if (!Object.hasOwn(values, name)) throw new ApiError(400, `Cannot set option "${name}": unknown option`);
         values[name] = value;
       }
       return config();

@@ -51,7 +51,8 @@ export function policyResources(body: unknown): readonly unknown[] {
 
 function isList(item: unknown): item is { items: readonly unknown[] } {
   if (typeof item !== "object" || item === null || !("items" in item)) return false;
-  return "kind" in item && String(item.kind).endsWith("List") && Array.isArray(item.items);
+  const named = "kind" in item && typeof item.kind === "string" && item.kind.endsWith("List");
+  return named && Array.isArray(item.items);
 }
 
 function dropQuery(query: URLSearchParams): DropQuery {
