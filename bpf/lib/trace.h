@@ -31,8 +31,10 @@ __verified_alone int send_trace_event(struct __sk_buff *skb, const struct packet
 	if (!packet)
 		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
-	if (!record)
+	if (!record) {
+		count_lost_event();
 		return 0;
+	}
 	__builtin_memset(&record->event, 0, sizeof(record->event));
 	record->event.source_identity = packet->source_identity;
 	record->event.destination_identity = packet->destination_identity;

@@ -30,8 +30,10 @@ __verified_alone int send_verdict_event(struct __sk_buff *skb, const struct pack
 	if (!packet || !question || !(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_POLICY_VERDICT))
 		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
-	if (!record)
+	if (!record) {
+		count_lost_event();
 		return 0;
+	}
 	__builtin_memset(&record->event, 0, sizeof(record->event));
 	record->event.remote_identity = question->identity;
 	record->event.verdict = question->verdict;
