@@ -124,7 +124,7 @@ class NodeDatapath implements Datapath {
       scope: "all",
       ...(machineRecord === undefined ? {} : { machineRecord }),
     });
-    const [first] = remaining.filter(({ kind }) => kind !== "mount" && kind !== "sysctl");
+    const [first] = remaining.filter(({ kind, held }) => held !== true && kind !== "mount" && kind !== "sysctl");
     if (first !== undefined) throw new DatapathError(`Cannot remove ${first.kind} "${first.name}": ${first.why}`);
   }
 

@@ -116,7 +116,7 @@ class Removal {
     for (const item of findDatapath(this.#options)) add(item, "it is there again, or would not go");
     using rtnl = new Rtnetlink();
     for (const item of attachedPrograms(rtnl)) add(item, "its link is held by a process");
-    for (const item of await this.#notFreed()) add(item, "a process holds it");
+    for (const item of await this.#notFreed()) remaining.push({ ...item, why: "a process holds it", held: true });
     return { removed: this.#removed, remaining };
   }
 

@@ -19,6 +19,8 @@ export interface CleanupItem {
 
 export interface CleanupRest extends CleanupItem {
   readonly why: string;
+  /** It is off the machine's hooks and folders, but a process keeps it in the kernel. */
+  readonly held?: boolean;
 }
 
 export interface CleanupReport {
