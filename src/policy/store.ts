@@ -49,11 +49,16 @@ export class PolicyStore {
     }
   }
 
+  /** Cookies only name rules: where they cannot be kept, a restart gives new ones, and policies are in force all the same. */
   saveCookies(cookies: CookieSnapshot): void {
     const text = JSON.stringify(cookies);
     if (text === this.#cookiesText) return;
-    this.#write("policy-cookies.json", text);
-    this.#cookiesText = text;
+    try {
+      this.#write("policy-cookies.json", text);
+      this.#cookiesText = text;
+    } catch (error) {
+      log.warn("Cannot keep the rule cookies, a restart gives new ones", { error: toError(error).message });
+    }
   }
 
   #write(name: string, text: string): void {
