@@ -22,6 +22,11 @@ after(async () => await world?.delete());
 
 for (const [group, faults] of Object.entries(groups)) {
   describe(group, () => {
-    for (const { name, run } of faults) test(name, { timeout: 60_000 }, () => run(world));
+    for (const { name, run } of faults) {
+      test(name, { timeout: 60_000 }, async () => {
+        await world.recover();
+        await run(world);
+      });
+    }
   });
 }

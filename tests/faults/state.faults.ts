@@ -10,31 +10,19 @@ import { clientPod } from "../scenarios/harness.ts";
 import type { Fault, World } from "./world.ts";
 
 const diskFull: Fault = {
-  name: "disk full: CNI ADD and policy import say so and leave nothing, what is there goes on, and space heals it",
+  name: "disk full: CNI ADD, policy import and a starting agent say so and change nothing; traffic goes on, space heals it",
   async run(world) {
     const { state } = world.paths("node1");
     await world.kill("node1");
-    using _tmpfs = smallDisk(state);
-    await world.start("node1");
-    const pod = clientPod("full", "node1", { app: "late" });
-    const filler = join(state, "filler");
-    const devices = () => world.onKernelOf("node1", () => readdirSync("/proc/self/net/dev_snmp6").sort().join(" "));
-    const before = devices();
-    await world.unnoticed(async () => {
-      fill(filler);
-      await assert.rejects(world.scenario.apply(pod), /CNI ADD failed.*(ENOSPC|no space)/);
-      await world.scenario.remove(pod);
-      await assert.rejects(world.client("node1").putPolicy(importedPolicy), /ENOSPC|no space/);
-      assert.ok(!JSON.stringify(await world.client("node1").getPolicy()).includes("imported"), "it is in force");
-      assert.equal(devices(), before);
-      assert.match(await world.health("node1", "endpoints"), /^ok/);
-      rmSync(filler);
-      await world.scenario.apply(pod);
-      await world.scenario.remove(pod);
-    });
-    await world.kill("node1");
-    _tmpfs[Symbol.dispose]();
-    await world.start("node1");
+    const disk = smallDisk(state);
+    try {
+      await world.start("node1");
+      await onFullDisk(world, state);
+    } finally {
+      if (world.running("node1")) await world.kill("node1");
+      disk[Symbol.dispose]();
+      await world.start("node1");
+    }
   },
 };
 
@@ -97,6 +85,31 @@ const corruptCookies: Fault = {
 
 export const stateFaults: readonly Fault[] = [diskFull, corruptEndpoint, corruptPolicies, corruptCookies];
 
+async function onFullDisk(world: World, state: string): Promise<void> {
+  const pod = clientPod("full", "node1", { app: "late" });
+  const filler = join(state, "filler");
+  const devices = () => world.onKernelOf("node1", () => readdirSync("/proc/self/net/dev_snmp6").sort().join(" "));
+  const before = devices();
+  await world.unnoticed(async () => {
+    fill(filler);
+    await assert.rejects(world.scenario.apply(pod), /CNI ADD failed.*(ENOSPC|no space)/);
+    await world.scenario.remove(pod);
+    await assert.rejects(world.client("node1").putPolicy(importedPolicy), /ENOSPC|no space/);
+    assert.ok(!JSON.stringify(await world.client("node1").getPolicy()).includes("imported"), "it is in force");
+    assert.equal(devices(), before);
+    assert.match(await world.health("node1", "endpoints"), /^ok/);
+    await world.kill("node1");
+    const from = world.log("node1").length;
+    world.launch("node1");
+    await world.until(() => !world.running("node1"), 10_000, "the agent runs");
+    assert.match(world.log("node1", from), /Error: .*ENOSPC/);
+    rmSync(filler);
+    await world.start("node1");
+    await world.scenario.apply(pod);
+    await world.scenario.remove(pod);
+  });
+}
+
 const importedPolicy = [
   {
     apiVersion: "cilium.io/v2",
@@ -112,7 +125,7 @@ async function endpointId(world: World, pod: string): Promise<number> {
   return found?.id ?? assert.fail(`no endpoint has ${ip}`);
 }
 
-/** Puts a folder with its files on a disk of 1 MB, and back when disposed (twice does no harm). */
+/** Puts a folder with its files on a disk of 1 MB, and back when disposed. */
 function smallDisk(folder: string): Disposable {
   const aside = `${folder}.aside`;
   renameSync(folder, aside);
@@ -120,11 +133,8 @@ function smallDisk(folder: string): Disposable {
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], { encoding: "utf8" });
   assert.equal(mounted.status, 0, mounted.stderr);
   copy(aside, folder);
-  let there = true;
   return {
     [Symbol.dispose]() {
-      if (!there) return;
-      there = false;
       rmSync(aside, { recursive: true });
       copy(folder, aside);
       unmount(folder);

@@ -101,8 +101,10 @@ export class World {
       this.scenario.stream("client", this.scenario.ip("echo-node1", 4)),
       this.scenario.stream("client", this.scenario.ip("echo-node2", 6)),
     ] as const;
-    await sleep(600);
     try {
+      const flowing = Promise.all(streams.map((stream) => stream.flowing));
+      await Promise.race([flowing, sleep(5_000, undefined, { ref: false }).then(() => assert.fail("no traffic"))]);
+      await sleep(150);
       await action();
       await sleep(300);
     } finally {
@@ -134,6 +136,14 @@ export class World {
   async start(node: string, more: { settings?: Record<string, string>; env?: Record<string, string> } = {}) {
     this.launch(node, more);
     await waitForAgent(this.sandbox, nodeOf(this.sandbox, node));
+  }
+
+  /** Starts what an earlier fault that failed left dead: one failure is not to hide the outcome of others. */
+  async recover(): Promise<void> {
+    if (etcdProcess(this.sandbox) === undefined) await this.startEtcd();
+    await this.proxy.join();
+    await this.proxy.delay(0);
+    for (const node of ["node1", "node2"]) if (!this.running(node)) await this.start(node);
   }
 
   launch(node: string, more: { settings?: Record<string, string>; env?: Record<string, string> } = {}): void {

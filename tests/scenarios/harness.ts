@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real sandbox for a scenario, and workloads that ask each other questions in it.
+import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import {
@@ -95,15 +96,26 @@ export class Scenario {
     return await collect(nodeCommand(this.sandbox, node, command));
   }
 
-  /** Starts steady traffic from a pod to an address; `stop()` ends it and tells what got lost. */
-  stream(pod: string, ip: string): { stop: () => Promise<StreamReport> } {
+  /**
+   * Starts steady traffic from a pod to an address; `stop()` ends it and tells what got lost. `flowing` resolves when
+   * its connection is there.
+   */
+  stream(pod: string, ip: string): { flowing: Promise<void>; stop: () => Promise<StreamReport> } {
     const command = [process.execPath, join(helpers, "stream.ts"), ip];
     const child = spawnIn(podCommand(this.sandbox, "default", pod, command), { stdio: ["ignore", "pipe", "inherit"] });
-    const output = child.stdout === null ? Promise.resolve("") : text(child.stdout);
+    const flowing = Promise.withResolvers<void>();
+    const ended = once(child, "close");
+    let output = "";
+    child.stdout?.setEncoding("utf8").on("data", (data: string) => {
+      output += data;
+      flowing.resolve();
+    });
     return {
+      flowing: flowing.promise,
       stop: async () => {
         child.kill("SIGTERM");
-        return JSON.parse(await output) as StreamReport;
+        await ended;
+        return JSON.parse(output) as StreamReport;
       },
     };
   }
