@@ -127,7 +127,8 @@ export class World implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #maps = new Map<string, BpfMap>();
   readonly #events: RingBuffer;
-  readonly #tunnelPort: number;
+  /** Of bpf/lib/config.h, where they differ from the default. */
+  readonly #variables: Readonly<Record<string, number>>;
   readonly container: BpfObject;
   readonly host: BpfObject;
   readonly overlay: BpfObject;
@@ -135,8 +136,8 @@ export class World implements Disposable {
   readonly entries: ReadonlyMap<number, BpfObject>;
 
   /** Without a tunnel port, the tunnel device encapsulates everything. */
-  constructor({ tunnelPort = 0 }: { tunnelPort?: number } = {}) {
-    this.#tunnelPort = tunnelPort;
+  constructor({ tunnelPort = 0, variables = {} }: { tunnelPort?: number; variables?: Record<string, number> } = {}) {
+    this.#variables = { tunnel_ifindex: TUNNEL_IFINDEX, tunnel_port: tunnelPort, ...variables };
     this.container = this.#load("container.o");
     this.host = this.#load("host.o");
     this.overlay = this.#load("overlay.o");
@@ -155,9 +156,8 @@ export class World implements Disposable {
     const shared = [...this.#maps]
       .filter(([map]) => declared.has(map))
       .map(([map, reuse]) => [map, { reuse }] as const);
-    const node = { tunnel_ifindex: TUNNEL_IFINDEX, tunnel_port: this.#tunnelPort };
     const constants = {
-      ...Object.fromEntries(Object.entries(node).filter(([variable]) => declared.has(variable))),
+      ...Object.fromEntries(Object.entries(this.#variables).filter(([variable]) => declared.has(variable))),
       ...rodata,
     };
     const object = this.#stack.use(loadObject(bytes, { name, maps: Object.fromEntries(shared), rodata: constants }));
