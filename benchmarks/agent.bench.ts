@@ -24,6 +24,7 @@ export const bench: Benchmark = {
 const endpoints = 100;
 const restarts = 5;
 const idleSeconds = 20;
+const settle = 12_000;
 const nodeName = "node1";
 
 async function run(progress: (line: string) => void): Promise<Figures> {
@@ -35,7 +36,7 @@ async function run(progress: (line: string) => void): Promise<Figures> {
     progress(`${endpoints} endpoints`);
     for (let i = 0; i < endpoints; i++) attachments.add(plugin);
     progress("memory, idle");
-    await sleep(5000);
+    await sleep(settle);
     const before = megabytes(sandbox);
     const idle = await idlePercent(sandbox);
     progress("restarts");
@@ -46,6 +47,8 @@ async function run(progress: (line: string) => void): Promise<Figures> {
       await sleep(3000);
       memory.push(megabytes(sandbox));
     }
+    // V8 has compiled what is hot by then.
+    await sleep(settle);
     const idleAfter = await idlePercent(sandbox);
     attachments.removeAll(plugin);
     const percent = "% of a core";

@@ -35,6 +35,8 @@ for (const app of ["cni", "agent"]) {
     entryPoints: [join(root, "apps", app, "main.ts")],
     outfile,
     bundle: true,
+    // Source text stays in memory; names stay as they are.
+    minifyWhitespace: true,
     platform: "node",
     format: "esm",
     target: "node26",

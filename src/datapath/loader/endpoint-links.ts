@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { toError } from "../../core/index.ts";
-import { attachTcx, BpfProgram, type TcxHook } from "../../kernel/index.ts";
+import { attachTcx, BpfProgram, queryTcx, type TcxHook } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
@@ -50,12 +50,19 @@ export class PreparedEntries implements Disposable {
   }
 }
 
+/** A whole check of an endpoint's links is made once in so many beats. */
+const wholeCheckBeats = 10;
+
 /** Links of the endpoints of one node. */
 export class EndpointLinks {
   readonly #bpfRoot: string;
   readonly #programs: NodePrograms;
   /** Those that this process attached or checked; they are kept in place. */
   readonly #kept = new Map<number, EndpointDevice>();
+
+  /** Program ids, by hook, that the last whole check of an endpoint found. */
+  readonly #running = new Map<number, readonly (readonly number[])[]>();
+  #beat = 0;
 
   constructor(bpfRoot: string, programs: NodePrograms) {
     this.#bpfRoot = bpfRoot;
@@ -75,6 +82,7 @@ export class EndpointLinks {
       throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
     }
     this.#kept.set(id, endpoint);
+    this.#running.delete(id);
   }
 
   /** True when both links are in place already, with the programs that are loaded now; else attaches. */
@@ -118,6 +126,7 @@ export class EndpointLinks {
   /** Removes the pins; the kernel takes the links off some milliseconds later. */
   detach(id: number): void {
     this.#kept.delete(id);
+    this.#running.delete(id);
     rmSync(join(endpointsPinRoot(this.#bpfRoot), String(id)), { recursive: true, force: true });
   }
 
@@ -131,11 +140,20 @@ export class EndpointLinks {
       .sort((a, b) => a - b);
   }
 
-  /** Puts back what others detached. A device that is gone is left to its owner. */
+  /**
+   * Puts back what others detached. A device that is gone is left to its owner. Most beats only ask the device what
+   * runs there (a link goes with its pin); whether the pins are as they were is looked at in every tenth.
+   */
   keepAttached(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
+    this.#beat++;
     for (const endpoint of this.#kept.values()) {
       status.keep("link", `${endpoint.hostDevice} endpoint ${endpoint.id}`, () => {
-        if (this.#isAttached(endpoint)) return false;
+        if ((this.#beat + endpoint.id) % wholeCheckBeats !== 0 && this.#stillRuns(endpoint)) return false;
+        this.#running.delete(endpoint.id);
+        if (this.#isAttached(endpoint)) {
+          this.#running.set(endpoint.id, this.#programsOn(endpoint));
+          return false;
+        }
         if (!exists(endpoint.ifindex)) return false;
         this.attach(endpoint);
         return true;
@@ -149,6 +167,21 @@ export class EndpointLinks {
       const path = endpointLinkPin(this.#bpfRoot, id, pin);
       attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
     }
+  }
+
+  #stillRuns(endpoint: EndpointDevice): boolean {
+    const known = this.#running.get(endpoint.id);
+    if (known === undefined) return false;
+    try {
+      return this.#programsOn(endpoint).every((ids, hook) => String(ids) === String(known[hook]));
+    } catch {
+      // The device is gone: the whole check says what that means.
+      return false;
+    }
+  }
+
+  #programsOn({ ifindex }: EndpointDevice): number[][] {
+    return entries.map(({ hook }) => queryTcx(ifindex, hook));
   }
 
   #targets(id: number) {
