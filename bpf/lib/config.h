@@ -26,6 +26,8 @@ const volatile __u32 ct_any_timeout = 60;
 
 #define IDENTITY_UNKNOWN 0
 #define IDENTITY_HOST 1
+#define IDENTITY_UNMANAGED 3
+#define IDENTITY_INIT 5
 #define IDENTITY_REMOTE_NODE 6
 #define IDENTITY_FIRST_POD 256	
 #define IDENTITY_FIRST_LOCAL (1 << 24)	/* scopes that mean something on one node only */
@@ -42,8 +44,9 @@ static __always_inline __u32 world_identity(int family)
 	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
 }
 
-/* Of a pod, in this cluster or another; the rest is reserved or means something on this node only. */
+/* Of a pod, in this cluster or another, whatever is known of its labels; the rest is of nodes and the world. */
 static __always_inline bool is_pod_identity(__u32 identity)
 {
-	return identity >= IDENTITY_FIRST_POD && identity < IDENTITY_FIRST_LOCAL;
+	return (identity >= IDENTITY_FIRST_POD && identity < IDENTITY_FIRST_LOCAL) ||
+	       (identity >= IDENTITY_UNMANAGED && identity <= IDENTITY_INIT);
 }

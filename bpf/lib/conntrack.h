@@ -369,12 +369,25 @@ static __always_inline bool ct_opened_by_receiver(const struct packet *packet, c
 	return egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
 }
 
+/* Is it a tunnel packet of a pod's own, to a node? Masqueraded it would look like one of this node's, which others
+ * believe.
+ */
+static __always_inline bool is_pods_tunnel(const struct packet *packet)
+{
+	return tunnel_port && packet->direction == DIRECTION_EGRESS && packet->protocol == IPPROTO_UDP &&
+	       packet->destination_port == bpf_htons(tunnel_port) &&
+	       (packet->destination_identity == IDENTITY_HOST || packet->destination_identity == IDENTITY_REMOTE_NODE);
+}
+
 /* Asks policy about the flow; 0 or what drop() gives. */
 static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
 				  const struct ct_flow *flow, bool *audited, int family)
 {
-	int verdict = ask_side(skb, packet, endpoint, flow, audited, flow->state == CT_REPLY, family);
+	int verdict;
 
+	if (is_pods_tunnel(packet))
+		return drop(packet, DROP_ENCAP_PROHIBITED);
+	verdict = ask_side(skb, packet, endpoint, flow, audited, flow->state == CT_REPLY, family);
 	/* Else a flow that was denied and lost its entry would come back by what its other side still sends. */
 	if (!verdict && ct_opened_by_receiver(packet, flow))
 		verdict = ask_side(skb, packet, endpoint, flow, audited, true, family);

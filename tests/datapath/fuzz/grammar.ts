@@ -175,7 +175,7 @@ export class Grammar {
       return { hook, frame: this.#fromPod(pod, family) };
     }
     if (kind < 84) {
-      const vni = random.pick([1002, 1002, 1003, 1, 6, 2, 0, 1000, 2 ** 24]);
+      const vni = random.pick([1002, 1002, 1003, 1, 6, 2, 5, 0, 1000, 2 ** 24]);
       const outerSource = random.pick([otherNode.ipv4, otherNode.ipv6, otherNode.ipv4, "172.31.240.9", podA.ipv4]);
       const hook: Hook = { at: "from-overlay", vni, outerSource };
       return { hook, frame: this.#arriving(random.pick([podC, podC, otherRouter, podA, router]), pod, family) };

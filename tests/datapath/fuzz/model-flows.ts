@@ -2,6 +2,7 @@
 // The model's flows: which packets belong to one that policy let in, and which have to ask.
 import { CtFlags } from "../../../src/abi/index.ts";
 import { type Headers, readQuote, TCP } from "./headers.ts";
+import { isPodIdentity } from "./policy.ts";
 
 type Way = "ingress" | "egress";
 
@@ -76,7 +77,7 @@ export class ModelFlows {
     if (byPeer) return true;
     if (!ingress) return ask(question, way);
     const from = question.identity || question.lookedUp;
-    return from >= 256 && from < 2 ** 24 ? ask(question, way, from) : true;
+    return isPodIdentity(from) ? ask(question, way, from) : true;
   }
 
   #judgeOther(question: Question): boolean {

@@ -19,7 +19,7 @@ import {
 import { answerArp, answerNeighbor } from "./answers.ts";
 import { ETH, type Family, type Headers, hexOf, readHeaders, u16at } from "./headers.ts";
 import { ModelFlows } from "./model-flows.ts";
-import { ModelPolicy } from "./policy.ts";
+import { isPodIdentity, ModelPolicy } from "./policy.ts";
 
 /** Where a forwarded frame goes. `packet` is what it has to be then. */
 export type Outcome =
@@ -147,10 +147,9 @@ export class Model {
     const source = this.#place(addresses.source, family);
     this.identities.add(source.identity);
     if (place.route === "stack") return DROPPED;
-    const isPod = source.identity >= 256 && source.identity < 2 ** 24;
     // Pods of this node come from their devices, pods and hosts of others through the tunnel.
     if (device && source.pod && source.pod.pod.ifindex !== device) return DROPPED;
-    if (device && !source.pod && (isPod || source.route === "tunnel")) return DROPPED;
+    if (device && !source.pod && (isPodIdentity(source.identity) || source.route === "tunnel")) return DROPPED;
     const identity = device && source.route === "host" ? worldOf(family) : source.identity;
     this.identities.add(identity);
     if (place.pod) {

@@ -26,6 +26,11 @@ export class ModelPolicy {
   }
 }
 
+/** Of a pod, also one whose labels are not known; the rest is of nodes and the world. */
+export function isPodIdentity(identity: number): boolean {
+  return (identity >= 256 && identity < 2 ** 24) || [3, 4, 5].includes(identity);
+}
+
 function scope({ protocol, port, portBits }: PolicyRow): (number | undefined)[] {
   return [protocol, port, port === undefined ? undefined : (portBits ?? 16)];
 }
