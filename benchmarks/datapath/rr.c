@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP request/response with one byte each way: "rr server ADDRESS PORT" or "rr client ADDRESS PORT SECONDS".
- * The client prints round trips a second.
+/* TCP request/response with one byte each way. "rr server ADDRESS PORT" serves one connection at a time, "rr servers"
+ * many. "rr client ADDRESS PORT SECONDS" prints round trips a second of one connection, "rr clients" of 32 together,
+ * "rr connects" those of which each has a connection of its own.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -8,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CONNECTIONS 32
 
 static void fail(const char *what)
 {
@@ -43,36 +47,137 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void serve(struct addrinfo *local)
+static int listen_on(struct addrinfo *local)
 {
 	int one = 1, listener = socket(local->ai_family, SOCK_STREAM, 0);
-	char byte;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, local->ai_addr, local->ai_addrlen) != 0 || listen(listener, 16) != 0)
+	if (bind(listener, local->ai_addr, local->ai_addrlen) != 0 || listen(listener, 128) != 0)
 		fail("bind");
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
+	return listener;
+}
 
-		if (fd < 0)
-			fail("accept");
-		no_delay(fd);
+static int accept_from(int listener)
+{
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd < 0)
+		fail("accept");
+	no_delay(fd);
+	return fd;
+}
+
+static int connect_to(struct addrinfo *remote)
+{
+	int fd = socket(remote->ai_family, SOCK_STREAM, 0);
+
+	if (connect(fd, remote->ai_addr, remote->ai_addrlen) != 0)
+		fail("connect");
+	no_delay(fd);
+	return fd;
+}
+
+static void serve(struct addrinfo *local)
+{
+	int listener = listen_on(local);
+	char byte;
+
+	for (;;) {
+		int fd = accept_from(listener);
+
 		while (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1)
 			;
 		close(fd);
 	}
 }
 
-static void ask(struct addrinfo *remote, double seconds)
+static void watch(int poll, int fd)
 {
-	int fd = socket(remote->ai_family, SOCK_STREAM, 0);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) != 0)
+		fail("epoll_ctl");
+}
+
+static void serve_many(struct addrinfo *local)
+{
+	int listener = listen_on(local), poll = epoll_create1(0);
+	struct epoll_event events[CONNECTIONS];
+	char byte;
+
+	watch(poll, listener);
+	for (;;) {
+		int ready = epoll_wait(poll, events, CONNECTIONS, -1);
+
+		for (int i = 0; i < ready; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == listener)
+				watch(poll, accept_from(listener));
+			else if (read(fd, &byte, 1) != 1 || write(fd, &byte, 1) != 1)
+				close(fd);
+		}
+	}
+}
+
+static void ask_many(struct addrinfo *remote, double seconds)
+{
+	int poll = epoll_create1(0);
+	struct epoll_event events[CONNECTIONS];
 	double start, end;
 	long count = 0;
 	char byte = 'x';
 
-	if (connect(fd, remote->ai_addr, remote->ai_addrlen) != 0)
-		fail("connect");
-	no_delay(fd);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		int fd = connect_to(remote);
+
+		watch(poll, fd);
+		if (write(fd, &byte, 1) != 1)
+			fail("write");
+	}
+	start = now();
+	do {
+		int ready = epoll_wait(poll, events, CONNECTIONS, 1000);
+
+		if (ready <= 0)
+			fail("epoll_wait");
+		for (int i = 0; i < ready; i++)
+			if (read(events[i].data.fd, &byte, 1) != 1 || write(events[i].data.fd, &byte, 1) != 1)
+				fail("round trip");
+		count += ready;
+		end = now();
+	} while (end - start < seconds);
+	printf("%.1f\n", count / (end - start));
+}
+
+/* Closes with a reset, so that no port waits. */
+static void ask_with_new_connections(struct addrinfo *remote, double seconds)
+{
+	struct linger at_once = { .l_onoff = 1 };
+	double start = now(), end;
+	long count = 0;
+	char byte = 'x';
+
+	do {
+		int fd = connect_to(remote);
+
+		if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1)
+			fail("round trip");
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		close(fd);
+		count++;
+		end = now();
+	} while (end - start < seconds);
+	printf("%.1f\n", count / (end - start));
+}
+
+static void ask(struct addrinfo *remote, double seconds)
+{
+	int fd = connect_to(remote);
+	double start, end;
+	long count = 0;
+	char byte = 'x';
+
 	start = now();
 	do {
 		for (int i = 0; i < 100; i++) {
@@ -89,10 +194,20 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "server") == 0)
 		serve(resolve(argv[2], argv[3]));
-	if (argc == 5 && strcmp(argv[1], "client") == 0) {
-		ask(resolve(argv[2], argv[3]), atof(argv[4]));
+	if (argc == 4 && strcmp(argv[1], "servers") == 0)
+		serve_many(resolve(argv[2], argv[3]));
+	if (argc == 5) {
+		struct addrinfo *remote = resolve(argv[2], argv[3]);
+		double seconds = atof(argv[4]);
+
+		if (strcmp(argv[1], "client") == 0)
+			ask(remote, seconds);
+		else if (strcmp(argv[1], "clients") == 0)
+			ask_many(remote, seconds);
+		else
+			ask_with_new_connections(remote, seconds);
 		return 0;
 	}
-	fprintf(stderr, "Usage: rr server ADDRESS PORT | rr client ADDRESS PORT SECONDS\n");
+	fprintf(stderr, "Usage: rr server|servers ADDRESS PORT | rr client|clients|connects ADDRESS PORT SECONDS\n");
 	return 2;
 }

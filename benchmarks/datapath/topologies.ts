@@ -20,6 +20,11 @@ export interface Path {
   readonly address: string;
 }
 
+/** One whose server has an address of each family. */
+export interface DualPath extends Path {
+  readonly ipv6: string;
+}
+
 const cniPlugins = "/usr/lib/cni";
 const prefix = "bench-dp";
 
@@ -30,19 +35,19 @@ export class Topologies implements AsyncDisposable {
   readonly #sandbox = `bench-dp-${process.pid % 100000}`;
 
   /** Two namespaces, one veth pair, nothing between. */
-  directVeth(name: string): Path {
+  directVeth(name: string): DualPath {
     const [client, server] = [this.#namespace(`${name}-c`), this.#namespace(`${name}-s`)];
     ip("link", "add", "eth0", "netns", client, "type", "veth", "peer", "name", "eth0", "netns", server);
-    addressAndUp(client, "10.90.0.1/24");
-    addressAndUp(server, "10.90.0.2/24");
-    return { client: path(client), server: path(server), address: "10.90.0.2" };
+    addressAndUp(client, "10.90.0.1/24", "fd00:90::1/64");
+    addressAndUp(server, "10.90.0.2/24", "fd00:90::2/64");
+    return { client: path(client), server: path(server), address: "10.90.0.2", ipv6: "fd00:90::2" };
   }
 
   /**
    * The stock bridge plugin with ipMasq. Its NAT rules bring conntrack in, and bridge-nf-call-iptables brings bridged
    * packets to it, as Kubernetes nodes have it.
    */
-  bridgePlugin(): Path {
+  bridgePlugin(): DualPath {
     const [host, client, server] = ["b-host", "b-c", "b-s"].map((name) => this.#namespace(name)) as [
       string,
       string,
@@ -50,7 +55,8 @@ export class Topologies implements AsyncDisposable {
     ];
     const folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
     this.#folders.push(folder);
-    const ipam = { type: "host-local", subnet: "10.91.0.0/24", dataDir: folder };
+    const ranges = [[{ subnet: "10.91.0.0/24" }], [{ subnet: "fd00:91::/64" }]];
+    const ipam = { type: "host-local", ranges, dataDir: folder };
     const config = {
       cniVersion: "1.0.0",
       name: prefix,
@@ -60,7 +66,9 @@ export class Topologies implements AsyncDisposable {
       ipMasq: true,
       ipam,
     };
-    inNetns(host, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1");
+    for (const tables of ["iptables", "ip6tables"]) {
+      inNetns(host, "sysctl", "-qw", `net.bridge.bridge-nf-call-${tables}=1`);
+    }
     const addresses = [client, server].map((netns) => {
       const result = execFileSync("nsenter", [`--net=${path(host)}`, join(cniPlugins, "bridge")], {
         input: JSON.stringify(config),
@@ -74,17 +82,18 @@ export class Topologies implements AsyncDisposable {
           CNI_PATH: cniPlugins,
         },
       });
-      return (JSON.parse(result) as { ips: { address: string }[] }).ips[0]?.address.split("/")[0] ?? "";
+      const { ips } = JSON.parse(result) as { ips: { address: string }[] };
+      return ips.map(({ address }) => address.split("/")[0] ?? "");
     });
-    inNetns(client, "ping", "-q", "-c1", "-W2", addresses[1] ?? "");
+    const [address = "", ipv6 = ""] = addresses[1] ?? [];
+    inNetns(client, "ping", "-q", "-c1", "-W2", address);
     const flows = inNetns(host, "cat", "/proc/net/nf_conntrack");
-    if (!flows.includes(addresses[1] ?? "none"))
-      throw new Error("Cannot compare: the bridge's traffic is not in conntrack");
-    return { client: path(client), server: path(server), address: addresses[1] ?? "" };
+    if (!flows.includes(address)) throw new Error("Cannot compare: the bridge's traffic is not in conntrack");
+    return { client: path(client), server: path(server), address, ipv6 };
   }
 
   /** Two hosts on a switch, as the sandbox's nodes are; a VXLAN device in a bridge on each; conntrack is not used. */
-  kernelVxlan(): Path {
+  kernelVxlan(): DualPath {
     const wire = this.#namespace("v-wire");
     ip("-n", wire, "link", "add", "br0", "type", "bridge");
     ip("-n", wire, "link", "set", "br0", "up");
@@ -116,24 +125,28 @@ export class Topologies implements AsyncDisposable {
       ip("-n", host, "link", "set", "vx0", "master", "br0", "up");
       ip("link", "add", "eth0", "netns", pod, "mtu", "1450", "type", "veth", "peer", "name", "pod", "netns", host);
       ip("-n", host, "link", "set", "pod", "mtu", "1450", "master", "br0", "up");
-      addressAndUp(pod, `10.92.0.${n}/24`);
-      for (const netns of [wire, host]) inNetns(netns, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");
+      addressAndUp(pod, `10.92.0.${n}/24`, `fd00:92::${n}/64`);
+      for (const netns of [wire, host]) {
+        for (const tables of ["iptables", "ip6tables"]) {
+          inNetns(netns, "sysctl", "-qw", `net.bridge.bridge-nf-call-${tables}=0`);
+        }
+      }
       return path(pod);
     });
-    return { client: pods[0] ?? "", server: pods[1] ?? "", address: "10.92.0.2" };
+    return { client: pods[0] ?? "", server: pods[1] ?? "", address: "10.92.0.2", ipv6: "fd00:92::2" };
   }
 
   /** A sandbox of two nodes whose servers are under an ingress policy: conntrack, identities and policy are at work. */
-  async ours(): Promise<{ sameNode: Path; otherNode: Path }> {
+  async ours(): Promise<{ sameNode: DualPath; otherNode: DualPath }> {
     const name = this.#sandbox;
     const sandbox = await createSandbox({ name });
     await applyObjects(name, checkManifests(manifests, "benchmark"));
     const netns = (pod: string) => sandboxPaths(name).pod("default", pod).netns;
-    const to = (server: string): Path => ({
-      client: netns("client"),
-      server: netns(server),
-      address: findPod(sandbox, "default", server).ips.find((ip) => !ip.includes(":")) ?? "",
-    });
+    const to = (server: string): DualPath => {
+      const { ips } = findPod(sandbox, "default", server);
+      const [address = "", ipv6 = ""] = [false, true].map((colon) => ips.find((ip) => ip.includes(":") === colon));
+      return { client: netns("client"), server: netns(server), address, ipv6 };
+    };
     return { sameNode: to("same"), otherNode: to("other") };
   }
 
@@ -181,7 +194,9 @@ function inNetns(netns: string, ...command: string[]): string {
   return execFileSync("nsenter", [`--net=${path(netns)}`, ...command], { encoding: "utf8" });
 }
 
-function addressAndUp(netns: string, address: string): void {
-  ip("-n", netns, "addr", "add", address, "dev", "eth0");
+function addressAndUp(netns: string, ...addresses: readonly string[]): void {
+  for (const address of addresses) {
+    ip("-n", netns, "addr", "add", address, "dev", "eth0", ...(address.includes(":") ? ["nodad"] : []));
+  }
   ip("-n", netns, "link", "set", "eth0", "up");
 }
