@@ -2,7 +2,7 @@
 // The agent's REST API: HTTP on a unix socket, base /v1.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Clock, createLogger, errorChain, type Logger, systemClock } from "../core/index.ts";
+import { type Clock, createLogger, errorChain, type Logger, oneLine, systemClock } from "../core/index.ts";
 import { BodyBudget, discardBody, hasBody, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate-limit.ts";
@@ -37,8 +37,6 @@ const maxConnections = 512;
 /** Calls under way on all connections; more than connections, since clients may send several without waiting. */
 const maxCalls = 1024;
 const stopGrace = 2000;
-/** Longest message of an error, in characters: it repeats what the client sent. */
-const maxMessage = 1000;
 
 /** Makes the server; nothing is opened before `start()`. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
@@ -145,7 +143,7 @@ function sendError({ logger }: Context, request: IncomingMessage, response: Serv
   const expected = thrown instanceof ApiError;
   const status = expected ? thrown.status : 500;
   if (!expected) {
-    const path = shorten(request.url ?? "");
+    const path = oneLine(request.url ?? "");
     logger.error("API call failed", { method: request.method, path, error: errorChain(thrown) });
   }
   if (response.headersSent || response.destroyed) {
@@ -153,7 +151,7 @@ function sendError({ logger }: Context, request: IncomingMessage, response: Serv
     return;
   }
   if (thrown instanceof MethodError) response.setHeader("allow", thrown.allowed.join(", "));
-  const answer = { status, body: { code: status, message: shorten(errorChain(thrown)) } };
+  const answer = { status, body: { code: status, message: oneLine(errorChain(thrown)) } };
   if (request.complete || !hasBody(request)) {
     send(response, answer);
     return;
@@ -162,10 +160,6 @@ function sendError({ logger }: Context, request: IncomingMessage, response: Serv
   response.setHeader("connection", "close");
   response.write(writeHead(response, answer));
   void discardBody(request).then(() => response.end());
-}
-
-function shorten(text: string): string {
-  return text.length <= maxMessage ? text : `${text.slice(0, maxMessage)}…`;
 }
 
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {

@@ -72,6 +72,7 @@ export {
   type Metrics,
 } from "./metrics.ts";
 export { nearest } from "./nearest.ts";
+export { oneLine } from "./one-line.ts";
 export {
   CLUSTER_KEY,
   checkKubernetesLabel,

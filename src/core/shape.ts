@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks what came from outside against a schema; whatever it is, the outcome is a value and never an exception.
 import type { z } from "zod";
+import { oneLine } from "./one-line.ts";
 
 /** The checked value, or where it is wrong (`""`: as a whole) and how. */
 export type Shape<T> =
@@ -19,12 +20,8 @@ export function checkShape<Schema extends z.ZodType>(schema: Schema, value: unkn
     if (result.success) return { ok: true, value: result.data };
     const issue = result.error.issues[0];
     const where = issue?.path.map(String).join(".") ?? "";
-    return { ok: false, where: shorten(where), problem: shorten(issue?.message ?? "invalid") };
+    return { ok: false, where: oneLine(where, longest), problem: oneLine(issue?.message ?? "invalid", longest) };
   } catch {
     return { ok: false, where: "", problem: "an object stands where a text or list is expected" };
   }
-}
-
-function shorten(text: string): string {
-  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }

@@ -1,42 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns the text of a manifest file into resource rows, or says exactly what is wrong with it.
-import { LineCounter, parseAllDocuments } from "yaml";
+import { oneLine } from "../core/index.ts";
 import { type ResourceRow, resourceId } from "./types.ts";
+import { readYaml } from "./yaml.ts";
 
 /** A manifest that cannot be read; the message names file, document, path, what was found and what was expected. */
 export class ManifestParseError extends Error {
   override name = "ManifestParseError";
+
+  constructor(message: string) {
+    super(oneLine(message));
+  }
 }
 
-const maxAliases = 100;
 const namePattern = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
 /** Parses multi-document YAML (or JSON). `List` kinds are unfolded. Throws ManifestParseError; never returns a part. */
 export function parseManifests(text: string, file: string): ResourceRow[] {
-  const lines = new LineCounter();
   const rows: ResourceRow[] = [];
   const seen = new Set<string>();
-  parseAllDocuments(text, { lineCounter: lines, stringKeys: true }).forEach((document, index) => {
+  const fail = (problem: string, index: number, line: number | undefined) => {
+    const place = line === undefined ? "" : `, line ${line}`;
+    return new ManifestParseError(`Cannot parse ${file}, document ${index + 1}${place}: ${problem}`);
+  };
+  for (const [index, { value }] of readYaml(text, fail).entries()) {
     const where = `${file}, document ${index + 1}`;
-    const first = document.errors[0];
-    if (first !== undefined) {
-      throw new ManifestParseError(
-        `Cannot parse ${where}, line ${lines.linePos(first.pos[0]).line}: ${first.message.split("\n")[0] ?? ""}`,
-      );
-    }
-    let value: unknown;
-    try {
-      value = document.toJS({ maxAliasCount: maxAliases });
-    } catch (error) {
-      throw new ManifestParseError(`Cannot parse ${where}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (value === null || value === undefined) return;
+    if (value === null || value === undefined) continue;
     for (const row of toRows(value, where)) {
       if (seen.has(row.id)) throw new ManifestParseError(`Cannot use ${where}: "${row.id}" is there twice`);
       seen.add(row.id);
       rows.push(row);
     }
-  });
+  }
   return rows;
 }
 
@@ -66,7 +61,8 @@ function toRows(value: unknown, where: string): ResourceRow[] {
 function checkLabels(labels: unknown, where: string): void {
   if (labels === undefined || labels === null) return;
   for (const [key, value] of Object.entries(asObject(labels, where, "metadata.labels"))) {
-    if (typeof value !== "string") throw wrong(where, `metadata.labels["${key}"]`, value, "a string (quote it)");
+    if (typeof value !== "string")
+      throw wrong(where, `metadata.labels["${key.slice(0, 80)}"]`, value, "a string (quote it)");
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a policy was refused, with everything an author needs to mend it.
-import { CiliumError } from "../core/index.ts";
+import { CiliumError, oneLine } from "../core/index.ts";
 
 /** Kinds of mistakes, as the policy vectors name them, and those that only we have. */
 export type PolicyRejection =
@@ -77,8 +77,8 @@ export function formatPath(path: DocumentPath): string {
 function describe(problem: PolicyProblem, source: PolicySource): string {
   const line = source.line === undefined ? [] : [`line ${source.line}`];
   const where = [...(source.origin === undefined ? [] : [source.origin]), ...line].join(", ");
-  const name = source.policy === undefined ? "policy" : `policy "${source.policy}"`;
-  return `Cannot use ${name}${where === "" ? "" : ` (${where})`}: ${problem.problem}`;
+  const name = source.policy === undefined ? "policy" : `policy "${oneLine(source.policy, 320)}"`;
+  return oneLine(`Cannot use ${name}${where === "" ? "" : ` (${where})`}: ${problem.problem}`);
 }
 
 /** An import that would replace a policy of another source. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies as text: multi-document YAML or JSON, with document and line in every error.
-import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Range } from "yaml";
+import { type Document, isMap, isNode, isScalar, type LineCounter, type Range } from "yaml";
+import { readYaml } from "../../kubernetes/index.ts";
 import { type DocumentPath, PolicyParseError } from "../errors.ts";
 import type { ParsedPolicy } from "../types.ts";
 import { DocumentNode } from "./node.ts";
@@ -15,19 +16,19 @@ export interface ParsedDocument {
   readonly origin: string;
 }
 
-const maxAliases = 100;
-
 /**
  * Reads all policies of a text; a list or an object of kind List counts as its items. Throws PolicyParseError for
  * the first bad one (nothing of the text is in force then). Empty documents are skipped.
  */
 export function parsePolicyDocuments(text: string, file: string, options: ParsePolicyOptions = {}): ParsedDocument[] {
-  const lines = new LineCounter();
   const found: ParsedDocument[] = [];
-  const documents = parseAllDocuments(text, { lineCounter: lines, stringKeys: true });
-  for (const [index, document] of (documents as Document.Parsed[]).entries()) {
+  const fail = (problem: string, index: number, line: number | undefined) =>
+    new PolicyParseError(
+      { reason: "bad-document", path: [], problem },
+      { origin: `${file}, document ${index + 1}`, ...(line === undefined ? {} : { line }) },
+    );
+  for (const [index, { document, value, lines }] of readYaml(text, fail).entries()) {
     const origin = `${file}, document ${index + 1}`;
-    const value = toValue(document, origin, lines);
     if (value === null || value === undefined) continue;
     for (const { resource, path } of unfold(value)) {
       try {
@@ -40,23 +41,6 @@ export function parsePolicyDocuments(text: string, file: string, options: ParseP
     }
   }
   return found;
-}
-
-function toValue(document: Document.Parsed, origin: string, lines: LineCounter): unknown {
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const text = problem.message.split("\n")[0] ?? "";
-    throw new PolicyParseError(
-      { reason: "bad-document", path: [], problem: `not valid YAML: ${text}` },
-      { origin, line: lines.linePos(problem.pos[0]).line },
-    );
-  }
-  try {
-    return document.toJS({ maxAliasCount: maxAliases });
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new PolicyParseError({ reason: "bad-document", path: [], problem: `not usable YAML: ${text}` }, { origin });
-  }
 }
 
 function unfold(value: unknown): readonly { resource: unknown; path: DocumentPath }[] {
