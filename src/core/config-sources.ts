@@ -10,6 +10,9 @@ import { nearest } from "./nearest.ts";
 type Options = ReadonlyMap<string, Option>;
 type RawValues = Map<string, RawValue>;
 
+/** Largest file of a key; Kubernetes allows a whole ConfigMap no more. */
+const maxFileBytes = 1024 * 1024;
+
 /** CILIUM_… variables that belong to commands and tools, not to the agent's keys. */
 const FOREIGN_VARIABLES = new Set([
   "CILIUM_SOCK",
@@ -38,12 +41,32 @@ export function readConfigDir(directory: string, options: Options): RawValues {
     );
   }
   for (const name of names) {
+    if (name.startsWith(".")) continue;
     const path = join(directory, name);
-    if (name.startsWith(".") || statSync(path).isDirectory()) continue;
+    const text = readKeyFile(name, path);
+    if (text === undefined) continue;
     known(name, `file ${path}`, options);
-    values.set(name, { text: readFileSync(path, "utf8").trim(), source: "config-dir", origin: `file ${path}` });
+    values.set(name, { text, source: "config-dir", origin: `file ${path}` });
   }
   return values;
+}
+
+/** The text of a key's file, which may be behind a link; undefined for a folder. Throws ConfigError for all else. */
+function readKeyFile(name: string, path: string): string | undefined {
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) return undefined;
+    if (!stat.isFile()) throw new ConfigError(name, `Cannot read file ${path}: not a regular file (remove it)`);
+    if (stat.size > maxFileBytes) {
+      throw new ConfigError(name, `Cannot read file ${path}: ${stat.size} bytes (at most ${maxFileBytes})`);
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)).trim();
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const reason = code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "not UTF-8" : code || toError(error).message;
+    throw new ConfigError(name, `Cannot read file ${path}: ${reason} (a text file with the value of "${name}")`, error);
+  }
 }
 
 /** Reads CILIUM_… variables; those of commands and sockets are not ours to judge. */

@@ -16,15 +16,21 @@ export interface ValueMeta {
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Parses Go-style durations such as `5s`, `2h13m20s`, `100ms`, `1.5h` and `0` into ms; undefined for anything else. */
+/** Longest duration, ms (24 days): a timer of the runtime takes no more and would go off at once. */
+const longestDuration = 2 ** 31 - 1;
+
+/**
+ * Parses Go-style durations such as `5s`, `2h13m20s`, `100ms`, `1.5h` and `0` into ms; undefined for anything else, and
+ * for what is longer than 24 days.
+ */
 export function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
-  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
+  if (text.length > 64 || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     total += Number(amount) * (DURATION_UNITS[unit ?? ""] ?? 0);
   }
-  return total;
+  return total <= longestDuration ? total : undefined;
 }
 
 /** Writes ms as Go does: `2h13m20s`, `5s`, `100ms`, `0s`. */
@@ -106,7 +112,7 @@ export const configTypes = {
       },
     ),
   /** A duration in ms. */
-  duration: () => parsed(parseDuration, { expects: "a duration such as 5s or 2h13m20s" }),
+  duration: () => parsed(parseDuration, { expects: "a duration such as 5s or 2h13m20s, at most 24d" }),
   oneOf: <const T extends string>(...values: readonly T[]) =>
     parsed((text) => values.find((value) => value === text), { expects: values.join(", ") }),
   /** A prefix in canonical form, or "" for none. */

@@ -5,6 +5,8 @@ import type { z } from "zod";
 import { readArguments, readConfigDir, readEnvironment } from "./config-sources.ts";
 import type { ValueMeta } from "./config-types.ts";
 import { ConfigError } from "./errors.ts";
+import { isSecretName, REDACTED, redactText } from "./log-redact.ts";
+import { oneLine } from "./one-line.ts";
 
 /** Where a value came from, in rising precedence. */
 export type ConfigSource = "default" | "config-dir" | "environment" | "flag";
@@ -30,7 +32,7 @@ export interface Config {
   /** The value of a declared option; throws TypeError for one that `loadConfig` was not given. */
   get<T>(option: Option<T>): T;
   source(option: Option<never> | Option): ConfigSource;
-  /** All values by key, sorted, for `config` and the log. */
+  /** All values by key, sorted, for `config` and the log: without passwords in URLs and the like. */
   entries(): ReadonlyMap<string, { readonly value: unknown; readonly source: ConfigSource }>;
 }
 
@@ -129,7 +131,7 @@ function parseValue(option: Option, raw: RawValue): unknown {
   const { expects } = valueMeta(option);
   throw new ConfigError(
     option.name,
-    `Cannot use ${raw.origin}: key "${option.name}" has ${JSON.stringify(raw.text)} (allowed: ${expects})`,
+    `Cannot use ${raw.origin}: key "${option.name}" has ${shortText(raw.text)} (allowed: ${expects})`,
   );
 }
 
@@ -143,6 +145,20 @@ function makeConfig(values: ReadonlyMap<string, { value: unknown; source: Config
     // The option's own schema made the value, so its type is the option's.
     get: <T>(option: Option<T>) => entry(option.name).value as T,
     source: (option) => entry(option.name).source,
-    entries: () => values,
+    entries: () =>
+      new Map(Array.from(values, ([name, entry]) => [name, { ...entry, value: withoutSecrets(entry.value) }])),
   };
+}
+
+function shortText(text: string): string {
+  return JSON.stringify(oneLine(redactText(text), 200));
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value === "string") return redactText(value);
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (!(value instanceof Map)) return value;
+  return new Map(
+    Array.from(value, ([name, item]) => [name, isSecretName(`${name}`) ? REDACTED : withoutSecrets(item)]),
+  );
 }

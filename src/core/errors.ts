@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The base of all errors that someone catches, and the one border function for what was thrown.
+import { oneLine } from "./one-line.ts";
 
 /** What every error of the project may carry beside its message. */
 export interface ErrorDetails {
@@ -28,8 +29,8 @@ export class ConfigError extends CiliumError {
   readonly key: string;
 
   constructor(key: string, message: string, cause?: unknown) {
-    super(message, { code: "CONFIG", cause });
-    this.key = key;
+    super(oneLine(message), { code: "CONFIG", cause });
+    this.key = oneLine(key, 100);
   }
 }
 

@@ -6,7 +6,7 @@ const SECRET_WORD = /token|passw(?:or)?d|passphrase|secret|authorization|credent
 const SECRET_KEY = /(?:^|[-_.])key(?:$|[-_.](?:data|file-content|pem))|[a-z]Key(?:$|Data|Pem)|^KEY$/;
 /** Names that look like secrets and are none. */
 const PUBLIC_NAME = /^(?:encryptKey|publicKey|public-key|rowKey|tableKey|configKey|indexKey)$/i;
-const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/g;
+const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi;
 const URL_PASSWORD = /(:\/\/[^\s/:@]+):[^\s/@]+@/g;
 const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 const MAX_DEPTH = 6;
@@ -29,8 +29,7 @@ export function isSecretName(name: string): boolean {
 
 /** Takes credentials out of running text: bearer tokens, passwords in URLs, private keys. */
 export function redactText(text: string): string {
-  if (!text.includes("earer") && !text.includes("asic") && !text.includes("://") && !text.includes("-----"))
-    return text;
+  if (!/earer|asic|:\/\/|-----/i.test(text)) return text;
   return text.replace(BEARER, `$1 ${REDACTED}`).replace(URL_PASSWORD, `$1:${REDACTED}@`).replace(PEM, REDACTED);
 }
 

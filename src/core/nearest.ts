@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nearest known word to a mistyped one, for "did you mean".
 
+/** No word of ours is longer; the distance to a longer one costs much and says nothing. */
+const longest = 100;
+
 /** The candidate with the smallest edit distance, if it is near enough (a third of the word) to be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > longest) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

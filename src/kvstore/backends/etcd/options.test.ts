@@ -47,6 +47,21 @@ test("the client file gives endpoints, TLS material and a user", () => {
   assert.deepEqual(user, { name: "u", password: "p" });
 });
 
+test("threats: passwords in URLs are refused without being shown", () => {
+  for (const text of ["http://root:s3cret@h:1", "root:s3cret@h:2379", "https://root:s3cret@h h:1", "root:s3cret@h/x"]) {
+    assert.throws(
+      () => parseEtcdOptions({ "etcd.address": text }),
+      (error: unknown) => error instanceof Error && !error.message.includes("s3cret"),
+      text,
+    );
+  }
+  const path = file("password.yaml", "endpoints: [http://u:s3cret@h:1]\npassword: [s3cret");
+  assert.throws(
+    () => parseEtcdOptions({ "etcd.config": path }),
+    (error: unknown) => error instanceof Error && !error.message.includes("s3cret"),
+  );
+});
+
 const address = { "etcd.address": "127.0.0.1:2379" };
 const refused: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{}, /"etcd": neither etcd\.address nor etcd\.config is set/],

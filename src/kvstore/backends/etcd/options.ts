@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ConfigError, checkShape, parseDuration, toError } from "../../../core/index.ts";
+import { ConfigError, checkShape, parseDuration, REDACTED, redactText, toError } from "../../../core/index.ts";
 
 /** Names and meanings of the `kvstore-opt` keys. */
 export const etcdOptionHelp = {
@@ -105,7 +105,7 @@ function fromFile(path: string): Target {
 
 function readYaml(path: string): unknown {
   try {
-    return parse(readFileSync(path, "utf8"));
+    return parse(readFileSync(path, "utf8"), { logLevel: "error", prettyErrors: false });
   } catch (error) {
     return refuse("etcd.config", path, toError(error).message.split("\n")[0] ?? "");
   }
@@ -122,9 +122,13 @@ function readMaterial(path: string, from: string): Buffer {
 function endpoint(option: string, text: string): string {
   const withScheme = text.includes("://") ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url !== undefined && url.username + url.password !== "") {
+    return refuse(option, `${url.protocol}//${REDACTED}@${url.host}`, "username and password belong into etcd.config");
+  }
   const plain = url !== undefined && (url.pathname === "/" || url.pathname === "") && url.search === "";
   if (url === undefined || !plain || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    return refuse(option, text, "http://HOST:PORT or https://HOST:PORT expected");
+    const shown = text.includes("@") ? `${REDACTED}${text.slice(text.lastIndexOf("@"))}` : text;
+    return refuse(option, shown, "http://HOST:PORT or https://HOST:PORT expected");
   }
   return url.origin;
 }
@@ -145,5 +149,5 @@ function duration(raw: RawOptions, option: string, fallback: number): number {
 }
 
 function refuse(option: string, found: string, why: string): never {
-  throw new ConfigError("kvstore-opt", `Cannot use kvstore-opt "${option}=${found}": ${why}`);
+  throw new ConfigError("kvstore-opt", `Cannot use kvstore-opt "${option}=${redactText(found)}": ${why}`);
 }
