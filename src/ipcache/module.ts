@@ -19,12 +19,21 @@ import {
   type Kvstore,
   type PoisonedKey,
 } from "../kvstore/index.ts";
-import { type NodeRow, type Nodes, nodeAddress, nodeKey, tunnelAddress } from "../node/index.ts";
+import { type NodeRow, type Nodes, nodeAddress, nodeKey, overlapWithLocal, tunnelAddress } from "../node/index.ts";
 import { defaultEntries, localNodeEntries, type NodeEntriesOptions, remoteNodeEntries } from "./node-entries.ts";
 import { IpcacheStore } from "./store.ts";
 import { createIpcacheTable } from "./table.ts";
 import type { IpcacheEntry, IpcacheRow, LocalEndpoint } from "./types.ts";
-import { type AnnouncedAddress, formatAddress, ipKvKey, ipPrefix, parseAddress, prefixOfKey, toEntry } from "./wire.ts";
+import {
+  type AnnouncedAddress,
+  formatAddress,
+  ipKvKey,
+  ipPrefix,
+  type ParsedAddress,
+  parseAddress,
+  prefixOfKey,
+  toEntry,
+} from "./wire.ts";
 
 /** What the ipcache uses. Without a kvstore nothing is announced. */
 export interface IpcacheDeps {
@@ -232,7 +241,7 @@ class NodeIpcache implements Ipcache {
 
   #take(event: KvEvent): void {
     const key = event.kind === "put" ? event.entry.key : event.key;
-    const parsed = event.kind === "put" ? parseAddress(key, event.entry.value) : undefined;
+    const parsed = event.kind === "put" ? this.#read(key, event.entry.value) : undefined;
     // What was last right stays: garbage in one key must not cut a pod off.
     if (parsed !== undefined && "reason" in parsed) {
       this.#poison.skip(key, parsed.reason);
@@ -251,6 +260,20 @@ class NodeIpcache implements Ipcache {
     } else {
       this.#store.remove(kvstoreOwner, prefix);
     }
+  }
+
+  /** An announcement that may be believed: this node knows better what is its own, and nodes what is theirs. */
+  #read(key: string, value: string): ParsedAddress {
+    const parsed = parseAddress(key, value);
+    if ("reason" in parsed) return parsed;
+    const { prefix, hostIp } = parsed.address;
+    if (this.#ownIps().has(hostIp ?? "")) return parsed;
+    const problem = overlapWithLocal(prefix, this.#deps.nodes.local());
+    if (problem !== undefined) return { reason: `${prefix} ${problem}` };
+    const ip = prefix.slice(0, prefix.indexOf("/"));
+    const node = hostCidr(ip) === prefix ? this.#deps.nodes.table.by("ip", ip)[0] : undefined;
+    if (node === undefined || node.addresses.some((address) => address.ip === hostIp)) return parsed;
+    return { reason: `${ip} is an address of node "${nodeKey(node)}"` };
   }
 
   /** Announces what is said locally about a prefix. */

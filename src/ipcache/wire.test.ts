@@ -33,6 +33,18 @@ test("keys and masks of prefixes", () => {
   assert.equal(prefixOfKey("cilium/state/ip/v1/default/nonsense"), undefined);
 });
 
+test("threats: prefixes that are as good as everything are refused", () => {
+  for (const [prefix, mask] of [
+    ["0.0.0.0/0", "AAAAAA=="],
+    ["128.0.0.0/1", "gAAAAA=="],
+    ["::/0", "AAAAAAAAAAAAAAAAAAAAAA=="],
+  ] as const) {
+    const [ip] = prefix.split("/");
+    const parsed = parseAddress(ipKvKey(prefix), JSON.stringify({ IP: ip, Mask: mask, ID: 300 }));
+    assert.match("reason" in parsed ? parsed.reason : "taken", /is wider than/);
+  }
+});
+
 test("another node's host is a remote node here", () => {
   const parsed = parseAddress(key, '{"IP":"10.1.2.5","ID":1}');
   assert.equal("address" in parsed && parsed.address.identity, 6);
@@ -43,6 +55,10 @@ const poison: readonly (readonly [string, string, RegExp])[] = [
   ["another type", "null", /expected object/],
   ["no identity", '{"IP":"10.1.2.5"}', /ID: /],
   ["identity 0", '{"IP":"10.1.2.5","ID":0}', /ID: /],
+  ["the identity of the world", '{"IP":"10.1.2.5","ID":2}', /ID: 2 is reserved/],
+  ["the identity of the kube-apiserver", '{"IP":"10.1.2.5","ID":7}', /ID: 7 is reserved/],
+  ["an identity that only aggregates", '{"IP":"10.1.2.5","ID":11}', /ID: 11 is reserved/],
+  ["an object that looks like a text", '{"IP":{"length":{"toString":1}},"ID":300}', /an object stands/],
   ["an identity of local scope", '{"IP":"10.1.2.5","ID":16777217}', /ID: /],
   ["a bad address", '{"IP":"10.1.2","ID":300}', /IP: not an address/],
   ["another address's key", '{"IP":"10.1.2.6","ID":300}', /key does not belong to "10\.1\.2\.6\/32"/],

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { checkShape, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
 import { Identity } from "../identity/index.ts";
-import { maskBits } from "../node/index.ts";
+import { isHostAddress, maskBits } from "../node/index.ts";
 import type { IpcacheEntry, IpcacheMetadata } from "./types.ts";
 
 /** Prefix of the addresses' keys. */
@@ -11,6 +11,15 @@ export const ipPrefix = "cilium/state/ip/v1/default/";
 
 /** Longest value that is looked at, in characters. */
 const maxValueLength = 64 * 1024;
+
+/** Shortest prefix that is believed, by family. */
+const shortestPrefix = { 4: 8, 6: 16 } as const;
+
+/** Reserved identities that endpoints and nodes have; the others are no node's to give away. */
+const announcedReserved: readonly number[] = [
+  ...[Identity.host, Identity.health, Identity.init, Identity.remoteNode, Identity.ingress],
+];
+const firstFreeIdentity = 100;
 
 const wirePair = z.looseObject({
   IP: z.string().max(64),
@@ -83,6 +92,12 @@ function fromWire(key: string, wire: z.infer<typeof wirePair>): ParsedAddress {
   const prefix = readPrefix(wire.IP, wire.Mask ?? "");
   if (prefix === undefined) return { reason: "IP: not an address" };
   if (prefix !== prefixOfKey(key)) return { reason: `key does not belong to "${prefix}"` };
+  const shortest = shortestPrefix[prefix.includes(":") ? 6 : 4];
+  if (Number(prefix.slice(prefix.indexOf("/") + 1)) < shortest)
+    return { reason: `IP: ${prefix} is wider than /${shortest}` };
+  if (wire.ID < firstFreeIdentity && !announcedReserved.includes(wire.ID)) {
+    return { reason: `ID: ${wire.ID} is reserved and no node's to announce` };
+  }
   const hostIp = readHostIp(wire.HostIP ?? "");
   if (hostIp === "invalid") return { reason: "HostIP: not an address of a host" };
   const metadata = { namespace: wire.K8sNamespace ?? "", name: wire.K8sPodName ?? "" };
@@ -110,9 +125,7 @@ function readPrefix(ip: string, mask: string): string | undefined {
 function readHostIp(text: string): string | "invalid" | undefined {
   if (text === "") return undefined;
   const ip = tryParseIp(text);
-  const unusable =
-    ip === undefined || ip === "0.0.0.0" || ip === "::" || ip === "::1" || /^(127|22[4-9]|23\d)\./.test(ip);
-  return unusable || ip.startsWith("ff") ? "invalid" : ip;
+  return ip !== undefined && isHostAddress(ip) ? ip : "invalid";
 }
 
 /** An announced address as an entry: pods of other nodes lie behind the tunnel to their node. */

@@ -3,6 +3,7 @@
 
 export { createNodes, type Nodes, type NodesConfig, type NodesDeps } from "./module.ts";
 export { createNodeTable } from "./table.ts";
+export { isHostAddress, overlapWithLocal } from "./trust.ts";
 export {
   type NodeAddress,
   type NodeAddressType,

@@ -21,6 +21,7 @@ import {
 } from "../kvstore/index.ts";
 import { NodeStore } from "./nodes.ts";
 import { createNodeTable } from "./table.ts";
+import { contradiction } from "./trust.ts";
 import { type NodeRow, nodeKey } from "./types.ts";
 import { formatNode, nodeKvKey, nodesPrefix, parseNode } from "./wire.ts";
 
@@ -146,27 +147,19 @@ class KvstoreNodes implements Nodes {
 
   #take(event: KvEvent): void {
     const key = event.kind === "put" ? event.entry.key : event.key;
-    const parsed = event.kind === "put" ? parseNode(key, event.entry.value) : undefined;
-    if (parsed !== undefined && "row" in parsed) {
+    if (event.kind === "delete") {
       this.#poison.clear(key);
-      this.#warnOfDouble(parsed.row);
-      this.#store.upsert(parsed.row);
+      this.#store.remove(key.slice(nodesPrefix.length), "kvstore");
       return;
     }
+    const parsed = parseNode(key, event.entry.value);
+    const reason = "reason" in parsed ? parsed.reason : contradiction(parsed.row, this.#local);
     // What was last right stays: garbage in one key must not cut a node off.
-    if (parsed !== undefined) {
-      this.#poison.skip(key, parsed.reason);
+    if ("reason" in parsed || reason !== undefined) {
+      this.#poison.skip(key, reason ?? "");
       return;
     }
     this.#poison.clear(key);
-    this.#store.remove(key.slice(nodesPrefix.length), "kvstore");
-  }
-
-  /** Two nodes of one name overwrite each other's announcement; nothing else would tell. */
-  #warnOfDouble(row: NodeRow): void {
-    if (nodeKey(row) !== nodeKey(this.#local)) return;
-    const own = this.#local.addresses.map(({ ip }) => ip);
-    if (row.addresses.length === 0 || own.length === 0 || row.addresses.some(({ ip }) => own.includes(ip))) return;
-    this.#log.warn("Another node announces itself by this node's name", { node: row.name, addresses: row.addresses });
+    this.#store.upsert(parsed.row);
   }
 }

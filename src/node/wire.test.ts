@@ -68,7 +68,25 @@ const poison: readonly (readonly [string, string, RegExp])[] = [
     JSON.stringify({ ...base, IPv4AllocCIDR: { IP: "10.1.1.0", Mask: "/wD/AA==" } }),
     /IPv4AllocCIDR/,
   ],
-  ["a bad health address", JSON.stringify({ ...base, IPv6HealthIP: "x" }), /IPv6HealthIP: not an address/],
+  ["a bad health address", JSON.stringify({ ...base, IPv6HealthIP: "x" }), /IPv6HealthIP: not an address of a host/],
+  ["a name with a slash", JSON.stringify({ Name: "node2", Cluster: "a/default" }), /Cluster: not a name/],
+  [
+    "a loopback address",
+    JSON.stringify({ ...base, IPAddresses: [{ Type: "InternalIP", IP: "127.0.0.1" }] }),
+    /of a host/,
+  ],
+  [
+    "a multicast address",
+    JSON.stringify({ ...base, IPAddresses: [{ Type: "ExternalIP", IP: "ff02::1" }] }),
+    /of a host/,
+  ],
+  [
+    "everything as its pods",
+    JSON.stringify({ ...base, IPv4AllocCIDR: "0.0.0.0/0" }),
+    /0\.0\.0\.0\/0 is wider than \/8/,
+  ],
+  ["all of IPv6 as its pods", JSON.stringify({ ...base, IPv6AllocCIDR: "::/0" }), /::\/0 is wider than \/16/],
+  ["an object that looks like a text", '{"Name":{"length":{"toString":1}},"Cluster":"default"}', /an object stands/],
   ["a number as text", JSON.stringify({ ...base, ClusterID: "1" }), /ClusterID: /],
   ["a huge value", JSON.stringify({ ...base, Labels: { a: "x".repeat(600_000) } }), /too large/],
 ];

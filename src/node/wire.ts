@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
-import { checkShape, formatCidr, ipToBytes, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { checkShape, formatCidr, ipToBytes, oneLine, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { isHostAddress } from "./trust.ts";
 import { type NodeAddress, type NodeRow, nodeKey } from "./types.ts";
 
 /** Prefix of the nodes' keys. */
@@ -18,9 +19,18 @@ export function nodeKvKey(node: Pick<NodeRow, "cluster" | "name">): string {
 /** A Go net.IPNet as JSON has it, or a plain prefix. */
 const wireCidr = z.union([z.string(), z.looseObject({ IP: z.string(), Mask: z.string().max(64) })]).nullish();
 
+/** Names of nodes and clusters: the key is made of them, so they have no slashes and nothing that steers a terminal. */
+const wireName = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "not a name (letters, digits, -, _ and .)");
+
+/** Shortest pod prefix that is believed, by family: a wider one would take over half of the Internet. */
+const shortestPodPrefix = { 4: 8, 6: 16 } as const;
+
 const wireNode = z.looseObject({
-  Name: z.string().min(1).max(253),
-  Cluster: z.string().min(1).max(253),
+  Name: wireName,
+  Cluster: wireName,
   IPAddresses: z
     .array(z.looseObject({ Type: z.string(), IP: z.string() }))
     .max(64)
@@ -82,9 +92,11 @@ function fromWire(key: string, wire: z.infer<typeof wireNode>): ParsedNode {
   const addresses: NodeAddress[] = [];
   for (const { Type, IP } of wire.IPAddresses ?? []) {
     const ip = tryParseIp(IP);
-    if (ip === undefined) return { reason: `IPAddresses: "${IP.slice(0, 64)}" is not an address` };
+    if (ip === undefined) return { reason: `IPAddresses: "${oneLine(IP, 64)}" is not an address` };
     const type = addressType(Type);
-    if (type !== undefined) addresses.push({ type, ip });
+    if (type === undefined) continue;
+    if (!isHostAddress(ip)) return { reason: `IPAddresses: "${ip}" is not an address of a host` };
+    addresses.push({ type, ip });
   }
   const optional: { -readonly [K in keyof NodeRow]?: NodeRow[K] } = {};
   for (const [field, name, family] of cidrFields) {
@@ -92,13 +104,16 @@ function fromWire(key: string, wire: z.infer<typeof wireNode>): ParsedNode {
     if (cidr === undefined) continue;
     if (cidr === "invalid" || cidr.includes(":") !== (family === 6))
       return { reason: `${field}: not an IPv${family} prefix` };
+    if (Number(cidr.slice(cidr.indexOf("/") + 1)) < shortestPodPrefix[family]) {
+      return { reason: `${field}: ${cidr} is wider than /${shortestPodPrefix[family]}` };
+    }
     optional[name] = cidr;
   }
   for (const [field, name] of ipFields) {
     const text = wire[field];
     if (text === undefined || text === null || text === "") continue;
     const ip = tryParseIp(text);
-    if (ip === undefined) return { reason: `${field}: not an address` };
+    if (ip === undefined || !isHostAddress(ip)) return { reason: `${field}: not an address of a host` };
     optional[name] = ip;
   }
   return {
