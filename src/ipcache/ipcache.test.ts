@@ -176,6 +176,11 @@ test("another node cannot overwrite what this one says of its own addresses", as
   await using other = open();
   await using one = await startNode(open(), 1);
   one.ipcache.setEndpoint({ id: 3, identity: 300, ipv4: "10.1.1.5" });
+  // Else this node's announcement comes behind the other's and ends the report of it.
+  await eventually(
+    "its announcement",
+    async () => (await other.get("cilium/state/ip/v1/default/10.1.1.5")) !== undefined,
+  );
   for (const ip of ["10.1.1.5", "172.31.240.1"]) {
     await other.put(`cilium/state/ip/v1/default/${ip}`, JSON.stringify({ IP: ip, HostIP: "172.31.240.66", ID: 666 }));
   }
