@@ -21,7 +21,10 @@ export interface PluginConfig {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const sizeLimit = 1024 * 1024;
+/** Largest configuration, in characters. */
+export const sizeLimit = 1024 * 1024;
+/** A socket's path in bytes, as the kernel has it. */
+const longestSocketPath = 107;
 
 /** Fields of other modes of Cilium's plugin, which this one does not have. */
 const unsupported = ["eni", "azure", "alibaba-cloud"];
@@ -72,14 +75,17 @@ export function parseConfig(json: Json): PluginConfig {
 function socketPath(given: string | undefined): string {
   if (given === undefined || given === "") return defaultAgentSocket;
   const path = given.startsWith("unix://") ? given.slice("unix://".length) : given;
-  if (path.startsWith("/")) return path;
-  throw invalid(`"agent-socket": "${given}" is not an absolute path`);
+  if (!path.startsWith("/") || path.includes("\0")) {
+    throw invalid(`"agent-socket": "${given}" is not an absolute path`);
+  }
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  throw invalid(`"agent-socket" has more than ${longestSocketPath} bytes`);
 }
 
 function mtuOf(value: unknown): number {
   if (value === undefined || value === null || value === 0) return 0;
   if (typeof value === "number" && Number.isInteger(value) && value >= 1280 && value <= 65535) return value;
-  throw invalid(`"mtu": ${JSON.stringify(value)} is not 0 or 1280 to 65535`);
+  throw invalid(`"mtu": ${shown(value)} is not 0 or 1280 to 65535`);
 }
 
 function text(json: Json, field: string, shown = field): string | undefined {
@@ -92,6 +98,13 @@ function object(json: Json, field: string): Json {
   const value = json[field] ?? {};
   if (isObject(value)) return value;
   throw invalid(`"${field}" is not an object`);
+}
+
+/** A value in a message; objects and lists may be of any size and depth. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "a list" : "an object";
 }
 
 function isObject(value: unknown): value is Json {

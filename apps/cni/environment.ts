@@ -39,7 +39,7 @@ export function readAttachment(env: NodeJS.ProcessEnv, command: CniCommand): Att
   const interfaceName = env.CNI_IFNAME ?? "";
   if (!isInterfaceName(interfaceName)) {
     throw invalid(
-      `Cannot use CNI_IFNAME "${interfaceName}": not a device name (1 to 15 bytes without "/", ":", spaces)`,
+      `Cannot use CNI_IFNAME "${interfaceName}": not a device name (1 to 15 bytes without "/", ":", "%", spaces)`,
     );
   }
   const netns = env.CNI_NETNS ?? "";
@@ -47,9 +47,12 @@ export function readAttachment(env: NodeJS.ProcessEnv, command: CniCommand): Att
   return { containerId, interfaceName, netns, pod: readPod(env.CNI_ARGS ?? "") };
 }
 
+/** The kernel numbers names with `%d` itself; `all` and `default` are folders among the devices' settings. */
+const noDevices: readonly string[] = [".", "..", "all", "default"];
+
 function isInterfaceName(name: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be in a name
-  return Buffer.byteLength(name) <= 15 && !/[\s/:\u0000-\u001f\u007f]/.test(name) && name !== "." && name !== "..";
+  return Buffer.byteLength(name) <= 15 && !/[\s/:%\u0000-\u001f\u007f]/.test(name) && !noDevices.includes(name);
 }
 
 function readPod(text: string): PodArgs {
@@ -67,11 +70,12 @@ function readPod(text: string): PodArgs {
       `Cannot read CNI_ARGS: unknown key "${unknown[0]}" (known: ${known.join(", ")}; or set IgnoreUnknown=1)`,
     );
   }
-  return {
-    namespace: pairs.get("K8S_POD_NAMESPACE") ?? "",
-    name: pairs.get("K8S_POD_NAME") ?? "",
-    uid: pairs.get("K8S_POD_UID") ?? "",
+  const name = (key: string): string => {
+    const value = pairs.get(key) ?? "";
+    if (value === "" || (value.length <= 253 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value))) return value;
+    throw invalid(`Cannot read CNI_ARGS: ${key} has "${value}", which is not a name`);
   };
+  return { namespace: name("K8S_POD_NAMESPACE"), name: name("K8S_POD_NAME"), uid: name("K8S_POD_UID") };
 }
 
 function invalid(message: string): CniError {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Errors as the CNI specification numbers them.
 import { AgentUnreachableError, ApiError } from "../../src/api/index.ts";
-import { errorChain, toError } from "../../src/core/index.ts";
+import { errorChain, oneLine, toError } from "../../src/core/index.ts";
 
 /** Codes below 100 are the specification's, the others this plugin's. */
 export const cniCodes = {
@@ -31,7 +31,7 @@ export class CniError extends Error {
   readonly details: string;
 
   constructor(cniCode: CniCode, message: string, details = "", cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(oneLine(message), cause === undefined ? undefined : { cause });
     this.name = "CniError";
     this.cniCode = cniCode;
     this.details = details;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plugin's door for the agent, which runs it for bin/cilium-cni.
+// The plugin's door for the agent, which runs it for bin/cilium-cni, and for tests.
 
+export { type Invocation, type Outcome, runPlugin } from "./plugin.ts";
 export { type CniServer, cniSocketPath, createCniServer } from "./server.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The result of ADD in the shape of each version of the specification, and what CHECK reads from it.
+import { tryParseIp } from "../../src/core/index.ts";
 import { CniError, cniCodes } from "./errors.ts";
 import { type CniVersion, isAtLeast } from "./versions.ts";
 
@@ -80,8 +81,14 @@ export function readPreviousResult(prevResult: unknown, interfaceName: string): 
   const addresses = asList(result.ips, "ips")
     .map((item) => asObject(item, "ips"))
     .filter((item) => item.interface === undefined || item.interface === index)
-    .map((item) => String(item.address).split("/")[0] ?? "");
+    .map((item) => addressOf(item.address));
   return { addresses, ...(typeof found.mac === "string" && found.mac !== "" ? { mac: found.mac } : {}) };
+}
+
+function addressOf(value: unknown): string {
+  const address = typeof value === "string" ? tryParseIp(value.split("/")[0] ?? "") : undefined;
+  if (address === undefined) throw invalid('"ips" has an item without an address');
+  return address;
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {

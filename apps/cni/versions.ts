@@ -22,7 +22,7 @@ export function parseVersion(text: unknown): CniVersion {
   if (version !== undefined) return version;
   throw new CniError(
     cniCodes.incompatibleVersion,
-    `Cannot use cniVersion "${String(text)}": not supported (supported: ${supportedVersions.join(", ")})`,
+    `Cannot use cniVersion ${typeof text === "string" ? `"${text}"` : "that is no text"}: not supported (supported: ${supportedVersions.join(", ")})`,
   );
 }
 
