@@ -33,6 +33,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_L4, "l4.h"],
   [SourceFile.FILE_POLICY, "policy.h"],
   [SourceFile.FILE_IP, "ip.h"],
+  [SourceFile.FILE_UNDERLAY, "underlay.h"],
 ]);
 
 /** The name of a file id, `unknown(ID)` when there is none. */

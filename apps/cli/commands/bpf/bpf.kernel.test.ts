@@ -166,7 +166,10 @@ function tests(): void {
   });
 
   test("bpf metrics list", async () => {
-    assert.match((await cli("metrics", "list")).stdout, /^REASON {3,}DIRECTION {3,}PACKETS {3,}BYTES {3,}LINE {3,}FILE\n/);
+    assert.match(
+      (await cli("metrics", "list")).stdout,
+      /^REASON {3,}DIRECTION {3,}PACKETS {3,}BYTES {3,}LINE {3,}FILE\n/,
+    );
     assert.ok(Array.isArray(JSON.parse((await cli("metrics", "list", "-o", "json")).stdout)));
   });
 
