@@ -74,8 +74,8 @@ test("a lock file of a living process is not taken over, nor removed", async (t)
 
 test("a killed agent that nobody has reaped does not hold the lock", async (t) => {
   const { directory, path } = stateDir(t);
-  // The shell becomes a sleep, which never waits for the child.
-  const parent = spawn("sh", ["-c", "sh -c 'exit 0' & echo $!; exec sleep 20"], {
+  // The shell becomes a sleep, which never waits for the child. It ends later: a shell that is still one might reap it.
+  const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 20"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => parent.kill());
