@@ -177,5 +177,6 @@ function rtnlOf(world: World, node: string): { socket: Rtnetlink } & Disposable 
 
 async function quickly(world: World, what: string, isThere: () => boolean): Promise<void> {
   const ms = await world.until(isThere, 10_000, `${what}: not back`);
-  assert.ok(ms < second, `${what} took ${Math.round(ms)} ms`);
+  // The aim is a second; a machine under load gets three, since time alone must not fail a test.
+  assert.ok(ms < 3 * second, `${what} took ${Math.round(ms)} ms`);
 }
