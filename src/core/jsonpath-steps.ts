@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The path inside one expression of a jsonpath template: fields, indexes, slices, wildcards, descent.
 import { FormatError } from "./errors.ts";
+import { oneLine } from "./one-line.ts";
 
 export type JsonpathStep =
   | { readonly kind: "field"; readonly name: string }
@@ -8,6 +9,10 @@ export type JsonpathStep =
   | { readonly kind: "slice"; readonly from: number | undefined; readonly to: number | undefined }
   | { readonly kind: "all" }
   | { readonly kind: "descend" };
+
+/** Longest path, and most values that it may lead to: each `..` multiplies them. */
+const maxSteps = 64;
+const maxValues = 1_000_000;
 
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r" };
 
@@ -24,6 +29,7 @@ export function parseSteps(expression: string, template: string): readonly Jsonp
   while (rest !== "") {
     const [step, length] = nextStep(rest, template);
     if (step !== undefined) steps.push(step);
+    if (steps.length > maxSteps) throw badJsonpath(template, `a path of more than ${maxSteps} steps`);
     rest = rest.slice(length);
   }
   return steps;
@@ -57,7 +63,11 @@ function bracketStep(rest: string, template: string): [JsonpathStep, number] {
 /** The values that a path leads to; what is missing gives none. */
 export function follow(root: unknown, steps: readonly JsonpathStep[]): unknown[] {
   let values: unknown[] = [root];
-  for (const step of steps) values = values.flatMap((value) => apply(value, step));
+  for (const step of steps) {
+    values = values.flatMap((value) => apply(value, step));
+    if (values.length > maxValues)
+      throw new FormatError(`Cannot use jsonpath: it leads to more than ${maxValues} values`);
+  }
   return values;
 }
 
@@ -86,5 +96,5 @@ function descendants(value: unknown): unknown[] {
 
 /** The error of a template that cannot be used. */
 export function badJsonpath(template: string, reason: string): FormatError {
-  return new FormatError(`Cannot use jsonpath "${template}": ${reason}`);
+  return new FormatError(oneLine(`Cannot use jsonpath "${oneLine(template, 200)}": ${reason}`));
 }

@@ -7,6 +7,9 @@ type Part =
   | { readonly kind: "path"; readonly steps: readonly JsonpathStep[]; readonly absolute: boolean }
   | { readonly kind: "range"; readonly steps: readonly JsonpathStep[]; readonly body: readonly Part[] };
 
+/** Deepest nesting of ranges. */
+const maxRanges = 32;
+
 /** A template that was read. */
 export type JsonpathTemplate = readonly Part[];
 
@@ -19,7 +22,7 @@ export function evaluateJsonpath(template: string, value: unknown): string {
 export function parseJsonpath(template: string): JsonpathTemplate {
   if (/^[.[$]/.test(template)) return [toPath(template, template)];
   const expressions = splitTemplate(template);
-  const { parts, next } = parseParts(expressions, 0, template, false);
+  const { parts, next } = parseParts(expressions, 0, template, 0);
   if (next < expressions.length) throw badJsonpath(template, "{end} without {range}");
   return parts;
 }
@@ -55,7 +58,8 @@ function splitTemplate(template: string): string[] {
   return parts;
 }
 
-function parseParts(texts: readonly string[], from: number, template: string, inRange: boolean) {
+function parseParts(texts: readonly string[], from: number, template: string, depth: number) {
+  if (depth > maxRanges) throw badJsonpath(template, `more than ${maxRanges} {range} within each other`);
   const parts: Part[] = [];
   let next = from;
   while (next < texts.length) {
@@ -66,11 +70,11 @@ function parseParts(texts: readonly string[], from: number, template: string, in
       parts.push(parsePart(text, template));
       continue;
     }
-    const inner = parseParts(texts, next, template, true);
+    const inner = parseParts(texts, next, template, depth + 1);
     parts.push({ kind: "range", steps: parseSteps(text.slice(7).trim(), template), body: inner.parts });
     next = inner.next + 1;
   }
-  if (inRange) throw badJsonpath(template, "{range} without {end}");
+  if (depth > 0) throw badJsonpath(template, "{range} without {end}");
   return { parts, next };
 }
 

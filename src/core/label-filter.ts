@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which labels take part in an identity.
 
+import { RE2JS } from "re2js";
 import { FormatError } from "./errors.ts";
 import type { Label } from "./label.ts";
 import type { Labels } from "./labels.ts";
+import { oneLine } from "./one-line.ts";
 
 /** Decides on labels; `apply` keeps the identity-relevant ones. */
 export interface LabelFilter {
@@ -14,8 +16,26 @@ export interface LabelFilter {
 interface Pattern {
   readonly source: string | undefined;
   readonly exclude: boolean;
-  readonly regex: RegExp;
+  /** How much of the key's start matches; −1: nothing does. */
+  readonly match: (key: string) => number;
 }
+
+type Compile = (regex: string) => Pattern["match"];
+
+/** For our own patterns. */
+const compilePlain: Compile = (text) => {
+  const regex = new RegExp(`^(?:${text})`);
+  return (key) => regex.exec(key)?.[0].length ?? -1;
+};
+
+/** For those of others: in linear time, however a pod's author chooses the key. */
+const compileLinear: Compile = (text) => {
+  const regex = RE2JS.compile(text);
+  return (key) => {
+    const matcher = regex.matcher(key);
+    return matcher.lookingAt() ? matcher.end() : -1;
+  };
+};
 
 const DEFAULT_PATTERNS = [
   "reserved:.*",
@@ -41,35 +61,48 @@ const DEFAULT_PATTERNS = [
   "!batch\\.kubernetes\\.io/controller-uid",
 ];
 
+/** Most patterns, and the longest of them in characters: each is tried on each label. */
+const maxPatterns = 500;
+const maxPatternLength = 500;
+
 /** Everything but what changes with each pod or is Kubernetes' own book-keeping. */
-export const defaultLabelFilter: LabelFilter = makeFilter(DEFAULT_PATTERNS.map(parsePattern), false);
+export const defaultLabelFilter: LabelFilter = makeFilter(
+  DEFAULT_PATTERNS.map((text) => parsePattern(text, compilePlain)),
+  false,
+);
 
 /**
- * A filter from the value of `--labels`: patterns `[SOURCE:][!]REGEX`, apart by space or comma. A regex is matched from
+ * A filter from the value of `--labels`: patterns `[SOURCE:][!]REGEX` (RE2), apart by space or comma. A regex is matched from
  * the start of the key; the longest match decides, `!` excludes. With any pattern that includes, only what is included
  * (and `reserved:`) is relevant. An empty value is the default filter.
  */
 export function parseLabelFilter(value: string): LabelFilter {
   const texts = value.split(/[\s,]+/).filter((text) => text !== "");
   if (texts.length === 0) return defaultLabelFilter;
-  const patterns = texts.map(parsePattern);
+  if (texts.length > maxPatterns)
+    throw new FormatError(`Cannot use ${texts.length} label patterns (at most ${maxPatterns})`);
+  const patterns = texts.map((text) => parsePattern(text, compileLinear));
   const onlyIncluded = patterns.some((pattern) => !pattern.exclude);
-  return makeFilter([parsePattern("reserved:.*"), ...patterns], onlyIncluded);
+  return makeFilter([parsePattern("reserved:.*", compilePlain), ...patterns], onlyIncluded);
 }
 
-function parsePattern(text: string): Pattern {
+function parsePattern(text: string, compile: Compile): Pattern {
   let rest = text.startsWith("!") ? text.slice(1) : text;
   const colon = rest.indexOf(":");
   const source = colon < 0 ? undefined : rest.slice(0, colon);
   rest = rest.slice(colon + 1);
+  if (text.length > maxPatternLength) {
+    throw new FormatError(
+      `Cannot parse label pattern "${oneLine(text, 40)}": more than ${maxPatternLength} characters`,
+    );
+  }
   const exclude = text.startsWith("!") || rest.startsWith("!");
   const body = rest.startsWith("!") ? rest.slice(1) : rest;
   try {
-    return { source, exclude, regex: new RegExp(`^(?:${body})`) };
+    return { source, exclude, match: compile(body) };
   } catch (error) {
-    throw new FormatError(
-      `Cannot parse label pattern "${text}": ${error instanceof Error ? error.message : "not a regex"}`,
-    );
+    const reason = error instanceof Error ? error.message : "not a regex";
+    throw new FormatError(oneLine(`Cannot parse label pattern "${text}": ${reason}`));
   }
 }
 
@@ -77,9 +110,9 @@ function makeFilter(patterns: readonly Pattern[], onlyIncluded: boolean): LabelF
   const relevant = (label: Label): boolean => {
     let included = -1;
     let excluded = -1;
-    for (const { source, exclude, regex } of patterns) {
+    for (const { source, exclude, match } of patterns) {
       if (source !== undefined && source !== "any" && source !== label.source) continue;
-      const length = regex.exec(label.key)?.[0].length ?? -1;
+      const length = match(label.key);
       if (exclude) excluded = Math.max(excluded, length);
       else included = Math.max(included, length);
     }

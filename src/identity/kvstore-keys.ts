@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Identities as they stand in the key-value store; what comes from there is not trusted.
-import { Labels, toError } from "../core/index.ts";
+import { Labels, oneLine, toError } from "../core/index.ts";
 import { clusterIdentityRange, type IdentityRange, type IdentityRow } from "./types.ts";
 
 /** Master keys: number → labels. */
@@ -41,7 +41,7 @@ export function parseMaster(id: number, value: string, revision: bigint, range: 
     for (const { source } of labels) if (source === "reserved") return "reserved labels";
     return { row: { id, labels, source: "kvstore" }, value, revision };
   } catch (error) {
-    return toError(error).message;
+    return oneLine(toError(error).message, 200);
   }
 }
 
