@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's own form of policies, between the parser and the map entries.
-import type { Labels } from "../core/index.ts";
+import type { Cidr, Labels } from "../core/index.ts";
 
 export type Direction = "ingress" | "egress";
 export const directions: readonly Direction[] = ["ingress", "egress"];
@@ -19,38 +19,118 @@ export interface Requirement {
   readonly values: readonly string[];
 }
 
+/** Addresses by prefix. Holds for identities with a `cidr:` label inside of `cidr` and of none of `except`. */
+export interface PrefixCondition {
+  readonly cidr: Cidr;
+  readonly except: readonly Cidr[];
+}
+
+/** A DNS name, lower case without trailing dot, or a pattern with `*`. Holds for identities with a `fqdn:` label of it. */
+export type NameCondition = { readonly matchName: string } | { readonly matchPattern: string };
+
 /** Conditions that must all hold; without any it selects everything. Equal selectors have equal `text`. */
 export interface Selector {
   /** Form of `cilium policy selectors`: `&LabelSelector{MatchLabels:map[string]string{any.app: x,},…}`. */
   readonly text: string;
   readonly requirements: readonly Requirement[];
+  readonly prefix?: PrefixCondition;
+  readonly fqdn?: NameCondition;
 }
 
-/** Ports of one `ports` item. */
+/** Peers that only other objects can tell: the prefixes of CIDR groups, the backends of services. */
+export type PeerReference =
+  | { readonly kind: "cidr-group"; readonly name: string; readonly except: readonly Cidr[] }
+  /** Groups by their labels; a selector of sources `any`. */
+  | { readonly kind: "cidr-group-selector"; readonly selector: Selector; readonly except: readonly Cidr[] }
+  | { readonly kind: "service"; readonly namespace: string; readonly name: string }
+  /** Services by their labels, in one namespace or (undefined) in all. */
+  | { readonly kind: "service-selector"; readonly selector: Selector; readonly namespace: string | undefined };
+
+/** One peer of a rule. Only references have a `kind`. */
+export type Peer = Selector | PeerReference;
+
+/** Ports of one `ports` item, or types of one `icmps` item. */
 export interface PortMatch {
-  /** IP protocol numbers; TCP, UDP and SCTP for ANY. */
+  /** IP protocol numbers; TCP, UDP and SCTP for ANY; 1 or 58 for ICMP. */
   readonly protocols: readonly number[];
-  /** First and last port, both included; 0 to 65535 is every port. */
+  /** First and last port (ICMP: type), both included; 0 to 65535 is every port. With `name` both are 0. */
   readonly first: number;
   readonly last: number;
+  /** A named port, lower case: looked up at the subject for ingress, at each destination for egress. */
+  readonly name?: string;
 }
 
-/** One `toPorts` item. Without ports it allows and denies nothing. */
+/** A rule about HTTP requests, in the form of the policy API. Empty fields are left out. */
+export interface HttpRule {
+  readonly method?: string;
+  readonly path?: string;
+  readonly host?: string;
+  readonly headers?: readonly string[];
+  readonly headerMatches?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly mismatch?: "LOG" | "ADD" | "DELETE" | "REPLACE";
+    readonly secret?: { readonly namespace?: string; readonly name: string };
+  }[];
+}
+
+/** A rule about DNS questions. */
+export interface DnsRule {
+  readonly matchName?: string;
+  readonly matchPattern?: string;
+}
+
+/** The `rules` of a `toPorts` item. An empty list redirects and lets everything pass. */
+export type L7Rules =
+  | { readonly parser: "http"; readonly rules: readonly HttpRule[] }
+  | { readonly parser: "dns"; readonly rules: readonly DnsRule[] }
+  | { readonly parser: "kafka"; readonly rules: readonly Readonly<Record<string, unknown>>[] }
+  /** `l7proto`; rules are the plug-in's own. */
+  | { readonly parser: "custom"; readonly name: string; readonly rules: readonly Readonly<Record<string, string>>[] };
+
+/** An Envoy listener that a `toPorts` item sends traffic to. */
+export interface ListenerReference {
+  readonly config: { readonly kind: string; readonly name: string };
+  readonly name: string;
+  readonly priority?: number;
+}
+
+/** One `toPorts` or `icmps` item. Without ports it allows and denies nothing. */
 export interface PortRule {
-  /** Such as `ingress[0].toPorts[1]`. */
+  /** Such as `ingress[0].toPorts[1]` or `ingress[0].icmps[0]`. */
   readonly section: string;
   readonly ports: readonly PortMatch[];
+  readonly l7?: L7Rules;
+  /** TLS server names (SNI) that may be asked for. */
+  readonly serverNames?: readonly string[];
+  /** Whether TLS is ended (terminatingTLS) or begun (originatingTLS) by the proxy. */
+  readonly tls?: { readonly terminating: boolean; readonly originating: boolean };
+  readonly listener?: ListenerReference;
 }
 
-/** One item of `ingress` or `egress`. */
+/** `pass` leaves the decision to the next tier. */
+export type RuleAction = "allow" | "deny" | "pass";
+
+export type AuthenticationMode = "required" | "disabled" | "test-always-fail";
+
+/** One item of `ingress`, `ingressDeny`, `egress` or `egressDeny`. */
 export interface DirectionRule {
-  /** Such as `ingress[0]`, or `specs[1].ingress[0]`. */
+  /** Such as `ingress[0]`, or `specs[1].egressDeny[0]`. */
   readonly section: string;
+  readonly action: RuleAction;
   /** Undefined: any peer. Empty: nobody. */
-  readonly peers: readonly Selector[] | undefined;
-  /** Undefined: every protocol and port, ICMP too. */
+  readonly peers: readonly Peer[] | undefined;
+  /** Undefined: every protocol and port, ICMP too. `icmps` are among them. */
   readonly toPorts: readonly PortRule[] | undefined;
+  readonly authentication?: AuthenticationMode;
 }
+
+/**
+ * Where a rule stands. Tiers in this order: `admin`, `normal` (NetworkPolicy and Cilium's kinds), `baseline`. In
+ * `normal` denies come before allows whatever their order; in the others the lowest priority number, then the first
+ * rule, decides.
+ */
+export type PolicyTier = "admin" | "normal" | "baseline";
 
 /** A label that a policy's author put on a rule. */
 export interface RuleLabel {
@@ -65,6 +145,12 @@ export interface Rule {
   readonly path: string;
   /** Already narrowed to the policy's namespace. */
   readonly subject: Selector;
+  /** `node`: a nodeSelector, which selects host endpoints only. */
+  readonly subjectKind: "endpoint" | "node";
+  readonly tier: PolicyTier;
+  /** Within a tier, 0 to 1000; 0 in `normal`. */
+  readonly priority: number;
+  /** Allows and denies. */
   readonly ingress: readonly DirectionRule[];
   readonly egress: readonly DirectionRule[];
   /** Whether rules of the direction make selected endpoints default deny. */
@@ -75,12 +161,16 @@ export interface Rule {
 
 /** A policy that has passed every check. */
 export interface ParsedPolicy {
-  /** `kind/namespace/name`. */
+  /** `kind/namespace/name`; the namespace of a clusterwide policy is empty. */
   readonly id: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid?: string;
+  /** Its verdicts are computed beside the enforced ones and change nothing. */
+  readonly staged: boolean;
+  /** What it alone denies is reported and passes. */
+  readonly audit: boolean;
   readonly rules: readonly Rule[];
 }
 

@@ -73,7 +73,8 @@ function naiveVerdict(
 
 function naiveAllows(rule: DirectionRule, remote: PolicyIdentity, flow: PolicyFlow): boolean {
   if (rule.peers === undefined && rule.toPorts === undefined) return false;
-  if (rule.peers !== undefined && !rule.peers.some((peer) => matchesSelector(peer, remote.labels))) return false;
+  if (rule.peers !== undefined && !rule.peers.some((peer) => !("kind" in peer) && matchesSelector(peer, remote.labels)))
+    return false;
   if (rule.toPorts === undefined) return true;
   return rule.toPorts.some(({ ports }) =>
     ports.some(

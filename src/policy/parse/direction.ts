@@ -25,6 +25,7 @@ export function parseDirectionRule(
     : [];
   return {
     section,
+    action: "allow",
     peers: parsePeers(node, direction, scope),
     toPorts: portRules.length === 0 ? undefined : portRules,
   };

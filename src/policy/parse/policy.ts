@@ -46,7 +46,8 @@ function parseResource(node: DocumentNode, options: ParsePolicyOptions): ParsedP
     for (const [index, item] of specs.items().entries()) rules.push(parseRule(item, `specs[${index}].`, scope));
   }
   if (rules.length === 0) throw node.failWith("no-spec", "the policy has no spec, expected spec or specs");
-  return { id: `${kind}/${namespace}/${name}`, kind, namespace, name, ...(uid === undefined ? {} : { uid }), rules };
+  const named = { id: `${kind}/${namespace}/${name}`, kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
+  return { ...named, staged: false, audit: false, rules };
 }
 
 function parseKind(node: DocumentNode): string {

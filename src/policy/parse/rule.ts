@@ -28,6 +28,9 @@ export function parseRule(node: DocumentNode, prefix: string, scope: PolicyScope
   return {
     path: node.pathText,
     subject: scopeSubject(parseSelector(subject), scope),
+    subjectKind: "endpoint",
+    tier: "normal",
+    priority: 0,
     ...rules,
     defaultDeny: parseDefaultDeny(node.field("enableDefaultDeny")),
     ...(description.present ? { description: description.string() } : {}),

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A policy's rules in the form that endpoints share: flat, each with the section that names it.
-import type { Direction, DirectionRule, ParsedPolicy, PortMatch, Rule, RuleOrigin, Selector } from "../types.ts";
+import type {
+  Direction,
+  DirectionRule,
+  ParsedPolicy,
+  PeerReference,
+  PortMatch,
+  Rule,
+  RuleOrigin,
+  Selector,
+} from "../types.ts";
+
+/** Selectors that a reference stands for now; none when what it names is not there. */
+export type PeerLookup = (reference: PeerReference) => readonly Selector[];
 
 /** Peers and ports that one section allows together. */
 export interface ResolvedRule {
@@ -30,21 +42,23 @@ export interface RuleUnit {
   readonly egress: UnitDirection;
 }
 
-/** All specs of a policy, in order. */
-export function unitsOf(policy: ParsedPolicy): readonly RuleUnit[] {
+const nobody: PeerLookup = () => [];
+
+/** All specs of a policy, in order, with its references looked up. */
+export function unitsOf(policy: ParsedPolicy, lookUp: PeerLookup = nobody): readonly RuleUnit[] {
   const name = `${policy.namespace}/${policy.name}`;
   return policy.rules.map((rule, index) => ({
     policy: name,
     index,
     subject: rule.subject,
-    ingress: unitDirection(policy, rule, "ingress"),
-    egress: unitDirection(policy, rule, "egress"),
+    ingress: unitDirection(policy, rule, "ingress", lookUp),
+    egress: unitDirection(policy, rule, "egress", lookUp),
   }));
 }
 
-function unitDirection(policy: ParsedPolicy, rule: Rule, direction: Direction): UnitDirection {
+function unitDirection(policy: ParsedPolicy, rule: Rule, direction: Direction, lookUp: PeerLookup): UnitDirection {
   const rules = rule[direction].flatMap((item) =>
-    flatten(item, (section) => originOf(policy, rule, direction, section)),
+    flatten(item, lookUp, (section) => originOf(policy, rule, direction, section)),
   );
   return { present: rule[direction].length > 0, defaultDeny: rule.defaultDeny[direction], rules };
 }
@@ -53,8 +67,13 @@ function unitDirection(policy: ParsedPolicy, rule: Rule, direction: Direction): 
  * A rule without peers and without ports allows nothing. So do an empty list of peers, also beside ports, and a
  * toPorts item without ports, also beside peers.
  */
-function flatten(rule: DirectionRule, origin: (section: string) => RuleOrigin): readonly ResolvedRule[] {
-  const { peers, toPorts } = rule;
+function flatten(
+  rule: DirectionRule,
+  lookUp: PeerLookup,
+  origin: (section: string) => RuleOrigin,
+): readonly ResolvedRule[] {
+  const { toPorts } = rule;
+  const peers = rule.peers?.flatMap((peer) => ("kind" in peer ? lookUp(peer) : [peer]));
   if (peers?.length === 0) return [];
   if (toPorts === undefined) {
     return peers === undefined ? [] : [{ origin: origin(rule.section), peers, ports: undefined }];
