@@ -3,15 +3,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Benchmark, type Figures, type Ratio, type Row, ratio, row } from "./harness.ts";
 import type { AskerReport } from "./soak/asker.ts";
+import { type Disturbance, disturb, sum } from "./soak/disturb.ts";
 import { observe, type Quantity, quantities } from "./soak/observe.ts";
 import { afterWarmUp, type Sample, type Trend, trend } from "./soak/trend.ts";
-import { type Asking, World } from "./soak/world.ts";
+import { endAsking, World } from "./soak/world.ts";
 
 const defaultSeconds = 600;
+const killEvery = 30_000;
 /** Caches fill, and conntrack entries reach their first end of life. */
 const warmUp = { share: 0.3, most: 180 };
-const killEvery = 30_000;
-const downMs = 2000;
 
 export const bench: Benchmark = {
   name: "soak",
@@ -23,7 +23,7 @@ export const bench: Benchmark = {
 type Series = Map<string, Sample[]>;
 
 /** One soak of that many seconds; node1's agent lives through it, node2's is killed now and then. */
-export async function soak(seconds: number, progress: (line: string) => void): Promise<Figures> {
+async function soak(seconds: number, progress: (line: string) => void): Promise<Figures> {
   if (!(seconds >= 1)) throw new Error(`Cannot soak for "${process.env.SOAK_SECONDS}" seconds: not a number above 0`);
   await using world = await World.create();
   progress("sandbox is up");
@@ -31,39 +31,23 @@ export async function soak(seconds: number, progress: (line: string) => void): P
   const series: Series = new Map();
   const stop = new AbortController();
   const watching = watch(world, series, Math.min(5, seconds / 20), stop.signal);
-  let disturbed: Awaited<ReturnType<typeof disturb>>;
+  let disturbed: Disturbance;
   try {
-    disturbed = await disturb(world, seconds * 1000, progress);
+    const end = performance.now() + seconds * 1000;
+    const enough = ({ guests, kills }: Disturbance) => {
+      const left = Math.ceil((end - performance.now()) / 1000);
+      if (guests % 25 === 0) progress(`${guests} guests, ${kills} kills, ${left} s to go`);
+      return left <= 0;
+    };
+    disturbed = await disturb(world, { enough, killEvery: Math.min(killEvery, (seconds * 1000) / 3) });
   } finally {
     stop.abort();
     await watching;
   }
   const { guests, kills, reports } = disturbed;
-  const [allowed, denied] = [sum([...reports, ...(await ended(clients))]), sum(await ended(strangers))];
+  const [allowed, denied] = [sum([...reports, ...(await endAsking(clients))]), sum(await endAsking(strangers))];
   for (const line of allowed.unanswered) progress(`not answered: ${line}`);
   return figures(series, seconds, { allowed, denied, guests, kills });
-}
-
-/** Changes something all the time, until the time is over. */
-async function disturb(world: World, ms: number, progress: (line: string) => void) {
-  const end = performance.now() + ms;
-  let [guests, kills] = [0, 0];
-  const reports: AskerReport[] = [];
-  const victim = world.sandbox.nodes.at(-1);
-  let nextKill = performance.now() + Math.min(killEvery, ms / 3);
-  while (performance.now() < end) {
-    reports.push(await world.churn());
-    guests++;
-    if (victim !== undefined && performance.now() > nextKill) {
-      await world.killAgent(victim, downMs);
-      kills++;
-      nextKill = performance.now() + killEvery;
-    }
-    if (guests % 25 === 0)
-      progress(`${guests} guests, ${kills} kills, ${Math.ceil((end - performance.now()) / 1000)} s to go`);
-    await sleep(200);
-  }
-  return { guests, kills, reports };
 }
 
 async function watch(world: World, series: Series, every: number, signal: AbortSignal): Promise<void> {
@@ -77,20 +61,6 @@ async function watch(world: World, series: Series, every: number, signal: AbortS
     }
     await sleep(every * 1000, undefined, { signal }).catch(() => undefined);
   }
-}
-
-async function ended(asking: readonly Asking[]): Promise<AskerReport[]> {
-  return await Promise.all(asking.map((one) => one.stop()));
-}
-
-function sum(reports: readonly AskerReport[]): AskerReport {
-  const all = (of: (report: AskerReport) => number) => reports.reduce((total, report) => total + of(report), 0);
-  return {
-    asked: all(({ asked }) => asked),
-    answered: all(({ answered }) => answered),
-    slow: all(({ slow }) => slow),
-    unanswered: reports.flatMap(({ unanswered }) => unanswered),
-  };
 }
 
 interface Outcome {

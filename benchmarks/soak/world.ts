@@ -25,7 +25,7 @@ const asker = join(import.meta.dirname, "asker.ts");
 const nodes = ["node1", "node2"] as const;
 
 /** Labels are few, so that identities are used again, as with real deployments. */
-const guestKinds = 6;
+export const guestKinds = 6;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -65,6 +65,11 @@ export interface Asking {
   stop(): Promise<AskerReport>;
 }
 
+/** Ends workloads; gives what each counted. */
+export async function endAsking(asking: readonly Asking[]): Promise<AskerReport[]> {
+  return await Promise.all(asking.map((one) => one.stop()));
+}
+
 export class World implements AsyncDisposable {
   readonly sandbox: Sandbox;
   #guests: { readonly name: string; readonly manifest: string }[] = [];
@@ -88,7 +93,7 @@ export class World implements AsyncDisposable {
   /** Starts clients and strangers on both nodes. */
   startAsking(): { readonly clients: readonly Asking[]; readonly strangers: readonly Asking[] } {
     const targets = nodes.flatMap((node) => findPod(this.sandbox, "default", `server-${node}`).ips);
-    const client = { targets, port: 7000, every: 25, timeout: 5000, longLived: true };
+    const client = { targets, port: 7000, every: 25, timeout: 15_000, longLived: true };
     const stranger = { ...client, timeout: 1000, every: 100, longLived: false };
     return {
       clients: nodes.map((node) => this.#ask(`client-${node}`, client)),
@@ -110,13 +115,18 @@ export class World implements AsyncDisposable {
     await this.#apply(manifest);
     this.#guests.push({ name, manifest });
     const guest = findPod(this.sandbox, "default", name);
-    const plan = { targets: guest.ips, port: 7000, every: 20, timeout: 5000, longLived: false };
+    const plan = { targets: guest.ips, port: 7000, every: 20, timeout: 15_000, longLived: false };
     const asking = this.#ask(`client-${nodes[(n + 1) % nodes.length]}`, plan);
     await asking.ready;
     await new Promise((resolve) => setTimeout(resolve, 200));
     const report = await asking.stop();
     if (this.#guests.length > 3) await this.#removeOldest();
     return report;
+  }
+
+  /** All guests go, with their policies. */
+  async removeGuests(): Promise<void> {
+    while (this.#guests.length > 0) await this.#removeOldest();
   }
 
   /** Kill -9, some time without it, and a new start. */
