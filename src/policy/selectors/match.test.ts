@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Labels } from "../../core/index.ts";
-import type { SelectorOperator } from "../types.ts";
+import { Labels, parseCidr } from "../../core/index.ts";
+import type { NameCondition, SelectorOperator } from "../types.ts";
+import { cidrLabel, cidrOfLabelKey, fqdnLabel } from "./addresses.ts";
 import { matchesRequirement, matchesSelector } from "./match.ts";
 import { formatRequirement, makeSelector } from "./selector.ts";
 
@@ -62,4 +63,39 @@ test("formatRequirement() is short", () => {
   assert.equal(format("any", "NotIn", "a"), "app notin (a)");
   assert.equal(format("any", "Exists"), "app");
   assert.equal(format("any", "DoesNotExist"), "!app");
+});
+
+test("a prefix holds for identities of prefixes inside of it, not of its exceptions, and for nobody else", () => {
+  const prefix = { cidr: parseCidr("10.0.0.0/8"), except: [parseCidr("10.96.0.0/12")] };
+  const holds = (...texts: string[]) => matchesSelector({ text: "", requirements: [], prefix }, Labels.parse(texts));
+  assert.equal(holds("cidr:10.0.0.0/8", "reserved:world-ipv4"), true);
+  assert.equal(holds("cidr:10.200.1.1/32"), true);
+  assert.equal(holds("cidr:10.96.0.0/12"), false);
+  assert.equal(holds("cidr:10.97.3.0/24"), false);
+  assert.equal(holds("cidr:10.96.0.0/11"), true, "a prefix around an exception is not the exception");
+  assert.equal(holds("cidr:0.0.0.0/0"), false);
+  assert.equal(holds("cidr:a00--0/8"), false);
+  assert.equal(holds("k8s:app=web", "reserved:world-ipv4"), false);
+});
+
+test("a name holds for identities with its label alone", () => {
+  const holds = (fqdn: NameCondition, ...texts: string[]) =>
+    matchesSelector({ text: "", requirements: [], fqdn }, Labels.parse(texts));
+  assert.equal(holds({ matchName: "a.example" }, "fqdn:a.example", "fqdn:*.example"), true);
+  assert.equal(holds({ matchPattern: "*.example" }, "fqdn:a.example", "fqdn:*.example"), true);
+  assert.equal(holds({ matchPattern: "*.example" }, "fqdn:a.example"), false);
+  assert.equal(holds({ matchName: "a.example" }, "k8s:a.example", "reserved:world"), false);
+});
+
+test("labels of prefixes have no colon in their key and are read back", () => {
+  for (const [text, key] of [
+    ["10.0.0.0/8", "10.0.0.0/8"],
+    ["::/0", "0--0/0"],
+    ["fd00::/64", "fd00--0/64"],
+    ["::1/128", "0--1/128"],
+  ] as const) {
+    assert.equal(cidrLabel(parseCidr(text)).key, key);
+    assert.deepEqual(cidrOfLabelKey(key), parseCidr(text));
+  }
+  assert.deepEqual(fqdnLabel({ matchPattern: "*.example" }), { source: "fqdn", key: "*.example", value: "" });
 });
