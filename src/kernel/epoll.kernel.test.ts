@@ -50,6 +50,21 @@ test("watchFd() calls for each of several descriptors, again while one stays rea
   await until(() => calls.b === 1);
 });
 
+test("a paused watch is silent, and resumed sees what came meanwhile", async () => {
+  using fd = eventfd();
+  let calls = 0;
+  using watch = watchFd(fd, () => {
+    calls++;
+    drain(fd);
+  });
+  watch.pause();
+  signal(fd);
+  await sleep(30);
+  assert.equal(calls, 0);
+  watch.resume();
+  await until(() => calls === 1);
+});
+
 test("a watch that ends inside its own call is not called again; the set goes with the last one", async () => {
   {
     using fd = eventfd();

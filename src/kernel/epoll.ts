@@ -8,6 +8,7 @@ const EPOLL_CLOEXEC = 0o2000000;
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
 const EVENT_SIZE = process.arch === "x64" ? 12 : 16;
 const DATA_OFFSET = EVENT_SIZE - 8;
@@ -29,7 +30,7 @@ class EpollSet {
   constructor() {
     this.#epoll = owned(c.epollCreate(EPOLL_CLOEXEC), "epoll_create1", "epoll set");
     this.#wake = owned(c.eventfd(0, EFD_CLOEXEC_NONBLOCK), "eventfd", "wake-up of the epoll set");
-    this.#control(EPOLL_CTL_ADD, this.#wake, WAKE_KEY);
+    this.#control(EPOLL_CTL_ADD, this.#wake, WAKE_KEY, EPOLLIN);
     // The pool's threads are joined at exit: none may be left waiting.
     process.on("exit", this.#onExit);
     this.#wait();
@@ -41,14 +42,19 @@ class EpollSet {
 
   add(fd: Fd, onReadable: () => void): number {
     const key = this.#nextKey++;
-    this.#control(EPOLL_CTL_ADD, fd, key);
+    this.#control(EPOLL_CTL_ADD, fd, key, EPOLLIN);
     this.#watches.set(key, onReadable);
     return key;
   }
 
   remove(key: number, fd: Fd): void {
     this.#watches.delete(key);
-    this.#control(EPOLL_CTL_DEL, fd, key);
+    this.#control(EPOLL_CTL_DEL, fd, key, 0);
+  }
+
+  /** Without `attentive`, the descriptor wakes nobody. */
+  change(key: number, fd: Fd, attentive: boolean): void {
+    this.#control(EPOLL_CTL_MOD, fd, key, attentive ? EPOLLIN : 0);
   }
 
   close(): void {
@@ -89,9 +95,9 @@ class EpollSet {
     }
   }
 
-  #control(operation: number, fd: Fd, key: number): void {
+  #control(operation: number, fd: Fd, key: number, events: number): void {
     const event = new DataView(new ArrayBuffer(EVENT_SIZE));
-    event.setUint32(0, EPOLLIN, true);
+    event.setUint32(0, events, true);
     event.setUint32(DATA_OFFSET, key, true);
     if (c.epollCtl(this.#epoll.value, operation, fd.value, new Uint8Array(event.buffer)) !== 0) {
       throw SyscallError.last("epoll_ctl", `Cannot watch ${fd.what}`);
@@ -101,11 +107,19 @@ class EpollSet {
 
 let current: EpollSet | undefined;
 
+/** A watched descriptor; ends when disposed. */
+export interface FdWatch extends Disposable {
+  /** Calls no more until resume(). */
+  pause(): void;
+  /** Goes on; what became readable meanwhile is seen. */
+  resume(): void;
+}
+
 /**
  * Calls onReadable on the main thread again and again while `fd` is readable (level-triggered): it must read what is
- * there. Keeps the process alive until the handle is disposed.
+ * there, or pause. Keeps the process alive until the handle is disposed, paused or not.
  */
-export function watchFd(fd: Fd, onReadable: () => void): Disposable {
+export function watchFd(fd: Fd, onReadable: () => void): FdWatch {
   // A descriptor of our own: the caller may close its one first.
   const own = fd.dup();
   current ??= new EpollSet();
@@ -119,6 +133,8 @@ export function watchFd(fd: Fd, onReadable: () => void): Disposable {
     throw error;
   }
   return {
+    pause: () => set.change(key, own, false),
+    resume: () => set.change(key, own, true),
     [Symbol.dispose]: () => {
       if (own.closed) return;
       set.remove(key, own);

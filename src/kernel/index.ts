@@ -20,7 +20,7 @@ export {
 export type { RodataValues } from "./bpf/rodata.ts";
 export { addToCgroup, cgroupIdOf, cgroupRoot, createCgroup, removeCgroup } from "./cgroup.ts";
 export { possibleCpus } from "./cpus.ts";
-export { watchFd } from "./epoll.ts";
+export { type FdWatch, watchFd } from "./epoll.ts";
 export { Errno, errnoName } from "./errno.ts";
 export { MapIncompatibleError, SyscallError, UnsupportedFeatureError, VerifierError } from "./errors.ts";
 export { assertNoLeakedFds, Fd, trackFds } from "./fd.ts";
@@ -48,5 +48,5 @@ export {
   openNetns,
   withNetns,
 } from "./netns.ts";
-export { type RecordHandler, RingBuffer } from "./ringbuf.ts";
+export { type RecordHandler, RingBuffer, type RingStartOptions } from "./ringbuf.ts";
 export { readSysctl, sysctlPath, writeSysctl } from "./sysctl.ts";

@@ -120,6 +120,50 @@ test("start() is woken by records, stops with its handle, and can start again", 
   }
 });
 
+test("start() with a rest sees the first record at once, and what comes during the rest behind it", async () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  const seen = async (running: { count: number }, wanted: number) => {
+    for (let i = 0; i < 6000 && running.count < wanted; i++) await sleep(5);
+    assert.equal(running.count, wanted);
+  };
+  const long = { count: 0 };
+  const resting = ring.start(() => long.count++, { rest: 3_600_000 });
+  emit(object, 3);
+  await seen(long, 3);
+  emit(object, 2);
+  await sleep(50);
+  assert.equal(long.count, 3);
+  resting[Symbol.dispose]();
+  const short = { count: 0 };
+  using _running = ring.start(() => short.count++, { rest: 1 });
+  await seen(short, 2);
+  for (let round = 1; round <= 5; round++) {
+    emit(object, 1);
+    await sleep(round * 2);
+    emit(object, 1);
+    await seen(short, 2 + 2 * round);
+  }
+});
+
+test("a handler may end a reader that rests between runs", async () => {
+  using object = load();
+  using ring = new RingBuffer(object.map("sample_events"));
+  let count = 0;
+  const running = ring.start(
+    () => {
+      count++;
+      running[Symbol.dispose]();
+    },
+    { rest: 1 },
+  );
+  emit(object, 1);
+  for (let i = 0; i < 6000 && count < 1; i++) await sleep(5);
+  emit(object, 1);
+  await sleep(20);
+  assert.equal(count, 1);
+});
+
 test("a second reader goes on where the first one stopped", () => {
   using object = load();
   emit(object, 4);

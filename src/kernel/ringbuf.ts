@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a BPF ring buffer (BPF_MAP_TYPE_RINGBUF) by mmap: no system call and no copy for a record.
 import type { BpfMap } from "./bpf/map.ts";
-import { watchFd } from "./epoll.ts";
+import { type FdWatch, watchFd } from "./epoll.ts";
 import { Mapping, PAGE_SIZE } from "./mapping.ts";
 
 const HEADER_SIZE = 8;
@@ -13,6 +13,17 @@ const BATCH = 16 * 1024;
 
 /** `bytes` and `view` cover the whole buffer; the record is `length` bytes from `offset`, valid during the call only. */
 export type RecordHandler = (bytes: Uint8Array, view: DataView, offset: number, length: number) => void;
+
+export interface RingStartOptions {
+  /** Gets the number of records after each run of them. */
+  readonly onBatchEnd?: (count: number) => void;
+  /**
+   * Milliseconds of rest after records came, before the next look; 0, the default: none. The kernel wakes the consumer
+   * only for a record in front of which everything is consumed, so while the consumer rests the writers pay for no
+   * wake-up. The first record after a quiet time is seen at once.
+   */
+  readonly rest?: number;
+}
 
 /** The one consumer of a ring buffer. Close it before the map's process state matters; the map stays the caller's. */
 export class RingBuffer implements Disposable {
@@ -26,7 +37,7 @@ export class RingBuffer implements Disposable {
   readonly #view: DataView<ArrayBuffer>;
   readonly #mask: number;
   #position: number;
-  #watch: Disposable | undefined;
+  #running: Disposable | undefined;
 
   constructor(map: BpfMap) {
     if (map.type !== "ringbuf")
@@ -96,29 +107,31 @@ export class RingBuffer implements Disposable {
   }
 
   /**
-   * Consumes whenever records arrive, until the handle is disposed. `onBatchEnd` gets the number of records after each
-   * wake-up. Programs that submit with BPF_RB_NO_WAKEUP are seen with the next wake-up only: poll with consume() then.
+   * Consumes whenever records arrive, until the handle is disposed. Programs that submit with BPF_RB_NO_WAKEUP are seen
+   * with the next wake-up only: poll with consume() then.
    */
-  start(handler: RecordHandler, options: { readonly onBatchEnd?: (count: number) => void } = {}): Disposable {
-    if (this.#watch !== undefined)
+  start(handler: RecordHandler, options: RingStartOptions = {}): Disposable {
+    if (this.#running !== undefined)
       throw new Error(`Cannot start ring buffer "${this.#map.name}": it is started already`);
-    const run = (): void => {
+    const run = (): number => {
       const count = this.consume(handler, BATCH);
       if (count > 0) options.onBatchEnd?.(count);
+      return count;
     };
-    const watch = watchFd(this.#map.fd, run);
-    this.#watch = watch;
-    return {
+    const { rest = 0 } = options;
+    const watch = rest > 0 ? watchWithRests(this.#map, run, rest) : watchFd(this.#map.fd, run);
+    const running = {
       [Symbol.dispose]: () => {
-        if (this.#watch === watch) this.#watch = undefined;
+        if (this.#running === running) this.#running = undefined;
         watch[Symbol.dispose]();
       },
     };
+    this.#running = running;
+    return running;
   }
 
   close(): void {
-    this.#watch?.[Symbol.dispose]();
-    this.#watch = undefined;
+    this.#running?.[Symbol.dispose]();
     this.#producerMap.close();
     this.#consumerMap.close();
   }
@@ -126,4 +139,32 @@ export class RingBuffer implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Between two runs that find something lies a rest, during which nothing is watched. */
+function watchWithRests(map: BpfMap, run: () => number, rest: number): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const watch: FdWatch = watchFd(map.fd, () => {
+    const count = run();
+    if (count === 0 || ended) return;
+    watch.pause();
+    sleep(count);
+  });
+  const sleep = (found: number): void => {
+    timer = setTimeout(wake, found < BATCH ? rest : 0);
+  };
+  const wake = (): void => {
+    const count = run();
+    if (ended) return;
+    if (count > 0) sleep(count);
+    else watch.resume();
+  };
+  return {
+    [Symbol.dispose]: () => {
+      ended = true;
+      clearTimeout(timer);
+      watch[Symbol.dispose]();
+    },
+  };
 }

@@ -5,6 +5,8 @@ import { decodeEvent } from "./decode.ts";
 import type { DatapathEvent, EventReader, EventReaderOptions, RawReaderOptions } from "./types.ts";
 
 const DEFAULT_BATCH = 1024;
+/** Milliseconds. Else each event of a connection would wake the agent, at ten times the cost of writing it. */
+const REST = 20;
 
 /** A reader of the ring buffer `map`, which stays the caller's; `lost` asks the programs' own counter. */
 export function createEventReader(map: BpfMap, lost: () => number, options: EventReaderOptions = {}): EventReader {
@@ -39,7 +41,7 @@ class RingReader implements EventReader {
         batch.push(decodeEvent(bytes.subarray(offset, offset + length)));
         if (batch.length >= this.#batchSize) flush();
       },
-      { onBatchEnd: flush },
+      { onBatchEnd: flush, rest: REST },
     );
   }
 
@@ -51,7 +53,7 @@ class RingReader implements EventReader {
         this.#received++;
         if (wanted()) onRecord(bytes.subarray(offset, offset + length));
       },
-      onBatchEnd === undefined ? {} : { onBatchEnd },
+      { rest: REST, ...(onBatchEnd && { onBatchEnd }) },
     );
   }
 
