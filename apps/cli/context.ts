@@ -2,7 +2,7 @@
 // What commands work with: the agent, the output, the options that all of them have.
 import type { Command } from "commander";
 import { AgentClient, agentSocketPath, monitorSocketPath } from "../../src/api/index.ts";
-import { neutralise } from "./output/escape.ts";
+import { neutraliseLine } from "./output/escape.ts";
 import { formatStructured, type OutputFormat, parseOutputFormat } from "./output/structured.ts";
 
 /** Where a program run reads and writes; tests give their own. */
@@ -53,9 +53,9 @@ export class Context {
     return new AgentClient({ socketPath: this.agentSocket, ...(timeout === undefined ? {} : { timeout }) });
   }
 
-  /** Text for people; control characters in it are shown, not sent. */
-  print(text: string): void {
-    this.io.stdout(neutralise(text));
+  /** Lines for people. Control characters and newlines in them are shown, not sent: only this begins a line. */
+  print(lines: readonly string[]): void {
+    this.io.stdout(lines.map((line) => `${neutraliseLine(line)}\n`).join(""));
   }
 
   /** Whether `-o` asks for JSON, YAML or jsonpath. */
@@ -63,10 +63,10 @@ export class Context {
     return this.#format.kind !== "text";
   }
 
-  /** Prints `value` as `-o` says, or else `text()`. */
-  async result(value: unknown, text: () => string): Promise<void> {
+  /** Prints `value` as `-o` says, or else the lines. */
+  async result(value: unknown, lines: () => readonly string[]): Promise<void> {
     const format = this.#format;
-    if (format.kind === "text") this.print(text());
+    if (format.kind === "text") this.print(lines());
     else this.io.stdout(await formatStructured(format, value));
   }
 

@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { CiliumError, errorChain, toError } from "../../src/core/index.ts";
 import type { Io } from "./context.ts";
 import { ExitError, UsageError } from "./errors.ts";
-import { neutraliseLine } from "./output/escape.ts";
+import { neutralise, neutraliseLine } from "./output/escape.ts";
 import { registry } from "./registry.ts";
 
 /** Options of the program that take a value, for finding the command's name before anything is loaded. */
@@ -60,8 +60,13 @@ function report(thrown: unknown, args: readonly string[], io: Io): number {
     return 2;
   }
   io.stderr(`Error: ${neutraliseLine(errorChain(thrown))}\n`);
-  if (args.includes("-D") || args.includes("--debug")) io.stderr(`${toError(thrown).stack}\n`);
+  if (args.includes("-D") || args.includes("--debug")) io.stderr(stackOf(toError(thrown)));
   return thrown instanceof CiliumError && thrown.code === "USAGE" ? 2 : 1;
+}
+
+/** Without the message, which may hold lines of others. */
+function stackOf({ stack = "" }: Error): string {
+  return `${neutralise(stack.replace(/^.*?(?=^ {4}at )/ms, ""))}\n`;
 }
 
 /** The first word that is no option of the program. */

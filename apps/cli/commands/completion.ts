@@ -19,7 +19,7 @@ export function completion(tree: () => Promise<Command>): CommandSpec {
         throw new UsageError(`Cannot complete for "${call.args[0]}": unknown shell (expected ${shells.join(", ")})`);
       }
       const words = wordsOf(await tree());
-      context.print(shell === "fish" ? fishScript(words) : bashScript(words, shell === "zsh"));
+      context.io.stdout(shell === "fish" ? fishScript(words) : bashScript(words, shell === "zsh"));
     },
   };
 }

@@ -24,7 +24,7 @@ export const config: CommandSpec = {
         const name = call.args[0] ?? "";
         const found = values.get(name) ?? values.get(name.toLowerCase());
         if (found === undefined) throw new CiliumError(`Cannot get "${name}": no such option (see config --all)`);
-        await context.result({ [name]: found }, () => `${show(found)}\n`);
+        await context.result({ [name]: found }, () => [show(found)]);
       },
     },
   ],
@@ -38,12 +38,7 @@ async function showOrChange(context: Context, call: Call): Promise<void> {
   }
   const answer = await client.getConfig();
   if (flag(call, "listOptions")) {
-    context.print(
-      Object.keys(answer.spec.options ?? {})
-        .sort()
-        .map((name) => `${name}\n`)
-        .join(""),
-    );
+    context.print(Object.keys(answer.spec.options ?? {}).sort());
     return;
   }
   await context.result(answer, () =>
@@ -73,19 +68,19 @@ function parseChanges(args: readonly string[]): DaemonConfigurationSpec {
 export function formatConfig(
   answer: DaemonConfiguration,
   { readOnly, all }: { readOnly: boolean; all: boolean },
-): string {
+): string[] {
   const lines: string[] = [];
   if (readOnly || all) {
     lines.push("#### Read-only configurations ####");
     for (const [name, value] of Object.entries(answer.status.daemonConfigurationMap).sort())
       lines.push(row(name, value));
-    lines.push("");
   }
+  if (all) lines.push("");
   if (!readOnly || all) {
     lines.push("##### Read-write configurations #####");
     for (const [name, value] of [...changeable(answer)].sort()) lines.push(row(name, value));
   }
-  return `${lines.join("\n").trimEnd()}\n`;
+  return lines;
 }
 
 function changeable({ status: { realized, nodeMonitor } }: DaemonConfiguration): Map<string, unknown> {

@@ -75,7 +75,7 @@ export const endpoint: CommandSpec = {
       run: async (context, call) => {
         const id = call.args[0] ?? "";
         await context.client().deleteEndpoint(id);
-        context.print(`Endpoint ${id} successfully disconnected\n`);
+        context.print([`Endpoint ${id} successfully disconnected`]);
       },
     },
   ],
@@ -106,7 +106,7 @@ const header: readonly Line[] = [
 ];
 
 /** The table of `endpoint list`. */
-export function formatEndpoints(endpoints: readonly Endpoint[], withHeader: boolean): string {
+export function formatEndpoints(endpoints: readonly Endpoint[], withHeader: boolean): string[] {
   const rows = [...endpoints].sort((a, b) => a.id - b.id).flatMap(endpointRows);
   return alignTable(withHeader ? header : undefined, rows);
 }

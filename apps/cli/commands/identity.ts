@@ -49,7 +49,7 @@ async function getIdentity(context: Context, call: Call): Promise<void> {
 }
 
 /** `ID   LABELS`, further labels on lines of their own. */
-export function formatIdentities(identities: readonly Identity[]): string {
+export function formatIdentities(identities: readonly Identity[]): string[] {
   const rows = byId(identities).flatMap(({ id, labels }): Line[] => {
     const [first = "", ...others] = [...labels].sort();
     return [[String(id), first], ...others.map((label): Line => ["", label])];
@@ -57,7 +57,7 @@ export function formatIdentities(identities: readonly Identity[]): string {
   return alignTable([["ID", "LABELS"]], rows);
 }
 
-function formatUsed(used: readonly IdentityEndpoints[]): string {
+function formatUsed(used: readonly IdentityEndpoints[]): string[] {
   const rows = [...used]
     .sort((a, b) => a.identity.id - b.identity.id)
     .flatMap(({ identity: { id, labels }, refCount }): Line[] => {

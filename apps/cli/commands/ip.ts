@@ -62,7 +62,7 @@ export function formatIps(
   entries: readonly IPListEntry[],
   labels: ReadonlyMap<number, readonly string[]>,
   verbose: boolean,
-): string {
+): string[] {
   const sorted = [...entries].sort((a, b) => a.cidr.localeCompare(b.cidr, "en", { numeric: true }));
   const rows = sorted.flatMap((entry): Line[] => {
     const [first = String(entry.identity), ...others] = labels.get(entry.identity) ?? [];

@@ -16,7 +16,11 @@ export const policy: CommandSpec = {
       summary: "Show the policies in force",
       run: async (context) => {
         const found = await context.client().getPolicy();
-        await context.result(found, () => `${found.policy.trimEnd()}\nRevision: ${found.revision}\n`);
+        await context.result(found, () => [
+          // JSON of the agent's: texts in it hold no newline.
+          ...found.policy.trimEnd().split("\n"),
+          `Revision: ${found.revision}`,
+        ]);
       },
     },
     {
@@ -25,7 +29,7 @@ export const policy: CommandSpec = {
       run: async (context, call) => {
         const documents = await readPolicies(context, call.args[0] ?? "-");
         const answer = await context.client().putPolicy(documents.map(({ resource }) => resource));
-        await context.result(answer, () => `Revision: ${answer.revision}\n`);
+        await context.result(answer, () => [`Revision: ${answer.revision}`]);
       },
     },
     {
@@ -40,9 +44,7 @@ export const policy: CommandSpec = {
       run: async (context, call) => {
         const documents = await readPolicies(context, call.args[0] ?? "-");
         const names = documents.map(({ policy: { namespace, name } }) => `${namespace}/${name}`);
-        await context.result({ valid: true, policies: names }, () =>
-          names.map((name) => `Policy "${name}" is valid\n`).join(""),
-        );
+        await context.result({ valid: true, policies: names }, () => names.map((name) => `Policy "${name}" is valid`));
       },
     },
     {
@@ -72,7 +74,7 @@ async function deletePolicies(context: Context, call: Call): Promise<void> {
     throw new UsageError("Cannot delete policy: give either a name or --all");
   }
   const answer = await context.client().deletePolicy(name);
-  await context.result(answer, () => `Revision: ${answer.revision}\n`);
+  await context.result(answer, () => [`Revision: ${answer.revision}`]);
 }
 
 /** Reads and checks a file; errors name it with document and line. */

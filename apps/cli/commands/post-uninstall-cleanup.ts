@@ -85,8 +85,8 @@ async function confirm(context: Context, found: readonly { readonly kind: string
   if (ask === undefined) {
     throw new CiliumError(`Cannot ${what}: nobody to ask, standard input is no terminal (use --force)`);
   }
-  context.print("Warning: this is destructive. You are about to remove:\n");
-  context.print(found.length === 0 ? "- (nothing was found)\n" : lines(found, "- "));
+  const items = found.length === 0 ? ["- (nothing was found)"] : lines(found, "- ");
+  context.print(["Warning: this is destructive. You are about to remove:", ...items]);
   const answer = await ask("Do you want to continue? [y/N] ");
   if (!/^y(es)?$/i.test(answer.trim())) {
     context.io.stderr("Nothing was removed.\n");
@@ -103,15 +103,15 @@ interface Report {
   readonly remaining: readonly (Item & Pick<CleanupReport["remaining"][number], "why">)[];
 }
 
-function format({ removed, remaining }: Report): string {
+function format({ removed, remaining }: Report): string[] {
   return [
-    removed.length === 0 ? "Removed: nothing was there\n" : `Removed:\n${lines(removed, "  ")}`,
-    remaining.length === 0
-      ? "Remains: nothing (looked again)\n"
-      : `Remains:\n${remaining.map(({ kind, name, why }) => `  ${kind} ${name}: ${why}\n`).join("")}`,
-  ].join("");
+    ...(removed.length === 0 ? ["Removed: nothing was there"] : ["Removed:", ...lines(removed, "  ")]),
+    ...(remaining.length === 0
+      ? ["Remains: nothing (looked again)"]
+      : ["Remains:", ...remaining.map(({ kind, name, why }) => `  ${kind} ${name}: ${why}`)]),
+  ];
 }
 
-function lines(items: readonly Item[], indent: string): string {
-  return items.map(({ kind, name }) => `${indent}${kind} ${name}\n`).join("");
+function lines(items: readonly Item[], indent: string): string[] {
+  return items.map(({ kind, name }) => `${indent}${kind} ${name}`);
 }

@@ -28,7 +28,7 @@ export const status: CommandSpec = {
 async function showStatus(context: Context, call: Call): Promise<void> {
   const brief = flag(call, "brief");
   const answer = await ask(context, call, brief);
-  if (brief) context.print(`${briefStatus(answer)}\n`);
+  if (brief) context.print([briefStatus(answer)]);
   else await context.result(answer, () => formatStatus(answer, optionsOf(call), context.io.now()));
   const healthy = answer.cilium.state === "Ok" || answer.cilium.state === "Disabled";
   if (!healthy || (brief && briefStatus(answer) !== "OK")) throw new ExitError(1);

@@ -15,7 +15,7 @@ export const version: CommandSpec = {
     const found = daemon instanceof CiliumError ? undefined : daemon;
     await context.result({ Client: model(client), Daemon: found === undefined ? {} : model(found) }, () => {
       const second = found === undefined ? `not responding (${(daemon as CiliumError).message})` : line(found);
-      return `Client: ${line(client)}\nDaemon: ${second}\n`;
+      return [`Client: ${line(client)}`, `Daemon: ${second}`];
     });
   },
 };

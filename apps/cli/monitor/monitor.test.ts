@@ -69,6 +69,8 @@ function verdict(): Uint8Array {
     authType: 0,
     cookie: 0,
     policySet: 5,
+    staged: 0,
+    stagedCookie: 0,
   });
   return Buffer.concat([body, packet]);
 }

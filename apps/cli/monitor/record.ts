@@ -2,7 +2,7 @@
 // A record of the monitor stream as text, in the form that was asked for.
 import type { MonitorRecord } from "../../../src/api/index.ts";
 import type { DatapathEvent } from "../../../src/datapath/index.ts";
-import { neutralise, neutraliseJson } from "../output/escape.ts";
+import { neutraliseJson, neutraliseLine } from "../output/escape.ts";
 import { formatBrief } from "./brief.ts";
 import { dropDetails, dropDetailsModel } from "./drop-details.ts";
 import { eventModel } from "./json.ts";
@@ -31,7 +31,7 @@ export async function formatRecord(
       ? [formatBrief(record.cpu, event, knowledge)]
       : formatVerbose(record.cpu, event, form.hex, knowledge);
   if (event.type === "drop" && !knowledge.numeric) lines.push(...(await dropDetails(event, knowledge)));
-  return lines.map((line) => `${neutralise(line)}\n`).join("");
+  return lines.map((line) => `${neutraliseLine(line)}\n`).join("");
 }
 
 /** That events are missing here. */

@@ -13,9 +13,14 @@ export function neutralise(text: string): string {
   });
 }
 
-/** As neutralise(), and tab and newline too: for a cell of a table, or a single line. */
+/** As neutralise(), and newlines too: whatever a line holds, it stays one. */
 export function neutraliseLine(text: string): string {
-  return neutralise(text).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+  return neutralise(text).replaceAll("\n", "\\n");
+}
+
+/** As neutraliseLine(), and tabs too, which would move a column. */
+export function neutraliseCell(text: string): string {
+  return neutraliseLine(text).replaceAll("\t", "\\t");
 }
 
 /** JSON text whose strings hold none of them, with the same meaning. */

@@ -4,22 +4,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { evaluateJsonpath, FormatError } from "../../../src/core/index.ts";
 import { UsageError } from "../errors.ts";
-import { neutralise, neutraliseJson, neutraliseLine } from "./escape.ts";
+import { neutralise, neutraliseCell, neutraliseJson, neutraliseLine } from "./escape.ts";
 import { formatStructured, parseOutputFormat } from "./structured.ts";
 import { alignLines, alignTable } from "./table.ts";
 
 test("alignLines() makes columns of runs, as tabwriter does", () => {
-  const text = alignLines([
+  const lines = alignLines([
     ["KVStore:", "Ok", "etcd"],
     ["Cilium:", "Ok   1.20"],
     ["A", "Disabled", "x"],
     ["B", "y", "z"],
   ]);
-  assert.equal(text, "KVStore:   Ok   etcd\nCilium:    Ok   1.20\nA          Disabled   x\nB          y          z\n");
+  assert.deepEqual(lines, [
+    "KVStore:   Ok   etcd",
+    "Cilium:    Ok   1.20",
+    "A          Disabled   x",
+    "B          y          z",
+  ]);
 });
 
 test("alignTable() fills rows up, keeps a minimal width and trims the ends", () => {
-  assert.equal(
+  assert.deepEqual(
     alignTable(
       [["ID", "LABELS"]],
       [
@@ -27,15 +32,16 @@ test("alignTable() fills rows up, keeps a minimal width and trims the ends", () 
         ["", "b"],
       ],
     ),
-    "ID   LABELS\n1    a\n     b\n",
+    ["ID   LABELS", "1    a", "     b"],
   );
-  assert.equal(alignTable(undefined, []), "");
-  assert.equal(alignTable(undefined, [["é\n", "x"]]), "é\\n   x\n");
+  assert.deepEqual(alignTable(undefined, []), []);
+  assert.deepEqual(alignTable(undefined, [["é\n", "x"]]), ["é\\n   x"]);
 });
 
 test("neutralise() shows what would steer a terminal", () => {
   assert.equal(neutralise("a\u001b[31mb\u009bc\u007f\u202e\td\n"), "a\\x1b[31mb\\x9bc\\x7f\\u202e\td\n");
-  assert.equal(neutraliseLine("a\tb\nc"), "a\\tb\\nc");
+  assert.equal(neutraliseLine("a\tb\nc"), "a\tb\\nc");
+  assert.equal(neutraliseCell("a\tb\nc"), "a\\tb\\nc");
   assert.equal(JSON.parse(neutraliseJson(JSON.stringify("\u009b\u202e"))), "\u009b\u202e");
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Columns as Go's tabwriter aligns them (minimal width 5, padding 3): a column is as wide as its widest cell in a run of
 // lines that have it; the last cell of a line belongs to no column.
-import { neutraliseLine } from "./escape.ts";
+import { neutraliseCell } from "./escape.ts";
 
 const minWidth = 5;
 const padding = 3;
@@ -10,11 +10,11 @@ const padding = 3;
 export type Line = readonly string[];
 
 /** Aligns lines as they are; lines of other lengths in between end a column's run. */
-export function alignLines(lines: readonly Line[]): string {
-  const cells = lines.map((line) => line.map(neutraliseLine));
+export function alignLines(lines: readonly Line[]): string[] {
+  const cells = lines.map((line) => line.map(neutraliseCell));
   const texts: string[] = cells.map(() => "");
   alignBlock(cells, texts, 0, cells.length, 0);
-  return texts.map((text) => `${text.trimEnd()}\n`).join("");
+  return texts.map((text) => text.trimEnd());
 }
 
 function alignBlock(cells: readonly Line[], texts: string[], from: number, to: number, column: number): void {
@@ -48,7 +48,7 @@ function widthOf(text: string): number {
 }
 
 /** A table whose rows all have the header's columns; missing cells are empty. `header` undefined: rows alone. */
-export function alignTable(header: readonly Line[] | undefined, rows: readonly Line[]): string {
+export function alignTable(header: readonly Line[] | undefined, rows: readonly Line[]): string[] {
   const lines = [...(header ?? []), ...rows];
   const columns = Math.max(0, ...lines.map((line) => line.length));
   return alignLines(lines.map((line) => [...line, ...Array.from({ length: columns - line.length }, () => "")]));

@@ -17,7 +17,7 @@ export interface StatusOptions {
 }
 
 /** Every part of the screen, top to bottom. */
-export function formatStatus(status: StatusResponse, options: StatusOptions, now: number): string {
+export function formatStatus(status: StatusResponse, options: StatusOptions, now: number): string[] {
   return alignLines([
     ...componentLines(status, now),
     ...ipamLines(status, options),

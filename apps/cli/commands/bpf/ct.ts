@@ -29,7 +29,7 @@ export const ct: CommandSpec = {
         const rows = maps.conntrack.list();
         const now = flag(call, "timeDiff") ? Number(ktimeNs() / 1_000_000_000n) : undefined;
         const models = rows.map((row) => ({ Key: keyText(row), Value: valueText(row, identityOf, now) }));
-        await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}\n`).join(""));
+        await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}`));
       },
     },
     {
@@ -39,7 +39,7 @@ export const ct: CommandSpec = {
       plain: true,
       run: async (context, call) => {
         using maps = await openMaps(context, call);
-        context.print(`Flushed ${maps.conntrack.flush()} entries\n`);
+        context.print([`Flushed ${maps.conntrack.flush()} entries`]);
       },
     },
   ],

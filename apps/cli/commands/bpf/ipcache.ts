@@ -32,11 +32,11 @@ export const ipcache: CommandSpec = {
         if (address === undefined) throw new UsageError(`Cannot look up "${call.args[0]}": not an address`);
         using maps = await openMaps(context, call);
         const row = maps.ipcache.lookup(address);
-        await context.result(row ?? {}, () =>
+        await context.result(row ?? {}, () => [
           row === undefined
-            ? `${address} does not map to any identity\n`
-            : `${address} maps to identity ${ipcacheInfo(row)}\n`,
-        );
+            ? `${address} does not map to any identity`
+            : `${address} maps to identity ${ipcacheInfo(row)}`,
+        ]);
         if (row === undefined) throw new ExitError(1);
       },
     },
@@ -50,11 +50,11 @@ export const ipcache: CommandSpec = {
         const prefix = formatCidr(cidr);
         using maps = await openMaps(context, call);
         const row = maps.ipcache.get({ prefix });
-        await context.result(row ?? {}, () =>
+        await context.result(row ?? {}, () => [
           row === undefined
-            ? `${prefix} does not match to any ipcache entry\n`
-            : `key ${prefix} has value "${ipcacheInfo(row)}"\n`,
-        );
+            ? `${prefix} does not match to any ipcache entry`
+            : `key ${prefix} has value "${ipcacheInfo(row)}"`,
+        ]);
         if (row === undefined) throw new ExitError(1);
       },
     },

@@ -16,7 +16,7 @@ import { alignTable, type Line } from "../../output/table.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 
 const numeric = ["-n, --numeric", "identities as numbers"] as const;
-const emptyText = "Policy stats empty. Perhaps the policy enforcement is disabled?\n";
+const emptyText = "Policy stats empty. Perhaps the policy enforcement is disabled?";
 
 export const policy: CommandSpec = {
   usage: "policy",
@@ -56,12 +56,11 @@ async function show(context: Context, call: Call, wanted: readonly number[] | un
   const found = configs.map((config) => ({ config, rows: entriesOf(maps, config) }));
   const root = await bpfRoot(context, call);
   await context.result(Object.fromEntries(found.map(({ config, rows }) => [config.id, rows])), () =>
-    found
-      .map(({ config, rows }) => {
-        const several = wanted === undefined || wanted.length > 1;
-        return `${several ? heading(config, root) : ""}${formatEntries(rows, labels)}${several ? "\n" : ""}`;
-      })
-      .join(""),
+    found.flatMap(({ config, rows }) => {
+      const entries = formatEntries(rows, labels);
+      const several = wanted === undefined || wanted.length > 1;
+      return several ? [...heading(config, root), "", ...entries, ""] : entries;
+    }),
   );
 }
 
@@ -71,9 +70,12 @@ function endpointOf(maps: OpenedMaps, id: number): EndpointConfigRow {
   throw new UsageError(`Cannot get policy of endpoint ${id}: no such endpoint on this node`);
 }
 
-function heading(config: EndpointConfigRow, root: string): string {
+function heading(config: EndpointConfigRow, root: string): string[] {
   const path = join(root, "tc/globals/cilium_policy_v2");
-  return `Endpoint ID: ${config.id}\nPath: ${path} (ingress set ${config.ingressSet}, egress set ${config.egressSet})\n\n`;
+  return [
+    `Endpoint ID: ${config.id}`,
+    `Path: ${path} (ingress set ${config.ingressSet}, egress set ${config.egressSet})`,
+  ];
 }
 
 /** Entries that the endpoint's directions use. */
@@ -88,8 +90,8 @@ function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] 
 }
 
 /** The table of one endpoint. */
-export function formatEntries(rows: readonly PolicyMapRow[], labels: ReadonlyMap<number, readonly string[]>): string {
-  if (rows.length === 0) return emptyText;
+export function formatEntries(rows: readonly PolicyMapRow[], labels: ReadonlyMap<number, readonly string[]>): string[] {
+  if (rows.length === 0) return [emptyText];
   const lines = [...rows].sort(compare).flatMap((row): Line[] => {
     const [first = "ANY", ...others] =
       row.identity === 0 ? ["ANY"] : (labels.get(row.identity) ?? [String(row.identity)]);
