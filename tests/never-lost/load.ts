@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests from eight pods across two nodes, new connections all the time, over both families; and the agents' restart.
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killAgent, type Sandbox, sandboxPaths, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
@@ -83,11 +83,16 @@ export async function restartAgents(
   await sleep(options.downMs ?? 0);
   const changed = { ...sandbox, settings: { ...sandbox.settings, ...options.settings } };
   for (const node of sandbox.nodes) {
-    // Without them the agent has to load all programs, as it has to with objects that it has not seen.
-    if (options.newBuild === true) {
-      rmSync(join(sandboxPaths(sandbox.name).node(node.name).bpf, "cilium/programs"), { recursive: true });
-    }
+    if (options.newBuild === true) forgetBuild(sandboxPaths(sandbox.name).node(node.name).bpf);
     startAgent(changed, node);
   }
   await Promise.all(sandbox.nodes.map((node) => waitForAgent(sandbox, node)));
+}
+
+/** The agent takes what is loaded for that of other objects, and has to load and replace all programs. */
+function forgetBuild(bpf: string): void {
+  const root = join(bpf, "cilium/programs");
+  for (const name of readdirSync(root)) {
+    if (!name.startsWith("other")) renameSync(join(root, name), join(root, `other${name}`));
+  }
 }
