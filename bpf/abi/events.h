@@ -81,7 +81,10 @@ struct policy_verdict_event {
 	__u8 protocol;
 	__u8 flags;
 	__u8 auth_type;
-	__u8 pad[3];
+	__u8 staged;		/* enum policy_staged */
+	__u8 pad[2];
 	__u32 cookie;
 	__u32 policy_set;
+	__u32 staged_cookie;
+	__u32 pad2;
 };

@@ -35,13 +35,24 @@ struct policy_prefix_key {
 
 enum policy_verdict { POLICY_ALLOW = 0, POLICY_DENY = 1, POLICY_AUDIT = 2 };
 
+/* POLICY_ENTRY_DEFAULT: the entry stands for no rule at all. With POLICY_DENY it is the default deny, with POLICY_AUDIT
+ * that of audited policies alone, with POLICY_ALLOW a direction that only staged policies would enforce.
+ */
+enum policy_entry_flags { POLICY_ENTRY_DEFAULT = 1 };
+
+/* What would be with the staged policies in force too; STAGED_NONE: none selects the endpoint in this direction. */
+enum policy_staged { STAGED_NONE = 0, STAGED_ALLOW = 1, STAGED_DENY = 2, STAGED_DEFAULT_DENY = 3 };
+
 struct policy_entry {
 	__u32 cookie;		/* names the rule; 0: none */
 	__be16 proxy_port;
 	__u8 verdict;		/* enum policy_verdict */
 	__u8 auth_type;
 	__u8 prefix_bits;	/* prefixlen - POLICY_PREFIX_BASE: 0 any protocol, 8 any port, 24 one port (exact entries) */
-	__u8 pad[3];
+	__u8 flags;		/* enum policy_entry_flags */
+	__u8 staged;		/* enum policy_staged */
+	__u8 pad;
+	__u32 staged_cookie;
 };
 
 /* Which kind of entry decided; numbers of the policy verdict event. */

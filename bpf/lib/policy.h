@@ -45,6 +45,8 @@ static __always_inline const struct policy_entry *find_policy(const struct packe
 
 static __always_inline __u8 match_type(const struct policy_entry *entry, bool from_exact, bool any_identity)
 {
+	if (!entry || (entry->flags & POLICY_ENTRY_DEFAULT))
+		return POLICY_MATCH_NONE;
 	if (!from_exact && entry->prefix_bits == 0)
 		return any_identity ? POLICY_MATCH_ALL : POLICY_MATCH_L3_ONLY;
 	if (!from_exact && entry->prefix_bits == 8)
@@ -58,8 +60,10 @@ static __always_inline int judge_entry(struct packet *packet, struct policy_ques
 	if (!entry)
 		return drop(packet, DROP_POLICY);
 	packet->cookie = entry->cookie;
+	question->staged = entry->staged;
+	question->staged_cookie = entry->staged_cookie;
 	if (entry->verdict == POLICY_DENY)
-		return drop(packet, DROP_POLICY_DENY);
+		return drop(packet, entry->flags & POLICY_ENTRY_DEFAULT ? DROP_POLICY : DROP_POLICY_DENY);
 	/* Nothing behind us redirects or authenticates yet: fail closed. */
 	if (entry->proxy_port)
 		return drop(packet, DROP_PROXY_UNSUPPORTED);
@@ -78,7 +82,7 @@ __verified_alone int ask_policy(struct packet *packet, struct policy_question *q
 	if (!packet || !question)
 		return -DROP_POLICY;
 	entry = find_policy(packet, question, &from_exact, &any_identity);
-	question->match = entry ? match_type(entry, from_exact, any_identity) : POLICY_MATCH_NONE;
+	question->match = match_type(entry, from_exact, any_identity);
 	question->verdict = judge_entry(packet, question, entry);
 	if (question->verdict && question->audit) {
 		question->verdict = 0;

@@ -19,7 +19,9 @@ struct policy_question {
 	__s32 verdict;		/* 0 or a negative drop reason */
 	__u8 match;		/* enum policy_match */
 	__u8 audited;
-	__u8 pad[2];
+	__u8 staged;		/* enum policy_staged */
+	__u8 pad;
+	__u32 staged_cookie;
 };
 
 __verified_alone int send_verdict_event(struct __sk_buff *skb, const struct packet *packet,
@@ -43,6 +45,8 @@ __verified_alone int send_verdict_event(struct __sk_buff *skb, const struct pack
 			      (question->match << VERDICT_MATCH_SHIFT) | (question->audited ? VERDICT_F_AUDITED : 0);
 	record->event.cookie = packet->cookie;
 	record->event.policy_set = packet->policy_set;
+	record->event.staged = question->staged;
+	record->event.staged_cookie = question->staged_cookie;
 	fill_event_header(skb, &record->event.header, EVENT_POLICY_VERDICT, 0, packet->endpoint);
 	capture_packet(skb, record->bytes);
 	bpf_ringbuf_submit(record, 0);

@@ -209,7 +209,7 @@ export function decodeDropEvent(bytes: Uint8Array, offset = 0): DropEvent {
   };
 }
 
-export const POLICY_VERDICT_EVENT_SIZE = 40;
+export const POLICY_VERDICT_EVENT_SIZE = 48;
 
 export interface PolicyVerdictEvent {
   header: EventHeader;
@@ -219,8 +219,10 @@ export interface PolicyVerdictEvent {
   protocol: number;
   flags: number;
   authType: number;
+  staged: number;
   cookie: number;
   policySet: number;
+  stagedCookie: number;
 }
 
 /** Writes struct policy_verdict_event into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -234,14 +236,16 @@ export function encodePolicyVerdictEvent(value: PolicyVerdictEvent, into: Uint8A
   view.setUint8(offset + 26, value.protocol);
   view.setUint8(offset + 27, value.flags);
   view.setUint8(offset + 28, value.authType);
+  view.setUint8(offset + 29, value.staged);
   view.setUint32(offset + 32, value.cookie, true);
   view.setUint32(offset + 36, value.policySet, true);
+  view.setUint32(offset + 40, value.stagedCookie, true);
   return into;
 }
 
 /** Reads struct policy_verdict_event at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
 export function decodePolicyVerdictEvent(bytes: Uint8Array, offset = 0): PolicyVerdictEvent {
-  if (offset + POLICY_VERDICT_EVENT_SIZE > bytes.length) throw new RangeError("Cannot decode policy_verdict_event: fewer than 40 bytes");
+  if (offset + POLICY_VERDICT_EVENT_SIZE > bytes.length) throw new RangeError("Cannot decode policy_verdict_event: fewer than 48 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     header: decodeEventHeader(bytes, offset),
@@ -251,7 +255,9 @@ export function decodePolicyVerdictEvent(bytes: Uint8Array, offset = 0): PolicyV
     protocol: view.getUint8(offset + 26),
     flags: view.getUint8(offset + 27),
     authType: view.getUint8(offset + 28),
+    staged: view.getUint8(offset + 29),
     cookie: view.getUint32(offset + 32, true),
     policySet: view.getUint32(offset + 36, true),
+    stagedCookie: view.getUint32(offset + 40, true),
   };
 }

@@ -161,7 +161,7 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
     },
   },
   policy_verdict_event: {
-    size: 40,
+    size: 48,
     members: {
       header: [0, 16],
       remote_identity: [16, 4],
@@ -170,9 +170,12 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       protocol: [26, 1],
       flags: [27, 1],
       auth_type: [28, 1],
-      pad: [29, 3],
+      staged: [29, 1],
+      pad: [30, 2],
       cookie: [32, 4],
       policy_set: [36, 4],
+      staged_cookie: [40, 4],
+      pad2: [44, 4],
     },
   },
   ipcache_key: {
@@ -260,14 +263,17 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
     },
   },
   policy_entry: {
-    size: 12,
+    size: 16,
     members: {
       cookie: [0, 4],
       proxy_port: [4, 2],
       verdict: [6, 1],
       auth_type: [7, 1],
       prefix_bits: [8, 1],
-      pad: [9, 3],
+      flags: [9, 1],
+      staged: [10, 1],
+      pad: [11, 1],
+      staged_cookie: [12, 4],
     },
   },
   underlay4_way: {

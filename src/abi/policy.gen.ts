@@ -17,6 +17,19 @@ export const PolicyVerdict = {
 } as const;
 export type PolicyVerdict = (typeof PolicyVerdict)[keyof typeof PolicyVerdict];
 
+export const PolicyEntryFlags = {
+  POLICY_ENTRY_DEFAULT: 1,
+} as const;
+export type PolicyEntryFlags = (typeof PolicyEntryFlags)[keyof typeof PolicyEntryFlags];
+
+export const PolicyStaged = {
+  STAGED_NONE: 0,
+  STAGED_ALLOW: 1,
+  STAGED_DENY: 2,
+  STAGED_DEFAULT_DENY: 3,
+} as const;
+export type PolicyStaged = (typeof PolicyStaged)[keyof typeof PolicyStaged];
+
 export const PolicyMatch = {
   POLICY_MATCH_NONE: 0,
   POLICY_MATCH_L3_ONLY: 1,
@@ -103,7 +116,7 @@ export function decodePolicyPrefixKey(bytes: Uint8Array, offset = 0): PolicyPref
   };
 }
 
-export const POLICY_ENTRY_SIZE = 12;
+export const POLICY_ENTRY_SIZE = 16;
 
 export interface PolicyEntry {
   cookie: number;
@@ -112,6 +125,9 @@ export interface PolicyEntry {
   verdict: number;
   authType: number;
   prefixBits: number;
+  flags: number;
+  staged: number;
+  stagedCookie: number;
 }
 
 /** Writes struct policy_entry into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -123,12 +139,15 @@ export function encodePolicyEntry(value: PolicyEntry, into: Uint8Array = new Uin
   view.setUint8(offset + 6, value.verdict);
   view.setUint8(offset + 7, value.authType);
   view.setUint8(offset + 8, value.prefixBits);
+  view.setUint8(offset + 9, value.flags);
+  view.setUint8(offset + 10, value.staged);
+  view.setUint32(offset + 12, value.stagedCookie, true);
   return into;
 }
 
 /** Reads struct policy_entry at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
 export function decodePolicyEntry(bytes: Uint8Array, offset = 0): PolicyEntry {
-  if (offset + POLICY_ENTRY_SIZE > bytes.length) throw new RangeError("Cannot decode policy_entry: fewer than 12 bytes");
+  if (offset + POLICY_ENTRY_SIZE > bytes.length) throw new RangeError("Cannot decode policy_entry: fewer than 16 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     cookie: view.getUint32(offset, true),
@@ -136,5 +155,8 @@ export function decodePolicyEntry(bytes: Uint8Array, offset = 0): PolicyEntry {
     verdict: view.getUint8(offset + 6),
     authType: view.getUint8(offset + 7),
     prefixBits: view.getUint8(offset + 8),
+    flags: view.getUint8(offset + 9),
+    staged: view.getUint8(offset + 10),
+    stagedCookie: view.getUint32(offset + 12, true),
   };
 }

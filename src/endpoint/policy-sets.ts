@@ -134,7 +134,10 @@ function keyOf(entry: PolicyMapEntry): string {
 }
 
 function describe(entry: PolicyMapEntry): string {
-  return `${entry.verdict}/${entry.cookie}/${entry.proxyPort}/${entry.authType}`;
+  const { verdict, cookie, proxyPort, authType, isDefault, staged } = entry;
+  const plain = `${verdict}/${cookie}/${proxyPort}/${authType}`;
+  if (isDefault === undefined && staged === undefined) return plain;
+  return `${plain}/${isDefault === true}/${staged?.verdict}/${staged?.cookie}`;
 }
 
 function indexEntries(entries: readonly PolicyMapEntry[]): Map<string, PolicyMapEntry> {

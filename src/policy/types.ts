@@ -204,6 +204,21 @@ export interface PolicyEntry {
   /** 0: no proxy. */
   readonly proxyPort: number;
   readonly authType: number;
+  /**
+   * Stands for no rule at all: with `deny` the default deny, with `audit` that of audited policies alone, with `allow` a
+   * direction that only staged policies would enforce (then the direction has to be written as enforced, and a catch-all
+   * entry of this kind answers where no other does).
+   */
+  readonly isDefault?: true;
+  /** What would be with the staged policies in force too; absent: no staged policy selects the endpoint here. */
+  readonly staged?: StagedVerdict;
+}
+
+/** The answer of the staged policies together with those in force. */
+export interface StagedVerdict {
+  readonly verdict: "allow" | "deny" | "default-deny";
+  /** Names the rule; 0: none. */
+  readonly cookie: number;
 }
 
 /** An identity as the engine takes it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which entry of a policy set decides, and what is said about it.
-import { DropReason, EndpointConfigFlags, PolicyMatch } from "../../src/abi/index.ts";
+import { DropReason, EndpointConfigFlags, PolicyMatch, PolicyStaged } from "../../src/abi/index.ts";
 import {
   arriving,
   bothFamilies,
@@ -214,6 +214,57 @@ export const policyCases: readonly Case[] = [
           into: fromA,
           verdict: Verdict.REDIRECT,
           events: [ingressVerdict(words, PolicyMatch.POLICY_MATCH_ALL, 0, 8, true)],
+        },
+      ],
+    },
+    {
+      name: "reports what staged policies would do beside what is done",
+      steps: [
+        { staged: PolicyStaged.STAGED_DENY, stagedCookie: 9, sport: 4001 },
+        { staged: PolicyStaged.STAGED_DEFAULT_DENY, stagedCookie: 0, sport: 4002 },
+        { staged: PolicyStaged.STAGED_ALLOW, stagedCookie: 10, sport: 4003 },
+      ].map(({ sport, ...staged }) => ({
+        change: ingress(podB, { cookie: 8, ...staged }),
+        send: sent(words, podA, podB, tcp({ sport, dport: 80, flags: 2 })),
+        into: fromA,
+        verdict: Verdict.REDIRECT,
+        events: [{ ...ingressVerdict(words, PolicyMatch.POLICY_MATCH_ALL, 0, 8), ...staged }],
+      })),
+    },
+    {
+      name: "takes an entry that stands for no rule as the default, and still tells what staged policies would do",
+      steps: [
+        {
+          change: ingress(podB, { deny: true, isDefault: true, staged: PolicyStaged.STAGED_ALLOW, stagedCookie: 11 }),
+          send: sent(words, podA, podB, syn),
+          into: fromA,
+          drop: DropReason.DROP_POLICY,
+          events: [
+            {
+              ...ingressVerdict(words, PolicyMatch.POLICY_MATCH_NONE, -DropReason.DROP_POLICY, 0),
+              staged: PolicyStaged.STAGED_ALLOW,
+              stagedCookie: 11,
+            },
+          ],
+        },
+        {
+          change: ingress(podB, { audit: true, isDefault: true }),
+          send: sent(words, podA, podB, tcp({ sport: 4001, dport: 80, flags: 2 })),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          events: [ingressVerdict(words, PolicyMatch.POLICY_MATCH_NONE, 0, 0, true)],
+        },
+        {
+          change: ingress(podB, { isDefault: true, staged: PolicyStaged.STAGED_DEFAULT_DENY }),
+          send: sent(words, podA, podB, tcp({ sport: 4002, dport: 80, flags: 2 })),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          events: [
+            {
+              ...ingressVerdict(words, PolicyMatch.POLICY_MATCH_NONE, 0, 0),
+              staged: PolicyStaged.STAGED_DEFAULT_DENY,
+            },
+          ],
         },
       ],
     },

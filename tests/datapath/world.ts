@@ -27,6 +27,7 @@ import {
   IpcacheFlags,
   METRICS_VALUE_SIZE,
   POLICY_PREFIX_BASE,
+  PolicyEntryFlags,
   PolicyVerdict,
   parseBtf,
   RuntimeConfigIndex,
@@ -112,6 +113,11 @@ export interface PolicyRow {
   readonly proxyPort?: number;
   readonly authType?: number;
   readonly audit?: boolean;
+  /** Stands for no rule at all. */
+  readonly isDefault?: boolean;
+  /** PolicyStaged */
+  readonly staged?: number;
+  readonly stagedCookie?: number;
 }
 
 export interface EndpointChange {
@@ -257,7 +263,13 @@ export class World implements Disposable {
       : row.audit
         ? PolicyVerdict.POLICY_AUDIT
         : PolicyVerdict.POLICY_ALLOW;
-    const extra = { proxyPort: row.proxyPort ?? 0, authType: row.authType ?? 0 };
+    const extra = {
+      proxyPort: row.proxyPort ?? 0,
+      authType: row.authType ?? 0,
+      flags: row.isDefault ? PolicyEntryFlags.POLICY_ENTRY_DEFAULT : 0,
+      staged: row.staged ?? 0,
+      stagedCookie: row.stagedCookie ?? 0,
+    };
     const entry = encodePolicyEntry({ cookie: row.cookie ?? 0, verdict, prefixBits, ...extra });
     const key = { set, identity, direction, protocol, dport };
     if (prefixBits === 24) this.map("cilium_policy_v2_exact").update(encodePolicyKey(key), entry);

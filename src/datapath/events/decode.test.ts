@@ -111,6 +111,8 @@ test("decodeEvent() reads the flags and the action of a policy verdict", () => {
     authType: 1,
     cookie: 4,
     policySet: 6,
+    staged: 0,
+    stagedCookie: 0,
   };
   const read = (change: Partial<abi.PolicyVerdictEvent>) => {
     const event = decodeEvent(record(abi.encodePolicyVerdictEvent({ ...row, ...change })));
@@ -124,6 +126,10 @@ test("decodeEvent() reads the flags and the action of a policy verdict", () => {
   assert.equal(read({ verdict: 10001 }).action, "redirect");
   assert.deepEqual(read({ flags: 0x41 }).action, "audit");
   assert.equal(read({ flags: 1 }).direction, "ingress");
+  assert.equal("staged" in denied, false);
+  const { STAGED_DEFAULT_DENY, STAGED_DENY } = abi.PolicyStaged;
+  assert.deepEqual(read({ staged: STAGED_DENY, stagedCookie: 9 }).staged, { verdict: "deny", cookie: 9 });
+  assert.deepEqual(read({ staged: STAGED_DEFAULT_DENY }).staged, { verdict: "default-deny", cookie: 0 });
 });
 
 test("decodeEvent() gives short and strange records back as unknown", () => {

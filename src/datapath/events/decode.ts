@@ -2,6 +2,7 @@
 // From the bytes of a ring buffer record to a typed event. Never throws: what it does not know is "unknown".
 import * as abi from "../../abi/index.ts";
 import { ipFrom16 } from "../../core/index.ts";
+import { decodeStaged } from "../maps/policy-codec.ts";
 import { type DissectOptions, dissect } from "../packet/dissect.ts";
 import { summarize } from "../packet/summary.ts";
 import type {
@@ -86,6 +87,7 @@ function decodeVerdict(bytes: Uint8Array): PolicyVerdictEvent {
   const row = abi.decodePolicyVerdictEvent(bytes);
   const l3Device = has(row.flags, 0x80);
   const audited = has(row.flags, 0x40);
+  const staged = decodeStaged(row.staged, row.stagedCookie);
   return {
     type: "policy-verdict",
     ...packetPart(bytes, abi.POLICY_VERDICT_EVENT_SIZE, row.header, { l3: l3Device }),
@@ -102,6 +104,7 @@ function decodeVerdict(bytes: Uint8Array): PolicyVerdictEvent {
     authType: row.authType,
     cookie: row.cookie,
     policySet: row.policySet,
+    ...(staged !== undefined && { staged }),
   };
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoded records of the ring buffer cilium_events.
+import type { StagedVerdict } from "../maps/types.ts";
 import type { Packet } from "../packet/types.ts";
 
 /** What every event carries. */
@@ -76,6 +77,8 @@ export interface PolicyVerdictEvent extends EventHeader {
   readonly authType: number;
   readonly cookie: number;
   readonly policySet: number;
+  /** What would be with the staged policies in force too; absent: none selects the endpoint. */
+  readonly staged?: StagedVerdict;
 }
 
 export interface DebugEvent {

@@ -24,6 +24,9 @@ test("policy entries come back as they were written", () => {
     { ...base, port: 0, portPrefix: 0 },
     { ...base, protocol: 0, port: 0, portPrefix: 0 },
     { ...base, protocol: 1, port: 0, portPrefix: 16 },
+    { ...base, verdict: "deny", isDefault: true, staged: { verdict: "allow", cookie: 16 } },
+    { ...base, staged: { verdict: "deny", cookie: 17 } },
+    { ...base, staged: { verdict: "default-deny", cookie: 0 } },
   ];
   for (const entry of entries) {
     const key = encodeKey(7, entry);

@@ -11,10 +11,19 @@ import {
   POLICY_PREFIX_BASE,
   POLICY_PREFIX_KEY_SIZE,
   PolicyDirection,
+  PolicyEntryFlags,
+  PolicyStaged,
   PolicyVerdict,
 } from "../../abi/index.ts";
 import { DatapathError } from "../errors.ts";
-import type { Direction, PolicyMapEntry, PolicyMapKey, PolicyMapRow, PolicyMapVerdict } from "./types.ts";
+import type {
+  Direction,
+  PolicyMapEntry,
+  PolicyMapKey,
+  PolicyMapRow,
+  PolicyMapVerdict,
+  StagedVerdict,
+} from "./types.ts";
 
 const PROTOCOL_BITS = 8;
 const PORT_BITS = 16;
@@ -26,6 +35,12 @@ const verdictNumbers = {
   deny: PolicyVerdict.POLICY_DENY,
   audit: PolicyVerdict.POLICY_AUDIT,
 };
+const stagedNumbers = {
+  allow: PolicyStaged.STAGED_ALLOW,
+  deny: PolicyStaged.STAGED_DENY,
+  "default-deny": PolicyStaged.STAGED_DEFAULT_DENY,
+};
+const stagedVerdicts = ["allow", "deny", "default-deny"] as const;
 
 /** Whether the entry goes into the hash of single ports. */
 export function isExact(key: PolicyMapKey): boolean {
@@ -51,6 +66,9 @@ export function encodeValue(entry: PolicyMapEntry): Uint8Array {
     verdict: verdictNumbers[entry.verdict],
     authType: entry.authType,
     prefixBits: prefixBits(entry),
+    flags: entry.isDefault === true ? PolicyEntryFlags.POLICY_ENTRY_DEFAULT : 0,
+    staged: entry.staged === undefined ? PolicyStaged.STAGED_NONE : stagedNumbers[entry.staged.verdict],
+    stagedCookie: entry.staged?.cookie ?? 0,
   });
 }
 
@@ -79,6 +97,7 @@ function row(
   value: Uint8Array,
 ): PolicyMapRow {
   const entry = decodePolicyEntry(value);
+  const staged = decodeStaged(entry.staged, entry.stagedCookie);
   const direction: Direction = key.direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress";
   return {
     set: key.set,
@@ -91,7 +110,15 @@ function row(
     cookie: entry.cookie,
     proxyPort: entry.proxyPort,
     authType: entry.authType,
+    ...((entry.flags & PolicyEntryFlags.POLICY_ENTRY_DEFAULT) !== 0 && { isDefault: true }),
+    ...(staged !== undefined && { staged }),
   };
+}
+
+/** `enum policy_staged` with its cookie, as entries and verdict events carry it; undefined: no staged policy. */
+export function decodeStaged(number: number, cookie: number): StagedVerdict | undefined {
+  for (const verdict of stagedVerdicts) if (stagedNumbers[verdict] === number) return { verdict, cookie };
+  return undefined;
 }
 
 function prefixBits(key: PolicyMapKey): number {

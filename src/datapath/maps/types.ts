@@ -59,6 +59,13 @@ export interface NodeMapRow {
 
 export type PolicyMapVerdict = "allow" | "deny" | "audit";
 
+/** What would be with the staged policies in force too. */
+export interface StagedVerdict {
+  readonly verdict: "allow" | "deny" | "default-deny";
+  /** Names the rule; 0: none. */
+  readonly cookie: number;
+}
+
 /** What a policy entry matches. */
 export interface PolicyMapKey {
   /** 0: any. */
@@ -79,6 +86,13 @@ export interface PolicyMapEntry extends PolicyMapKey {
   /** 0: no proxy. */
   readonly proxyPort: number;
   readonly authType: number;
+  /**
+   * Stands for no rule at all: with `deny` the default deny, with `audit` that of audited policies alone, with `allow` a
+   * direction that only staged policies would enforce.
+   */
+  readonly isDefault?: true;
+  /** Absent: no staged policy selects the endpoint in this direction. */
+  readonly staged?: StagedVerdict;
 }
 
 /** An entry with the set that holds it. */
