@@ -11,6 +11,7 @@ import {
 } from "../../src/core/index.ts";
 import { createAgentModules } from "./modules.ts";
 import { checks, options } from "./options.ts";
+import { superfluousCapabilities } from "./privileges.ts";
 import { version } from "./version.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -28,6 +29,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort(new Error(signal)));
   log.info("Agent starts", { version: version.version, node: config.get(options.nodeName), pid: process.pid });
+  const superfluous = superfluousCapabilities();
+  if (superfluous.length > 0) log.warn("Agent has capabilities that it does not need", { numbers: superfluous });
   const agent = createAgentModules(config);
   const running = await runModules(agent.modules, { signal: stop.signal }).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;

@@ -15,7 +15,7 @@ export { type AppliedObject, type ApplyOptions, applyObjects, removeObjects } fr
 export { type CreateOptions, createSandbox } from "./create.ts";
 export { allSandboxes, deleteSandbox } from "./delete.ts";
 export { SandboxError } from "./errors.ts";
-export { etcdProcess, killEtcd, startEtcd, waitForEtcd } from "./etcd.ts";
+export { etcdProcess, etcdUrl, killEtcd, startEtcd, waitForEtcd } from "./etcd.ts";
 export { nodeCommand, podCommand } from "./exec.ts";
 export { podObject } from "./get/objects.ts";
 export { checkManifests, readInputs } from "./manifests/input.ts";
