@@ -3,6 +3,7 @@
 
 import { relative } from "node:path";
 import { PassThrough } from "node:stream";
+import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
@@ -27,17 +28,26 @@ export class TestReport {
   readonly #events = new PassThrough({ objectMode: true });
   readonly #totals = new Map<string, number>();
   readonly #skips: string[] = [];
+  readonly #failed = new Set<string>();
+  readonly #written: Promise<void>;
 
   /** `root` is taken off the paths of files. */
   constructor(root: string) {
     this.#root = root;
-    this.#events.pipe(new SpecReporter()).pipe(process.stdout);
+    const reporter = new SpecReporter();
+    this.#written = finished(reporter);
+    this.#events.pipe(reporter).pipe(process.stdout, { end: false });
   }
 
   /** Whether no test failed or was cancelled, and at least one ran. */
   get passed(): boolean {
     const total = (name: string) => this.#totals.get(name) ?? 0;
     return total("fail") === 0 && total("cancelled") === 0 && total("tests") > 0;
+  }
+
+  /** Paths of the files with a test that failed, in the order of their failures. */
+  get failedFiles(): readonly string[] {
+    return [...this.#failed];
   }
 
   /** Takes one event of a run; the run's own totals are added up instead of shown. */
@@ -56,14 +66,16 @@ export class TestReport {
       const reason = typeof data.skip === "string" && data.skip !== "" ? data.skip : "no reason given";
       this.#skips.push(`${relative(this.#root, data.file ?? "")}: ${data.name}: ${reason}`);
     }
+    if (type === "test:fail" && data.file !== undefined) this.#failed.add(data.file);
     this.#events.write(event);
   }
 
-  /** Ends the output. */
-  finish(): void {
+  /** Ends the output; resolves when it is written. */
+  async finish(): Promise<void> {
     for (const skip of this.#skips) this.#diagnostic(`skipped: ${skip}`);
     for (const name of TOTALS) this.#diagnostic(`${name} ${this.#totals.get(name) ?? 0}`);
     this.#events.end();
+    await this.#written;
   }
 
   #diagnostic(message: string): void {
