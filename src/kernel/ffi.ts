@@ -38,12 +38,10 @@ type Async<R> = (error: Error | null, result: R) => void;
 
 /** Signatures are given as C declarations; pointers are numbers (addresses) or byte arrays. */
 export const c = {
-  bpf: libc.func("long syscall(long number, int command, uint64 attr, uint size)") as (
-    number: number,
-    command: number,
-    attr: number,
-    size: number,
-  ) => number,
+  bpf: libc.func("long syscall(long number, int command, uint64 attr, uint size)") as {
+    (number: number, command: number, attr: number, size: number): number;
+    async(number: number, command: number, attr: number, size: number, done: Async<number>): void;
+  },
   close: libc.func("int close(int fd)") as (fd: number) => number,
   fcntl: libc.func("int fcntl(int fd, int command, long argument)") as (fd: number, cmd: number, arg: number) => number,
   setns: libc.func("int setns(int fd, int type)") as (fd: number, type: number) => number,

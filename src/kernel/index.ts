@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only door to the kernel.
 
-export { type AttachDevice, attachCgroup, attachTcx, attachXdp, queryTcx, type TcxHook } from "./bpf/attach.ts";
+export {
+  type AttachDevice,
+  attachCgroup,
+  attachTcx,
+  attachTcxLater,
+  attachXdp,
+  queryTcx,
+  type TcxHook,
+} from "./bpf/attach.ts";
 export { dataSections, type Variable } from "./bpf/btf.ts";
 export { AttachType, BpfLink, type LinkInfo, listLinks } from "./bpf/link.ts";
 export { type LoadObjectOptions, loadObject } from "./bpf/loader.ts";
@@ -36,7 +44,7 @@ export type { Neighbor, NeighborSpec } from "./netlink/neighbor.ts";
 export { ROUTE_TABLE_LOCAL, ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
 export { Rtnetlink } from "./netlink/rtnetlink.ts";
 export type { Rule } from "./netlink/rule.ts";
-export type { FilterSpec, TcHook } from "./netlink/tc.ts";
+export type { Filter, FilterKey, FilterSpec, TcHook } from "./netlink/tc.ts";
 export {
   createAnonymousNetns,
   createNetns,

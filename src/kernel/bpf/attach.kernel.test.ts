@@ -12,7 +12,7 @@ import { Rtnetlink } from "../netlink/rtnetlink.ts";
 import { withNetns } from "../netns.ts";
 import { randomName, type TestNetns, testNetns } from "../testing.ts";
 import { compileSample } from "../testing-sample.ts";
-import { attachCgroup, attachTcx, attachXdp, queryTcx } from "./attach.ts";
+import { attachCgroup, attachTcx, attachTcxLater, attachXdp, queryTcx } from "./attach.ts";
 import { AttachType, BpfLink, listLinks } from "./link.ts";
 import { loadObject } from "./loader.ts";
 import { BpfProgram, ProgramType } from "./program.ts";
@@ -186,6 +186,46 @@ test("attachClsact() replaces its filter and detachClsact() removes it", () => {
   assert.equal(seen(), before);
   assert.equal(netlink.detachClsact({ ifindex: 1, hook: "ingress" }), true);
   assert.equal(netlink.detachClsact({ ifindex: 1, hook: "ingress" }), false);
+});
+
+test("clsactFilters() and clsactDevices() tell what is there, and removeClsact() removes it", () => {
+  using netns = testNetns();
+  using netlink = new Rtnetlink({ netns: netns.fd });
+  using program = returning(0);
+  const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
+  assert.deepEqual([netlink.clsactDevices(), netlink.clsactFilters(ifindex, "ingress")], [[], []]);
+  for (const handle of [7, 65_535]) netlink.attachClsact({ program, ifindex, hook: "egress", handle });
+  assert.deepEqual(netlink.clsactDevices(), [ifindex]);
+  const filter = { ifindex, hook: "egress", name: "return0", programId: program.id };
+  assert.deepEqual(
+    netlink.clsactFilters(ifindex, "egress").sort((a, b) => a.handle - b.handle),
+    [7, 65_535].map((handle) => ({ ...filter, handle })),
+  );
+  assert.deepEqual(netlink.clsactFilters(ifindex, "ingress"), []);
+  assert.equal(netlink.detachClsact({ ifindex, hook: "egress", handle: 7 }), true);
+  assert.equal(netlink.clsactFilters(ifindex, "egress").length, 1);
+  assert.equal(netlink.removeClsact(ifindex), true);
+  assert.equal(netlink.removeClsact(ifindex), false);
+  assert.deepEqual([netlink.clsactDevices(), netlink.clsactFilters(ifindex, "egress")], [[], []]);
+  assert.deepEqual(netlink.clsactFilters(999_999, "egress"), []);
+});
+
+test("attachTcxLater() attaches in the process's namespace and names a device that is not there", async () => {
+  using program = returning(0);
+  using netlink = new Rtnetlink();
+  const device = netlink.createVeth({ name: `t${randomName()}`, peer: { name: `u${randomName()}` } });
+  try {
+    {
+      using link = await attachTcxLater({ program, ifindex: device.ifindex, hook: "egress" });
+      assert.equal(link.info().ifindex, device.ifindex);
+      assert.deepEqual(queryTcx(device.ifindex, "egress"), [program.id]);
+    }
+    await assert.rejects(attachTcxLater({ program, ifindex: 999_999, hook: "ingress" }), {
+      message: 'Cannot attach program "return0" to ingress of device 999999: ENODEV',
+    });
+  } finally {
+    netlink.deleteLink(device.ifindex);
+  }
 });
 
 test("a device that is not there is named", () => {

@@ -34,6 +34,13 @@ export function attachTcx(o: AttachDevice & { readonly hook: TcxHook }): BpfLink
   });
 }
 
+/** As attachTcx() without a pin, while the thread goes on; `ifindex` is of the process's namespace. */
+export function attachTcxLater(o: Omit<AttachDevice, "pin"> & { readonly hook: TcxHook }): Promise<BpfLink> {
+  const { program, ifindex, hook } = o;
+  const attachType = tcxAttachType(hook);
+  return BpfLink.createLater({ program, target: ifindex, attachType, what: `${hook} of device ${ifindex}` });
+}
+
 /** Attaches to XDP in the driver's mode if it has one, else in the generic mode. */
 export function attachXdp(o: AttachDevice): BpfLink {
   return attachPinned(o.pin, o.program, {

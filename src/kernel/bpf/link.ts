@@ -4,7 +4,18 @@ import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
 import { Fd } from "../fd.ts";
 import type { BpfProgram } from "./program.ts";
-import { BpfAttr, BpfCommand, bpf, bpfChecked, fdById, ids, objectInfo, openPinnedFd, pinFd } from "./syscall.ts";
+import {
+  BpfAttr,
+  BpfCommand,
+  bpf,
+  bpfChecked,
+  bpfLater,
+  fdById,
+  ids,
+  objectInfo,
+  openPinnedFd,
+  pinFd,
+} from "./syscall.ts";
 
 const LINK_TYPES = [
   "unspec",
@@ -56,6 +67,23 @@ export const AttachType = {
   BPF_TCX_EGRESS: 47,
 } as const;
 
+interface LinkSpec {
+  readonly program: BpfProgram;
+  readonly target: number;
+  readonly attachType: number;
+  /** What it is attached to, for messages. */
+  readonly what: string;
+  readonly flags?: number;
+}
+
+function linkAttr({ program, target, attachType, flags }: LinkSpec): BpfAttr {
+  return new BpfAttr(64)
+    .u32(0, program.fd.value)
+    .u32(4, target)
+    .u32(8, attachType)
+    .u32(12, flags ?? 0);
+}
+
 export class BpfLink implements Disposable {
   readonly fd: Fd;
 
@@ -64,14 +92,16 @@ export class BpfLink implements Disposable {
   }
 
   /** BPF_LINK_CREATE; `target` is a descriptor or an interface index of the caller's namespace. */
-  static create(o: { program: BpfProgram; target: number; attachType: number; what: string; flags?: number }): BpfLink {
-    const attr = new BpfAttr(64)
-      .u32(0, o.program.fd.value)
-      .u32(4, o.target)
-      .u32(8, o.attachType)
-      .u32(12, o.flags ?? 0);
-    const fd = bpfChecked("BPF_LINK_CREATE", attr, `Cannot attach program "${o.program.name}" to ${o.what}`);
+  static create(o: LinkSpec): BpfLink {
+    const fd = bpfChecked("BPF_LINK_CREATE", linkAttr(o), `Cannot attach program "${o.program.name}" to ${o.what}`);
     return new BpfLink(Fd.own(fd, `link of "${o.program.name}" to ${o.what}`));
+  }
+
+  /** As create(), but the kernel's grace period passes on a thread of the pool; `target` is of the process's namespace. */
+  static async createLater(o: LinkSpec): Promise<BpfLink> {
+    const fd = await bpfLater(BpfCommand.BPF_LINK_CREATE, linkAttr(o));
+    // Once more, for the error's number.
+    return fd < 0 ? BpfLink.create(o) : new BpfLink(Fd.own(fd, `link of "${o.program.name}" to ${o.what}`));
   }
 
   /** Takes over `fd`. */

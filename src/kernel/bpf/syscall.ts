@@ -95,6 +95,21 @@ export function bpf(command: number, attr: BpfAttr, size = attr.bytes.length): n
   }
 }
 
+/** Blocks of calls that threads of the pool are in: only the kernel refers to them otherwise. */
+const laterCalls = new Set<BpfAttr>();
+
+/** As bpf(), on a thread of the pool, for calls that wait in the kernel; -1 on an error, whose number is lost. */
+export function bpfLater(command: number, attr: BpfAttr): Promise<number> {
+  laterCalls.add(attr);
+  return new Promise((resolve, reject) => {
+    c.bpf.async(sysBpf, command, attr.address, attr.bytes.length, (error, result) => {
+      laterCalls.delete(attr);
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+}
+
 /** As bpf(), but throws. `what` is "Cannot …". */
 export function bpfChecked(command: BpfCommandName, attr: BpfAttr, what: string, hint?: string): number {
   const result = bpf(BpfCommand[command], attr);

@@ -24,7 +24,17 @@ import {
 import { deleteRoute, listRoutes, type Route, type RouteSpec, replaceRoute } from "./route.ts";
 import { addRule, deleteRule, listRules, type Rule } from "./rule.ts";
 import { NetlinkSocket } from "./socket.ts";
-import { addFilter, deleteFilter, type FilterSpec, type TcHook } from "./tc.ts";
+import {
+  addFilter,
+  deleteClsact,
+  deleteFilter,
+  type Filter,
+  type FilterKey,
+  type FilterSpec,
+  listClsact,
+  listFilters,
+  type TcHook,
+} from "./tc.ts";
 
 const NETLINK_ROUTE = 0;
 
@@ -134,14 +144,29 @@ export class Rtnetlink implements Disposable {
     return deleteNeighbor(this.#socket, spec);
   }
 
-  /** For kernels before 6.6: a clsact qdisc with a direct-action filter; a filter of ours is replaced without a gap. */
+  /** A direct-action filter at clsact, which is made when it is not there; a filter there is replaced without a gap. */
   attachClsact(spec: FilterSpec): void {
     addFilter(this.#socket, spec);
   }
 
   /** False when there was none. */
-  detachClsact(spec: { readonly ifindex: number; readonly hook: TcHook }): boolean {
+  detachClsact(spec: FilterKey): boolean {
     return deleteFilter(this.#socket, spec);
+  }
+
+  /** Filters of one hook at clsact; none when it is not there. */
+  clsactFilters(ifindex: number, hook: TcHook): Filter[] {
+    return listFilters(this.#socket, ifindex, hook);
+  }
+
+  /** Indexes of devices with clsact. */
+  clsactDevices(): number[] {
+    return listClsact(this.#socket);
+  }
+
+  /** Removes clsact and all filters there; false when there was none. */
+  removeClsact(ifindex: number): boolean {
+    return deleteClsact(this.#socket, ifindex);
   }
 
   close(): void {
