@@ -33,7 +33,8 @@ function parsePort(node: DocumentNode): PortMatch {
   return { protocols, first, last: Math.max(first, end) };
 }
 
-function parseProtocol(node: DocumentNode): readonly number[] {
+/** Protocol numbers of a name in any case; ANY when it is missing or empty. */
+export function parseProtocol(node: DocumentNode): readonly number[] {
   const name = node.present ? node.string("bad-protocol").toUpperCase() : "ANY";
   const protocols = protocolsByName.get(name || "ANY");
   if (protocols !== undefined) return protocols;

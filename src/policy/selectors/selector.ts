@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making selectors: canonical order, canonical text.
-import { formatCidr } from "../../core/index.ts";
-import type { NameCondition, PrefixCondition, Requirement, Selector } from "../types.ts";
+import type { Requirement, Selector } from "../types.ts";
 
 /** A selector of requirements in any order; duplicates fall together. */
 export function makeSelector(requirements: Iterable<Requirement>): Selector {
@@ -27,20 +26,6 @@ export function makeSelector(requirements: Iterable<Requirement>): Selector {
       `MatchExpressions:[]LabelSelectorRequirement{${expressions.join("")}},}`,
     requirements: sorted.map(([, requirement]) => requirement),
   };
-}
-
-/** A selector of addresses; its text is `10.0.0.0/8`, with exceptions `10.0.0.0/8-[10.96.0.0/12,…]`. */
-export function makePrefixSelector(prefix: PrefixCondition): Selector {
-  const except = prefix.except.map(formatCidr);
-  const text = `${formatCidr(prefix.cidr)}${except.length === 0 ? "" : `-[${except.join(",")}]`}`;
-  return { text, requirements: [], prefix };
-}
-
-/** A selector of the addresses of a DNS name; its text is `MatchName: a.example, MatchPattern: `. */
-export function makeNameSelector(fqdn: NameCondition): Selector {
-  const name = "matchName" in fqdn ? fqdn.matchName : "";
-  const pattern = "matchPattern" in fqdn ? fqdn.matchPattern : "";
-  return { text: `MatchName: ${name}, MatchPattern: ${pattern}`, requirements: [], fqdn };
 }
 
 /** `org in (alliance, empire)`, `!debug`, `any` left out: a requirement for people. */
