@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Labels } from "../../../core/index.ts";
 import { PolicyParseError } from "../../errors.ts";
 import { matchesSelector } from "../../selectors/match.ts";
-import type { Peer, Rule } from "../../types.ts";
+import type { Peer, Rule, Selector } from "../../types.ts";
 import { DocumentNode } from "../node.ts";
 import type { KubernetesPolicyKind, KubernetesScope } from "./types.ts";
 
@@ -34,7 +34,7 @@ export function selectedBy(
   peers: readonly Peer[] | undefined,
   world: Readonly<Record<string, readonly string[]>>,
 ): string[] {
-  const selectors = (peers ?? []).filter((peer) => !("kind" in peer));
+  const selectors = (peers ?? []).filter((peer): peer is Selector => !("kind" in peer));
   const names = Object.keys(world);
   return names.filter((name) => selectors.some((peer) => matchesSelector(peer, Labels.parse(world[name] ?? []))));
 }
