@@ -48,7 +48,7 @@ function parseClusterNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): 
 function parseSubject(node: DocumentNode, scope: KubernetesScope): Selector {
   if (!node.present) throw node.fail("no-subject", "an object with namespaces or pods");
   onlyField(node, ["namespaces", "pods"], "no-subject");
-  return parsePods(node, { ...scope, cluster: undefined });
+  return parsePods(node, { ...scope, peerCluster: undefined });
 }
 
 function parseRules(spec: DocumentNode, direction: Direction, scope: KubernetesScope): readonly DirectionRule[] {

@@ -7,7 +7,8 @@ import { assertRefused, ruleOf, selectedBy, world } from "./testing.ts";
 
 const api = { matchLabels: { app: "api" } };
 const dev = { matchLabels: { env: "dev" } };
-const parse = (spec: unknown, cluster: string | undefined = "default") => ruleOf(networkPolicy, spec, { cluster });
+const parse = (spec: unknown, peerCluster: string | undefined = "default") =>
+  ruleOf(networkPolicy, spec, { peerCluster });
 
 function peersOf(from: unknown, cluster?: string | undefined): string[] {
   return selectedBy(parse({ ingress: [{ from }] }, cluster).ingress[0]?.peers, world);
@@ -79,7 +80,7 @@ describe("peers", () => {
     assert.deepEqual(peersOf([{ namespaceSelector: {}, podSelector: east }]), ["east/api"]);
     const any = { matchExpressions: [{ key: "io.cilium.k8s.policy.cluster", operator: "Exists" }] };
     assert.deepEqual(peersOf([{ podSelector: any }]), ["api", "db", "east/api"]);
-    const scope = { cluster: undefined };
+    const scope = { peerCluster: undefined };
     const peers = ruleOf(networkPolicy, { ingress: [{ from: [{ podSelector: api }] }] }, scope).ingress[0]?.peers;
     assert.deepEqual(selectedBy(peers, world), ["api", "east/api"]);
   });

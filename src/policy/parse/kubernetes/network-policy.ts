@@ -4,12 +4,11 @@
 import { makeSelector } from "../../selectors/selector.ts";
 import { type Direction, type DirectionRule, directions, type Peer, type Rule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
-import { type PolicyScope, scopeSubject } from "../scope.ts";
 import { parseIpBlock } from "./addresses.ts";
 import { optionalItems } from "./fields.ts";
 import { parsePorts } from "./ports.ts";
-import { parseLabelSelector, podsOfNamespace, podsOfNamespaces } from "./selectors.ts";
-import type { KubernetesPolicyKind } from "./types.ts";
+import { inNamespace, parseLabelSelector, podsOfNamespace, podsOfNamespaces } from "./selectors.ts";
+import type { KubernetesPolicyKind, KubernetesScope } from "./types.ts";
 
 const policyTypeNames = { ingress: "Ingress", egress: "Egress" } as const satisfies Record<Direction, string>;
 const peersField = { ingress: "from", egress: "to" } as const satisfies Record<Direction, string>;
@@ -23,14 +22,14 @@ export const networkPolicy = {
 } satisfies KubernetesPolicyKind;
 
 /** A spec that is missing is an empty one, as in Kubernetes: it isolates the pods of its namespace for ingress. */
-function parseNetworkPolicy(spec: DocumentNode, scope: PolicyScope): readonly Rule[] {
+function parseNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): readonly Rule[] {
   if (spec.present) spec.checkFields({ supported: ["podSelector", "policyTypes", "ingress", "egress"] });
   const types = parsePolicyTypes(spec.field("policyTypes"));
   const rules = (direction: Direction) => parseRules(spec, direction, types, scope);
   return [
     {
       path: "spec",
-      subject: scopeSubject(parseLabelSelector(spec.field("podSelector")), scope),
+      subject: makeSelector(inNamespace(parseLabelSelector(spec.field("podSelector")), scope.namespace)),
       subjectKind: "endpoint",
       tier: "normal",
       priority: 0,
@@ -57,7 +56,7 @@ function parseRules(
   spec: DocumentNode,
   direction: Direction,
   types: ReadonlySet<Direction>,
-  scope: PolicyScope,
+  scope: KubernetesScope,
 ): readonly DirectionRule[] {
   const list = spec.field(direction);
   const rules = list.present
@@ -68,7 +67,7 @@ function parseRules(
   return isolates ? [{ section: "policyTypes", action: "allow", peers: [], toPorts: undefined }] : [];
 }
 
-function parseRule(node: DocumentNode, direction: Direction, section: string, scope: PolicyScope): DirectionRule {
+function parseRule(node: DocumentNode, direction: Direction, section: string, scope: KubernetesScope): DirectionRule {
   const field = peersField[direction];
   node.checkFields({ supported: [field, "ports"] });
   const peers = optionalItems(node.field(field));
@@ -81,7 +80,7 @@ function parseRule(node: DocumentNode, direction: Direction, section: string, sc
 }
 
 /** One peer: pods, or a block of addresses. One without fields selects nobody. */
-function parsePeer(node: DocumentNode, scope: PolicyScope): readonly Peer[] {
+function parsePeer(node: DocumentNode, scope: KubernetesScope): readonly Peer[] {
   node.checkFields({ supported: ["podSelector", "namespaceSelector", "ipBlock"] });
   const pods = node.field("podSelector");
   const namespaces = node.field("namespaceSelector");

@@ -4,8 +4,8 @@ import { clusterKey, namespaceKey, namespaceLabelPrefix } from "../../names.ts";
 import { makeSelector } from "../../selectors/selector.ts";
 import type { Requirement, Selector } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
-import { type PolicyScope, scopeSubject } from "../scope.ts";
 import { type ParsedSelector, parseSelector } from "../selector.ts";
+import type { KubernetesScope } from "./types.ts";
 
 const anyNamespace: Requirement = { source: "k8s", key: namespaceKey, operator: "Exists", values: [] };
 
@@ -30,14 +30,22 @@ export function parseNamespaceSelector(node: DocumentNode): readonly Requirement
 }
 
 /** Pods of the policy's own namespace, in the local cluster unless the selector names one. */
-export function podsOfNamespace(node: DocumentNode, scope: PolicyScope): Selector {
+export function podsOfNamespace(node: DocumentNode, scope: KubernetesScope): Selector {
   const pods = parseLabelSelector(node);
-  const { requirements } = scopeSubject(pods, scope);
-  return makeSelector([...requirements, ...clusterOf(pods, scope)]);
+  return makeSelector([...inNamespace(pods, scope.namespace), ...clusterOf(pods, scope)]);
+}
+
+/** The same pods, of this namespace alone, whatever matchLabels says of namespaces. */
+export function inNamespace(
+  { matchLabels, matchExpressions }: ParsedSelector,
+  namespace: string,
+): readonly Requirement[] {
+  const kept = matchLabels.filter(({ key }) => key !== namespaceKey);
+  return [...kept, ...matchExpressions, { source: "k8s", key: namespaceKey, operator: "In", values: [namespace] }];
 }
 
 /** Pods that the second selector chooses, of the namespaces that the first does, in the local cluster. */
-export function podsOfNamespaces(namespaces: DocumentNode, pods: DocumentNode, scope: PolicyScope): Selector {
+export function podsOfNamespaces(namespaces: DocumentNode, pods: DocumentNode, scope: KubernetesScope): Selector {
   const chosen = parseLabelSelector(pods);
   return makeSelector([...parseNamespaceSelector(namespaces), ...requirementsOf(chosen), ...clusterOf(chosen, scope)]);
 }
@@ -45,13 +53,13 @@ export function podsOfNamespaces(namespaces: DocumentNode, pods: DocumentNode, s
 /** The requirement that a selector without a cluster gets; none where peers may live in any cluster. */
 export function clusterOf(
   { matchLabels, matchExpressions }: ParsedSelector,
-  scope: PolicyScope,
+  scope: KubernetesScope,
 ): readonly Requirement[] {
   const named =
     matchLabels.some(({ key, values }) => key === clusterKey && values[0] !== "") ||
     matchExpressions.some(({ key }) => key === clusterKey);
-  if (named || scope.cluster === undefined) return [];
-  return [{ source: "k8s", key: clusterKey, operator: "In", values: [scope.cluster] }];
+  if (named || scope.peerCluster === undefined) return [];
+  return [{ source: "k8s", key: clusterKey, operator: "In", values: [scope.peerCluster] }];
 }
 
 /** Both parts of a selector in one list. */

@@ -10,7 +10,7 @@ import type { KubernetesPolicyKind, KubernetesScope } from "./types.ts";
 
 /** The one rule of a spec in namespace `default` of cluster `default`. */
 export function ruleOf(kind: KubernetesPolicyKind, spec: unknown, scope: Partial<KubernetesScope> = {}): Rule {
-  const whole = { namespace: "default", cluster: "default", nodeSelectorLabels: false, ...scope };
+  const whole = { namespace: "default", peerCluster: "default", nodeSelectorLabels: false, ...scope };
   const [rule, second] = kind.parseSpec(new DocumentNode(spec, ["spec"]), whole);
   assert.ok(rule !== undefined && second === undefined);
   return rule;
@@ -58,8 +58,3 @@ export const world = {
   outside: ["cidr:10.1.2.3/32", "reserved:world-ipv4"],
   example: ["fqdn:**.example.com", "reserved:world-ipv4"],
 } as const;
-
-/** The world's names without those given. */
-export function everybodyBut(...names: readonly string[]): string[] {
-  return Object.keys(world).filter((name) => !names.includes(name));
-}

@@ -2,10 +2,13 @@
 // The shape of a policy kind of Kubernetes' own.
 import type { Rule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
-import type { PolicyScope } from "../scope.ts";
 
 /** Where a policy lives, and what the agent's configuration lets it say. */
-export interface KubernetesScope extends PolicyScope {
+export interface KubernetesScope {
+  /** Empty: clusterwide. */
+  readonly namespace: string;
+  /** The cluster that peers are narrowed to; undefined: none. */
+  readonly peerCluster: string | undefined;
   /** Whether nodes have identities by their labels (`enable-node-selector-labels`). */
   readonly nodeSelectorLabels: boolean;
 }
