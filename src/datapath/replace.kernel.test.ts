@@ -86,13 +86,13 @@ function tests(): void {
     assert.equal(linkId(), link);
     assert.notDeepEqual(hook(), programs);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(calls), "the entry program leads into the earlier programs");
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
     assert.notEqual(
       withMap(mapNames.calls, (map) => map.id),
       calls,
     );
     await restart();
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
   });
 
   test("a new build of one object gives every hook new programs", async () => {
@@ -101,7 +101,7 @@ function tests(): void {
     assert.notDeepEqual(hook(), programs);
     await restart();
     assert.notDeepEqual(hook(), programs);
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
   });
 
   test("threats: tail calls are never changed in steps: a map that a program leads into is complete and stays", async () => {
@@ -115,13 +115,13 @@ function tests(): void {
     await restart({ ctTimeouts: { tcpSyn: 6 } });
     assert.deepEqual(slots(), before);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(id), "nothing leads into it any more");
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
     assert.notEqual(
       withMap(mapNames.calls, (map) => map.id),
       id,
     );
     await restart();
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
   });
 
   test("a killed switch is finished by the next start: links of two generations end as one", async () => {
@@ -136,10 +136,10 @@ function tests(): void {
     datapath = createDatapath({ ...config, ctTimeouts: { tcpSyn: 7 } });
     await datapath.start();
     assert.notDeepEqual(hook(), programs);
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
     assert.notDeepEqual(readdirSync(generationsRoot(root)), generation);
     await restart();
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
   });
 
   test("the same objects elsewhere change nothing; a pin that is gone brings new programs", async () => {
@@ -151,10 +151,10 @@ function tests(): void {
     datapath = createDatapath(config);
     await datapath.start();
     assert.notDeepEqual(hook(), programs);
-    await until(() => readdirSync(generationsRoot(root)).length === 1, 2000, "removal of the earlier programs");
+    await until(() => readdirSync(generationsRoot(root)).length === 1, "removal of the earlier programs");
     renameSync(join(globals, "moved"), join(globals, mapNames.nodes));
     await restart();
-    await until(settled, 2000, "removal of the earlier programs");
+    await until(settled, "removal of the earlier programs");
   });
 
   test("other sizes of all maps: entries come along, the programs use what is pinned", async () => {
@@ -211,7 +211,7 @@ function tests(): void {
         datapath.status().every((row) => row.state === "done"),
         JSON.stringify(datapath.status()),
       );
-      await until(settled, 2000, "removal of the earlier maps");
+      await until(settled, "removal of the earlier maps");
     }
     withMap(mapNames.ct4Tcp, (map) => map.clear());
   });
@@ -238,7 +238,7 @@ function tests(): void {
     );
     assert.ok(datapath.status().every((row) => row.state === "done"));
     await restart();
-    await until(settled, 2000, "removal of the earlier maps");
+    await until(settled, "removal of the earlier maps");
   });
 
   test("flows that the earlier programs wrote after the copy come along; what the new ones wrote stays", () => {

@@ -171,13 +171,10 @@ function tests(): void {
     assert.deepEqual(policy.list(), []);
   });
 
-  test("10,000 policy entries are written in one go", () => {
+  test("10,000 policy entries are written and deleted", () => {
     const entries = Array.from({ length: 10_000 }, (_, index) => entry({ identity: index + 256 }));
-    const start = performance.now();
     maps.policy.writeSet(6, entries);
-    const duration = performance.now() - start;
     assert.equal(maps.policy.deleteSet(6), 10_000);
-    assert.ok(duration < 1000, `${duration} ms`);
   });
 
   test("runtimeConfig keeps the ipcache revision and the monitor's settings", () => {
