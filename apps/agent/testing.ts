@@ -153,7 +153,7 @@ export class AgentNode {
     return `/run/netns/${this.name}-${name}`;
   }
 
-  async until(what: string, check: () => Promise<boolean>, ms = 15_000): Promise<void> {
+  async until(what: string, check: () => Promise<boolean>, ms = 60_000): Promise<void> {
     const end = performance.now() + ms;
     while (!(await check())) {
       if (performance.now() > end) assert.fail(`Not within ${ms} ms: ${what}`);

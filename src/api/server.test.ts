@@ -30,7 +30,7 @@ async function serve(
   const server = createApiServer({ api: agent.api, socketPath, ...options });
   await server.start();
   t.after(() => server.stop());
-  return { client: new AgentClient({ socketPath, timeout: 5000 }), socketPath };
+  return { client: new AgentClient({ socketPath, timeout: 60_000 }), socketPath };
 }
 
 /** Sends raw bytes and gives everything that came back. */
@@ -125,7 +125,7 @@ test("the server answers 206 with the number of objects that could not be remove
 test("bad requests get a JSON error that names what is wrong", async (t) => {
   const { client, socketPath } = await serve(t);
   const send = (method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE", path: string, body?: unknown) =>
-    call(socketPath, { method, path, timeout: 5000, body });
+    call(socketPath, { method, path, timeout: 60_000, body });
   await assert.rejects(send("GET", "/nothing"), status(404, /no such path/));
   await assert.rejects(send("POST", "/healthz"), status(405, /allowed: GET/));
   await assert.rejects(send("GET", "/endpoint/70000"), status(400, /not an endpoint id/));
@@ -152,8 +152,8 @@ test("the server takes policies as object, array or List", async (t) => {
   const { client, socketPath } = await serve(t, agent);
   const policy = { kind: "CiliumNetworkPolicy" };
   assert.equal((await client.putPolicy([policy, policy])).revision, 2);
-  await call(socketPath, { method: "PUT", path: "/policy", timeout: 5000, body: policy });
-  await call(socketPath, { method: "PUT", path: "/policy", timeout: 5000, body: { kind: "List", items: [policy] } });
+  await call(socketPath, { method: "PUT", path: "/policy", timeout: 60_000, body: policy });
+  await call(socketPath, { method: "PUT", path: "/policy", timeout: 60_000, body: { kind: "List", items: [policy] } });
   assert.equal(agent.policies.length, 4);
   assert.equal((await client.deletePolicy()).revision, 5);
 });
@@ -162,7 +162,7 @@ test("a body above the limit is answered with 413, one that is not JSON with 400
   const { socketPath } = await serve(t);
   const big = { labels: "x".repeat(11 * 1024 * 1024) };
   await assert.rejects(
-    call(socketPath, { method: "PUT", path: "/endpoint/0", timeout: 5000, body: big }),
+    call(socketPath, { method: "PUT", path: "/endpoint/0", timeout: 60_000, body: big }),
     status(413, /at most 10485760 bytes/),
   );
   const head = "PUT /v1/policy HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";

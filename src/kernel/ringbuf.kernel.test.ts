@@ -103,7 +103,7 @@ test("start() is woken by records, stops with its handle, and can start again", 
     const running = ring.start(() => seen++, { onBatchEnd: (count) => batches.push(count) });
     assert.throws(() => ring.start(() => {}), /it is started already/);
     emit(object, 3);
-    for (let i = 0; i < 200 && seen < 3; i++) await sleep(5);
+    for (let i = 0; i < 6000 && seen < 3; i++) await sleep(5);
     assert.equal(seen, 3);
     assert.equal(
       batches.reduce((a, b) => a + b, 0),

@@ -28,7 +28,7 @@ async function setUp(t: TestContext) {
 test("static source follows files that come, change and go", async (t) => {
   const { directory, resources, ids } = await setUp(t);
   const until = async (check: () => boolean) => {
-    for (let n = 0; n < 200 && !check(); n++) await sleep(10);
+    for (let n = 0; n < 3000 && !check(); n++) await sleep(10);
     assert.ok(check());
   };
   assert.deepEqual(resources.pendingInitializers, []);

@@ -14,8 +14,8 @@ import type { KvstoreConfig } from "./module.ts";
 export const impatientOptions = {
   "etcd.qps": "5000",
   "etcd.keepaliveHeartbeat": "150ms",
-  "etcd.keepaliveTimeout": "300ms",
-  "etcd.operation": "1s",
+  "etcd.keepaliveTimeout": "1s",
+  "etcd.operation": "3s",
 } as const;
 
 /** An etcd process of a test. */
@@ -116,7 +116,7 @@ export class TestEtcd implements AsyncDisposable {
   }
 
   async #answers(child: ChildProcess): Promise<void> {
-    for (let tries = 0; tries < 500; tries++) {
+    for (let tries = 0; tries < 6000; tries++) {
       if (child.exitCode !== null) throw new CiliumError(`Cannot start etcd: exit ${child.exitCode}: ${this.#stderr}`);
       const healthy = await fetch(`${this.#healthUrl}/health`).then(
         async (response) => /"health":\s*"true"/.test(await response.text()),
@@ -125,7 +125,7 @@ export class TestEtcd implements AsyncDisposable {
       if (healthy) return;
       await sleep(10);
     }
-    throw new CiliumError(`Cannot start etcd: no answer within 5 s: ${this.#stderr}`);
+    throw new CiliumError(`Cannot start etcd: no answer within 60 s: ${this.#stderr}`);
   }
 }
 
@@ -144,7 +144,11 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Waits until a condition holds; fails with `what` after `ms`. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 60_000,
+): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new CiliumError(`Timed out: ${what} did not come about within ${ms} ms`);

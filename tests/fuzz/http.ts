@@ -13,7 +13,7 @@ export interface RawAnswer {
 export async function exchange(
   socketPath: string,
   bytes: string | Uint8Array | readonly (string | Uint8Array)[],
-  { timeoutMs = 3000, halfClose = false } = {},
+  { timeoutMs = 60_000, halfClose = false } = {},
 ): Promise<{ answers: RawAnswer[]; closed: boolean; text: string }> {
   const socket = createConnection(socketPath);
   let text = "";

@@ -151,11 +151,11 @@ const bombs: readonly (readonly [string, string])[] = [
 ];
 for (const [n, [what, text]] of bombs.entries()) {
   test(`threats: ${what} cost seconds at most`, () => {
-    const started = performance.now();
+    const { user: before } = process.cpuUsage();
     if (n % 2 === 0) assert.throws(() => parseManifests(text, "x.yaml"), ManifestParseError);
     else assert.throws(() => parsePolicyDocuments(text, "x.yaml"), PolicyParseError);
-    const seconds = (performance.now() - started) / 1000;
-    assert.ok(seconds < 10, `${seconds.toFixed(1)} s`);
+    const seconds = (process.cpuUsage().user - before) / 1e6;
+    assert.ok(seconds < 20, `${seconds.toFixed(1)} s`);
   });
 }
 

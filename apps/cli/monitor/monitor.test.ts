@@ -103,7 +103,7 @@ async function watch(
   // Every form shows one of the two.
   const end = drop({ line: 4242, header: { ...header(abi.EventType.EVENT_DROP, 133, 1234), lenOrig: 4242 } });
   const running = cli.run(["monitor", ...args], {
-    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(5000)]),
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]),
     onOutput: (text) => {
       if (text.includes("4242")) stop.abort();
     },
