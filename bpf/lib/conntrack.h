@@ -305,9 +305,12 @@ __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, con
 			       const struct ct_stamp *stamp, int audited)
 {
 	struct ct_entry entry = {};
+	union ct_key own;
 
 	if (!packet || !key || !stamp)
 		return -DROP_CT_INSERT_FAILED;
+	/* Verifiers up to 6.1 take a map key only from the function's own stack. */
+	own = *key;
 	entry.flags = ct_packet_flags(packet, false) | (packet->direction == DIRECTION_EGRESS ? 0 : CT_F_INGRESS) |
 		      (audited ? CT_F_AUDITED : 0);
 	entry.expires = stamp->now + ct_lifetime(packet, entry.flags);
@@ -315,8 +318,8 @@ __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, con
 	entry.ipcache_revision = stamp->ipcache_revision;
 	entry.cookie = packet->cookie;
 	if (packet->family == FAMILY_IPV4)
-		return ct_insert(packet, key, &entry, skb->len, stamp->now, FAMILY_IPV4);
-	return ct_insert(packet, key, &entry, skb->len, stamp->now, FAMILY_IPV6);
+		return ct_insert(packet, &own, &entry, skb->len, stamp->now, FAMILY_IPV4);
+	return ct_insert(packet, &own, &entry, skb->len, stamp->now, FAMILY_IPV6);
 }
 
 /* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next
