@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/policy.
 
+export { checkEnforceable } from "./enforceable.ts";
 export {
   type AffectedEndpoints,
   type EntryChange,
@@ -27,8 +28,9 @@ export {
   type PolicySource,
 } from "./errors.ts";
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
+export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
-export { type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
+export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { IpProtocol, protocolName } from "./protocols.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
@@ -39,6 +41,8 @@ export {
   directions,
   type EndpointPolicy,
   type EnforcementMode,
+  type L7Redirect,
+  type NamedPort,
   type ParsedPolicy,
   type PolicyEntry,
   type PolicyFlow,

@@ -156,6 +156,8 @@ export interface Rule {
   /** Whether rules of the direction make selected endpoints default deny. */
   readonly defaultDeny: Readonly<Record<Direction, boolean>>;
   readonly description?: string;
+  /** Text that an author wants beside the rule's verdicts in events. */
+  readonly log?: string;
   readonly labels: readonly RuleLabel[];
 }
 
@@ -212,6 +214,23 @@ export interface PolicyEntry {
   readonly isDefault?: true;
   /** What would be with the staged policies in force too; absent: no staged policy selects the endpoint here. */
   readonly staged?: StagedVerdict;
+  /** The traffic goes through a proxy, which decides on each request; with `allow` only. */
+  readonly l7?: L7Redirect;
+}
+
+/** What a proxy lets pass of an entry's traffic. */
+export interface L7Redirect {
+  /** `http`, `dns`, `tls`, `kafka`, `crd`, or the name of an `l7proto`. */
+  readonly parser: string;
+  /** Every request passes; then there are no rules and no names. */
+  readonly allowAll: boolean;
+  /** One matching rule lets a request pass. Distinct; those of the parser. */
+  readonly rules: readonly object[];
+  /** TLS server names that may be asked for, sorted. */
+  readonly serverNames: readonly string[];
+  readonly listener?: ListenerReference;
+  /** Equal for equal redirects. */
+  readonly text: string;
 }
 
 /** The answer of the staged policies together with those in force. */
@@ -219,6 +238,14 @@ export interface StagedVerdict {
   readonly verdict: "allow" | "deny" | "default-deny";
   /** Names the rule; 0: none. */
   readonly cookie: number;
+}
+
+/** A named port of a pod; the name in lower case. */
+export interface NamedPort {
+  readonly name: string;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly port: number;
 }
 
 /** An identity as the engine takes it. */
@@ -239,6 +266,8 @@ export interface EndpointPolicy {
   readonly entries: readonly PolicyEntry[];
   /** Equal for equal entries and enforcement. */
   readonly fingerprint: string;
+  /** Why the policy cannot be computed (rules that cannot be merged): then everything is denied in both directions. */
+  readonly error?: string;
 }
 
 /** A flow as policy sees it. */

@@ -4,10 +4,11 @@ import type { Labels } from "../../core/index.ts";
 import type { EntryChange } from "../entries/compiled.ts";
 import { CookieRegistry } from "../entries/cookies.ts";
 import { decide } from "../entries/decide.ts";
+import { NamedPorts } from "../entries/named-ports.ts";
 import { parsePolicy } from "../parse/policy.ts";
-import { resolvePolicy } from "../resolve/resolve.ts";
+import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
-import type { EndpointPolicy, EnforcementMode, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
+import type { EndpointPolicy, EnforcementMode, NamedPort, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
 import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
 import { originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
 import { type SharedPolicy, Subjects } from "./subjects.ts";
@@ -21,6 +22,10 @@ export interface PolicyEngineOptions {
   readonly cluster?: string | null;
   /** Cookies of the run before. */
   readonly cookies?: CookieRegistry;
+  /** Pods accept the local host where no rule denies it. Default true. */
+  readonly allowLocalhost?: boolean;
+  /** Policies hold for the host too. Default true. */
+  readonly hostFirewall?: boolean;
 }
 
 /** A policy in force. */
@@ -47,6 +52,8 @@ export class PolicyEngine {
   readonly #repository = new PolicyRepository();
   readonly #cache = new SelectorCache();
   readonly #subjects: Subjects;
+  readonly #namedPorts = new NamedPorts();
+  readonly #standing: Pick<PolicyEngineOptions, "allowLocalhost" | "hostFirewall">;
   readonly #listeners = new Set<(affected: AffectedEndpoints) => void>();
   #mode: EnforcementMode;
 
@@ -54,7 +61,9 @@ export class PolicyEngine {
     this.#mode = options.mode ?? "default";
     this.#cluster = options.cluster;
     this.cookies = options.cookies ?? new CookieRegistry();
-    this.#subjects = new Subjects(this.#cache, this.cookies);
+    const { allowLocalhost = true, hostFirewall = true } = options;
+    this.#standing = { allowLocalhost, hostFirewall };
+    this.#subjects = new Subjects(this.#cache, this.cookies, this.#namedPorts);
   }
 
   /** Grows with each change of a policy or of the mode; identities do not count. */
@@ -135,6 +144,16 @@ export class PolicyEngine {
     this.#identitiesChanged(Array.from(ids, (id) => this.#cache.removeIdentity(id)).flat());
   }
 
+  /** The named ports of all pods with an identity, in place of those known before. */
+  setNamedPorts(identity: number, ports: readonly NamedPort[]): void {
+    if (!this.#namedPorts.set(identity, ports)) return;
+    const changes = this.#subjects.portsChanged(identity);
+    if (changes.size > 0) this.#emit("identity", [...changes.keys()], changes);
+    if (this.#subjects.labelsOf(identity) === undefined) return;
+    this.#subjects.invalidate(identity);
+    this.#emit("policy", [identity]);
+  }
+
   /**
    * The policy of endpoints with this identity, by what is known now. From then on the engine tells about changes
    * of it, until `forgetEndpoint`. `labels` are the identity's.
@@ -148,6 +167,7 @@ export class PolicyEngine {
       defaultDenyBy: { ingress: resolved.ingress.defaultDenyBy, egress: resolved.egress.defaultDenyBy },
       entries: compiled.entries(),
       fingerprint: compiled.fingerprint(),
+      ...(resolved.error === undefined ? {} : { error: resolved.error }),
     };
   }
 
@@ -167,7 +187,7 @@ export class PolicyEngine {
     const labels = this.#subjects.labelsOf(question.localIdentity) ?? this.#cache.labelsOf(question.localIdentity);
     if (labels === undefined) return { default: "unknown" };
     const fresh = this.#subjects.fresh(question.localIdentity, labels);
-    const resolved = fresh?.resolved ?? resolvePolicy(labels, this.#repository.candidates(labels), this.#mode);
+    const resolved = fresh?.resolved ?? this.#resolveRules(labels, question.localIdentity);
     const direction = resolved[question.direction];
     if (!direction.enforced) return { default: "allow" };
     const found = fresh && decide(fresh.compiled, { ...question, identity: question.remoteIdentity });
@@ -191,8 +211,12 @@ export class PolicyEngine {
   #resolve(labels: Labels, identityId: number): SharedPolicy {
     const fresh = this.#subjects.fresh(identityId, labels);
     if (fresh !== undefined) return fresh;
-    const resolved = resolvePolicy(labels, this.#repository.candidates(labels), this.#mode);
-    return this.#subjects.put(identityId, labels, resolved);
+    return this.#subjects.put(identityId, labels, this.#resolveRules(labels, identityId));
+  }
+
+  #resolveRules(labels: Labels, identityId: number): ResolvedPolicy {
+    const options = { ...this.#standing, namedPorts: this.#namedPorts.of(identityId) };
+    return resolvePolicy(labels, this.#repository.candidates(labels), this.#mode, options);
   }
 
   #acquire(stored: StoredPolicy): void {

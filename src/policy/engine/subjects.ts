@@ -3,6 +3,7 @@
 import type { Labels } from "../../core/index.ts";
 import { CompiledPolicy, type EntryChange } from "../entries/compiled.ts";
 import type { CookieRegistry } from "../entries/cookies.ts";
+import type { NamedPorts } from "../entries/named-ports.ts";
 import type { ResolvedPolicy } from "../resolve/resolve.ts";
 import type { RuleUnit } from "../resolve/units.ts";
 import type { CachedSelector, SelectorCache, SelectorChange } from "../selectors/cache.ts";
@@ -24,15 +25,17 @@ interface Subject {
 export class Subjects {
   readonly #cache: SelectorCache;
   readonly #cookies: CookieRegistry;
+  readonly #namedPorts: NamedPorts;
   readonly #subjects = new Map<number, Subject>();
   readonly #shared = new Map<string, SharedPolicy>();
   readonly #bySelector = new Map<CachedSelector, Set<SharedPolicy>>();
   readonly #serials = new WeakMap<RuleUnit, number>();
   #nextSerial = 0;
 
-  constructor(cache: SelectorCache, cookies: CookieRegistry) {
+  constructor(cache: SelectorCache, cookies: CookieRegistry, namedPorts: NamedPorts) {
     this.#cache = cache;
     this.#cookies = cookies;
+    this.#namedPorts = namedPorts;
   }
 
   /** Numbers of all subjects, with their labels. */
@@ -85,6 +88,16 @@ export class Subjects {
         concerned.set(shared, identities);
       }
     }
+    return this.#update(concerned);
+  }
+
+  /** Passes a change of an identity's named ports on to the policies that use such ports of their peers. */
+  portsChanged(identity: number): ReadonlyMap<number, EntryChange> {
+    const users = [...this.#shared.values()].filter(({ compiled }) => compiled.usesNames);
+    return this.#update(new Map(users.map((shared) => [shared, [identity]])));
+  }
+
+  #update(concerned: ReadonlyMap<SharedPolicy, Iterable<number>>): ReadonlyMap<number, EntryChange> {
     const result = new Map<number, EntryChange>();
     for (const [shared, identities] of concerned) {
       const change = shared.compiled.update(identities);
@@ -95,7 +108,7 @@ export class Subjects {
   }
 
   #compile(key: string, resolved: ResolvedPolicy): SharedPolicy {
-    const compiled = new CompiledPolicy(resolved, this.#cache, this.#cookies);
+    const compiled = new CompiledPolicy(resolved, this.#cache, this.#cookies, this.#namedPorts);
     const shared: SharedPolicy = { resolved, compiled, users: new Set(), key };
     this.#shared.set(key, shared);
     for (const selector of compiled.selectors) {
@@ -116,8 +129,9 @@ export class Subjects {
   }
 
   /** Equal for policies of the same specs (not: specs with equal contents) and enforcement. */
-  #keyOf({ ingress, egress, units }: ResolvedPolicy): string {
-    return `${ingress.enforced},${egress.enforced}:${units.map((unit) => this.#serialOf(unit)).join(",")}`;
+  #keyOf({ ingress, egress, units, variant }: ResolvedPolicy): string {
+    const standing = [ingress, egress].map(({ enforced, real }) => `${enforced},${real.standing.defaultDeny}`);
+    return `${standing.join(",")}${variant}:${units.map((unit) => this.#serialOf(unit)).join(",")}`;
   }
 
   #serialOf(unit: RuleUnit): number {

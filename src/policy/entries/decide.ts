@@ -19,8 +19,8 @@ export interface EntryLookup {
   find(flow: PolicyFlow): PolicyEntry | undefined;
 }
 
-/** Entries of one identity in one direction, by packed port. */
-export type PortEntries = ReadonlyMap<number, PolicyEntry>;
+/** What is known of one identity in one direction, by packed port. */
+type ByPort<Entry> = ReadonlyMap<number, Entry>;
 
 /** Entries in a form that answers quickly; make it once for many flows. */
 export class EntryIndex implements EntryLookup {
@@ -40,14 +40,19 @@ export class EntryIndex implements EntryLookup {
 
   /** The entry that decides: those of the identity before those of any, the most exact port first. */
   find(flow: PolicyFlow): PolicyEntry | undefined {
-    return findEntry(this.#identities[flow.direction], flow);
+    return findEntry(this.#identities[flow.direction], flow)?.entry;
   }
 }
 
-/** The deciding entry of one direction's entries by identity. */
-export function findEntry(identities: ReadonlyMap<number, PortEntries>, flow: PolicyFlow): PolicyEntry | undefined {
+/** The deciding entry of one direction's entries by identity, and whose it is (0: any). */
+export function findEntry<Entry>(
+  identities: ReadonlyMap<number, ByPort<Entry>>,
+  flow: PolicyFlow,
+): { readonly identity: number; readonly entry: Entry } | undefined {
   const own = flow.identity === 0 ? undefined : longest(identities.get(flow.identity), flow);
-  return own ?? longest(identities.get(0), flow);
+  if (own !== undefined) return { identity: flow.identity, entry: own };
+  const any = longest(identities.get(0), flow);
+  return any && { identity: 0, entry: any };
 }
 
 /** The verdict on a flow of a direction that is enforced; without a matching entry it is denied. */
@@ -57,7 +62,7 @@ export function decide(entries: EntryLookup | readonly PolicyEntry[], flow: Poli
   return { verdict: entry.verdict, cookie: entry.cookie, match: matchOf(entry), entry };
 }
 
-function longest(ports: PortEntries | undefined, { protocol, port }: PolicyFlow): PolicyEntry | undefined {
+function longest<Entry>(ports: ByPort<Entry> | undefined, { protocol, port }: PolicyFlow): Entry | undefined {
   if (ports === undefined) return undefined;
   for (let length = 16; length >= 0; length--) {
     const entry = ports.get(packCovering(protocol, port, length));

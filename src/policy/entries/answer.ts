@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rules say of traffic that all of them match: tiers, denies before allows, and what holds without any rule.
+import type { Reading } from "../resolve/resolve.ts";
+import type { L7Redirect } from "../types.ts";
+import { type Match, mergeAllows } from "./allow.ts";
+import type { CompiledRule } from "./rules.ts";
+
+/** The answer of one reading of the rules. */
+export interface Answer {
+  readonly verdict: "allow" | "deny";
+  /** Of the rule that decided; 0: none did. */
+  readonly cookie: number;
+  readonly l7: L7Redirect | undefined;
+  readonly auth: number;
+}
+
+const defaultAllow: Answer = { verdict: "allow", cookie: 0, l7: undefined, auth: 0 };
+const defaultDeny: Answer = { verdict: "deny", cookie: 0, l7: undefined, auth: 0 };
+
+/** The answer for traffic that exactly these rules match, in any order. */
+export function answerOf(matches: readonly Match[], { stages, standing }: Reading): Answer {
+  let deny: CompiledRule | undefined;
+  const ordered: CompiledRule[] = [];
+  const allows: Match[] = [];
+  for (const match of matches) {
+    const { rule } = match;
+    if (!stages.has(rule.stage)) continue;
+    if (rule.tier !== "normal") ordered.push(rule);
+    else if (rule.action === "allow") allows.push(match);
+    else if (deny === undefined || rule.order < deny.order) deny = rule;
+  }
+  const admin = firstOf(ordered, "admin");
+  if (admin !== undefined && admin.action !== "pass") return answerBy(admin);
+  if (deny !== undefined) return answerBy(deny);
+  if (allows.length > 0) return { verdict: "allow", ...mergeAllows(allows, standing.defaultDeny) };
+  if (standing.defaultDeny) return defaultDeny;
+  const baseline = firstOf(ordered, "baseline");
+  return baseline === undefined || baseline.action === "pass" ? defaultAllow : answerBy(baseline);
+}
+
+function firstOf(rules: readonly CompiledRule[], tier: CompiledRule["tier"]): CompiledRule | undefined {
+  let first: CompiledRule | undefined;
+  for (const rule of rules) if (rule.tier === tier && (first === undefined || rule.order < first.order)) first = rule;
+  return first;
+}
+
+function answerBy({ action, cookie }: CompiledRule): Answer {
+  return { ...(action === "deny" ? defaultDeny : defaultAllow), cookie };
+}
