@@ -23,7 +23,7 @@ after(async () => await world?.delete());
 for (const [group, faults] of Object.entries(groups)) {
   describe(group, () => {
     for (const { name, run } of faults) {
-      test(name, { timeout: 60_000 }, async () => {
+      test(name, { timeout: 300_000 }, async () => {
         await world.recover();
         await run(world);
       });

@@ -178,7 +178,7 @@ async function says(world: World, module: string, pattern: RegExp): Promise<void
     return pattern.test(last);
   };
   try {
-    await world.until(matches, 15_000, module);
+    await world.until(matches, module);
   } catch {
     assert.match(last, pattern);
   }

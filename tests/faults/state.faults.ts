@@ -58,7 +58,7 @@ const corruptPolicies: Fault = {
       writeFileSync(file, "[{");
       const from = world.log("node1").length;
       world.launch("node1");
-      await world.until(() => !world.running("node1"), 10_000, "the agent runs");
+      await world.until(() => !world.running("node1"), "the agent runs");
       assert.match(world.log("node1", from), /Cannot read imported policies ".*policy-imported.json".*mend or remove/);
       writeFileSync(file, good);
       await world.start("node1");
@@ -101,7 +101,7 @@ async function onFullDisk(world: World, state: string): Promise<void> {
     await world.kill("node1");
     const from = world.log("node1").length;
     world.launch("node1");
-    await world.until(() => !world.running("node1"), 10_000, "the agent runs");
+    await world.until(() => !world.running("node1"), "the agent runs");
     assert.match(world.log("node1", from), /Error: .*ENOSPC/);
     rmSync(filler);
     await world.start("node1");

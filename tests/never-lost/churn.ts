@@ -19,7 +19,7 @@ export interface ChurnResult {
 
 const tcp = (port: string) => ({ ports: [{ port, protocol: "TCP" }] });
 const podPool = 4;
-const convergeLimit = 15_000;
+const convergeLimit = 120_000;
 const settleMs = 150;
 /** When a kill comes: from the first write of a change to behind the last, and within an agent's start. */
 const killWithin = 900;
@@ -109,7 +109,7 @@ async function patiently(scenario: Scenario, from: Wanted, to: Wanted): Promise<
       await bring(scenario, from, to);
       return undefined;
     } catch (error) {
-      if (attempt === 20) return error as Error;
+      if (attempt === 100) return error as Error;
       await sleep(300);
     }
   }

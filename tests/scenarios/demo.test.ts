@@ -23,20 +23,18 @@ const name = scenarioName("demo");
 
 after(async () => await deleteSandbox(name));
 
-async function demo(...args: string[]): Promise<{ code: number | null; output: string; seconds: number }> {
-  const since = performance.now();
+async function demo(...args: string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [join(root, "apps/sandbox/demo.ts"), "--name", name, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exit = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const output = await text(child.stdout);
-  return { code: await exit, output, seconds: (performance.now() - since) / 1000 };
+  return { code: await exit, output };
 }
 
-test("the demo ends well within 30 s and shows both matrices and every drop", async () => {
-  const { code, output, seconds } = await demo();
+test("the demo ends well and shows both matrices and every drop", async () => {
+  const { code, output } = await demo();
   assert.equal(code, 0, output);
-  assert.ok(seconds < 30, `${seconds} s`);
   assert.equal(output.match(/ ok$/gm)?.length, 16);
   assert.equal(output.match(/xx drop \(Policy denied\)/g)?.length, 4);
   assert.equal(output.match(/ingress default deny by policy default\/rule1/g)?.length, 4);

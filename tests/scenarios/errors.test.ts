@@ -78,9 +78,12 @@ test("a bad policy file: the agent says so, keeps the policies it has, and takes
     file,
     "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: bad}\nspec: {endpointSelector: [",
   );
-  await sleep(200);
-  const { modules = [] } = await client.healthz();
-  assert.match(modules.find((module) => module.name === "static-resources")?.message ?? "", /bad\.yaml/);
+  const complaint = async () => {
+    const { modules = [] } = await client.healthz();
+    return modules.find((module) => module.name === "static-resources")?.message ?? "";
+  };
+  for (let tries = 0; tries < 600 && !(await complaint()).includes("bad.yaml"); tries++) await sleep(100);
+  assert.match(await complaint(), /bad\.yaml/);
   assert.deepEqual(await scenario.probe("client", probe), [true]);
   const closed = `
 apiVersion: cilium.io/v2

@@ -36,11 +36,12 @@ before(async () => {
 after(async () => await scenario?.delete());
 
 /** Traffic to both echo pods, over IPv4 to the same node and IPv6 to the other. */
-function startStreams(): { stop: () => Promise<ReportOf[]> } {
+async function startStreams(): Promise<{ stop: () => Promise<ReportOf[]> }> {
   const streams = [
     scenario.stream("client", scenario.ip("echo-node1", 4)),
     scenario.stream("client", scenario.ip("echo-node2", 6)),
   ];
+  await Promise.all(streams.map((stream) => stream.flowing));
   return { stop: () => Promise.all(streams.map((stream) => stream.stop())) };
 }
 type ReportOf = Awaited<ReturnType<ReturnType<Scenario["stream"]>["stop"]>>;
@@ -56,7 +57,7 @@ function assertNothingLost(reports: readonly ReportOf[]): void {
 }
 
 test("kill -9 of the agents loses no packet, and starting them again neither", async () => {
-  const streams = startStreams();
+  const streams = await startStreams();
   await sleep(500);
   for (const name of ["node1", "node2"]) assert.ok(await killAgent(scenario.sandbox, nodeOf(scenario.sandbox, name)));
   await sleep(700);
@@ -70,24 +71,24 @@ test("without etcd traffic goes on and the status says so; with it again, new po
   const { sandbox } = scenario;
   const client = agentClient(sandbox, nodeOf(sandbox, "node1"));
   assert.equal((await client.healthz()).kvstore?.state, "Ok");
-  const streams = startStreams();
+  const streams = await startStreams();
   await sleep(300);
   assert.ok(killEtcd(sandbox));
-  const noticed = await until(async () => (await client.healthz()).kvstore?.state !== "Ok", 10_000);
+  const noticed = await until(async () => (await client.healthz()).kvstore?.state !== "Ok", 60_000);
   assert.ok(noticed, "the status still says that the kvstore is well");
   await sleep(500);
   await waitForEtcd(sandbox, startEtcd(sandbox));
   assert.ok(etcdProcess(sandbox));
-  const recovered = await until(async () => (await client.healthz()).kvstore?.state === "Ok", 20_000);
+  const recovered = await until(async () => (await client.healthz()).kvstore?.state === "Ok", 60_000);
   assert.ok(recovered, JSON.stringify((await client.healthz()).kvstore));
   assertNothingLost(await streams.stop());
   await scenario.apply(clientPod("late", "node2", { app: "late" }));
   const late = { protocol: "ICMP", ip: scenario.ip("late", 6) } as const;
-  assert.ok(await until(async () => (await scenario.probe("client", [late]))[0] === true, 10_000));
+  assert.ok(await until(async () => (await scenario.probe("client", [late]))[0] === true, 60_000));
 });
 
 test("a new deny cuts established connections, and taking it away lets new ones through", async () => {
-  const streams = startStreams();
+  const streams = await startStreams();
   await sleep(500);
   await scenario.apply(closed);
   const probes = [4, 6].map((family) => ({

@@ -160,6 +160,6 @@ test("an agent that comes back knows what changed while it was away: policies, a
 });
 
 async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 8000;
-  while (!(await condition())) assert.ok(performance.now() < end, "not within 8 s");
+  const end = performance.now() + 60_000;
+  while (!(await condition())) assert.ok(performance.now() < end, "not within 60 s");
 }

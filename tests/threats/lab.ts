@@ -24,7 +24,7 @@ export interface Attempt {
 }
 
 const WATCHED: readonly PodName[] = ["friend", "victim", "remote"];
-const ARRIVAL_MS = 2000;
+const ARRIVAL_MS = 30_000;
 /** How long a frame gets that must not arrive. */
 const SILENCE_MS = 80;
 

@@ -186,5 +186,5 @@ spec: {endpointSelector: {matchLabels: {role: victim}}, ingress: [{fromEndpoints
 `;
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end && !(await condition()); ) await sleep(50);
+  for (const end = performance.now() + 60_000; performance.now() < end && !(await condition()); ) await sleep(50);
 }

@@ -4,7 +4,8 @@ import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 
-const timeout = 1000;
+/** Milliseconds. A SYN is sent again after a second. */
+const timeout = 2000;
 
 export interface Probe {
   readonly protocol: "TCP" | "UDP" | "ICMP";
