@@ -1,44 +1,52 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Policy sets. Endpoints whose resolved policy is equal share one set.
+/* Policy sets. Endpoints whose resolved policy is equal share one set; peers that a policy treats alike share one list
+ * of ports, in all sets.
  *
- * The programs ask, in this order, and the first entry found decides:
- *   1. exact  {set, identity, port, protocol}     3. exact  {set, 0, port, protocol}
- *   2. prefix {set, identity, protocol/port*}     4. prefix {set, 0, protocol/port*}
- * User space writes entries so that this order gives the right answer (denies included).
+ * The programs ask for the peer, {set, identity} or else {set, 0}, which names its list; of the list's entries that
+ * cover the packet the narrowest decides. A list never changes while a peer names it, and holds all that is to be said
+ * about its peers, what the set says about anybody included: so one write changes everything about a peer at once.
  */
 #pragma once
 #include <linux/types.h>
 
 enum policy_direction { DIRECTION_UNKNOWN = 0, DIRECTION_INGRESS = 1, DIRECTION_EGRESS = 2 };
 
-/* cilium_policy_v2_exact (hash). */
-struct policy_key {
+/* cilium_policy_v2_peers (hash). */
+struct policy_peer_key {
 	__u32 set;
-	__u32 identity;		/* 0: any */
-	__u8 direction;
-	__u8 protocol;
-	__be16 dport;		/* ICMP: the type, in network order */
+	__u32 identity;		/* 0: whoever has no entry of their own */
 };
 
-/* Bits of prefixlen before the protocol: set, identity and direction. */
-#define POLICY_PREFIX_BASE 72
+/* Which entries a list has: bit n for port prefixes of n bits, from 0 (any port) to 16 (one port). */
+enum policy_width {
+	POLICY_WIDTH_ANY_PORT = 1,
+	POLICY_WIDTH_RANGES = 0xfffe,
+	POLICY_WIDTH_ONE_PORT = 0x10000,
+	POLICY_WIDTH_ANY_PROTOCOL = 0x20000,
+};
 
-/* cilium_policy_v2_prefix (LPM trie): any protocol /72, any port /80, port ranges /81../96. */
-struct policy_prefix_key {
-	__u32 prefixlen;
-	__u32 set;
-	__u32 identity;
-	__u8 direction;
-	__u8 protocol;
-	__be16 dport;
+struct policy_peer {
+	__u32 ports;		/* number of the list */
+	__u32 widths;		/* enum policy_width */
+	__u8 direction;		/* of the set; for who reads the map */
+	__u8 pad[3];
+};
+
+/* cilium_policy_v2_ports (hash). */
+struct policy_port_key {
+	__u32 ports;
+	__u8 protocol;		/* 0: any */
+	__u8 prefix_bits;	/* protocol and port: 0 any protocol, 8 any port, 9..23 port ranges, 24 one port */
+	__be16 dport;		/* ICMP: the type, in network order; bits behind the prefix are 0 */
 };
 
 enum policy_verdict { POLICY_ALLOW = 0, POLICY_DENY = 1, POLICY_AUDIT = 2 };
 
 /* POLICY_ENTRY_DEFAULT: the entry stands for no rule at all. With POLICY_DENY it is the default deny, with POLICY_AUDIT
  * that of audited policies alone, with POLICY_ALLOW a direction that only staged policies would enforce.
+ * POLICY_ENTRY_ANYBODY: the rule is about any peer, though the list is of named ones.
  */
-enum policy_entry_flags { POLICY_ENTRY_DEFAULT = 1 };
+enum policy_entry_flags { POLICY_ENTRY_DEFAULT = 1, POLICY_ENTRY_ANYBODY = 2 };
 
 /* What would be with the staged policies in force too; STAGED_NONE: none selects the endpoint in this direction. */
 enum policy_staged { STAGED_NONE = 0, STAGED_ALLOW = 1, STAGED_DENY = 2, STAGED_DEFAULT_DENY = 3 };
@@ -48,7 +56,7 @@ struct policy_entry {
 	__be16 proxy_port;
 	__u8 verdict;		/* enum policy_verdict */
 	__u8 auth_type;
-	__u8 prefix_bits;	/* prefixlen - POLICY_PREFIX_BASE: 0 any protocol, 8 any port, 24 one port (exact entries) */
+	__u8 prefix_bits;	/* as in the key */
 	__u8 flags;		/* enum policy_entry_flags */
 	__u8 staged;		/* enum policy_staged */
 	__u8 pad;

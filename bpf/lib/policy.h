@@ -5,53 +5,75 @@
 #include "drop.h"
 #include "verdict.h"
 
-/* The first entry in the order of abi/policy.h. from_exact and any_identity say where it stood. */
-static __always_inline const struct policy_entry *find_policy(const struct packet *packet,
-							      const struct policy_question *question,
-							      bool *from_exact, bool *any_identity)
-{
-	struct policy_key exact = {
-		.set = packet->policy_set,
-		.identity = question->identity,
-		.direction = question->direction,
-		.protocol = packet->protocol,
-		.dport = question->port,
-	};
-	struct policy_prefix_key prefix = {
-		.prefixlen = POLICY_PREFIX_BASE + 24,
-		.set = packet->policy_set,
-		.identity = question->identity,
-		.direction = question->direction,
-		.protocol = packet->protocol,
-		.dport = question->port,
-	};
-	const struct policy_entry *entry;
+#define ANY_PORT_BITS 8		/* of prefix_bits: the protocol alone */
+#define ONE_PORT_BITS 24
 
-	for (int i = 0; i < 2; i++) {
-		*any_identity = i == 1;
-		*from_exact = true;
-		entry = bpf_map_lookup_elem(&cilium_policy_v2_exact, &exact);
-		if (entry)
-			return entry;
-		*from_exact = false;
-		entry = bpf_map_lookup_elem(&cilium_policy_v2_prefix, &prefix);
-		if (entry)
-			return entry;
-		exact.identity = 0;
-		prefix.identity = 0;
-	}
-	return NULL;
+/* The list's entry of exactly this protocol and so many bits of the port. */
+static __always_inline const struct policy_entry *entry_of_width(const struct policy_peer *peer, __u8 protocol,
+								 __u16 port, __u8 prefix_bits)
+{
+	struct policy_port_key key = {
+		.ports = peer->ports,
+		.protocol = protocol,
+		.prefix_bits = prefix_bits,
+		.dport = bpf_htons(port),
+	};
+
+	return bpf_map_lookup_elem(&cilium_policy_v2_ports, &key);
 }
 
-static __always_inline __u8 match_type(const struct policy_entry *entry, bool from_exact, bool any_identity)
+/* The narrowest entry of the peer's list that covers the packet. Widths that the list has not are not asked for. */
+static __always_inline const struct policy_entry *find_entry(const struct policy_peer *peer, __u8 protocol, __u16 port)
+{
+	const struct policy_entry *entry = NULL;
+	__u32 widths = peer->widths;
+
+	if (widths & POLICY_WIDTH_ONE_PORT)
+		entry = entry_of_width(peer, protocol, port, ONE_PORT_BITS);
+	if (!entry && unlikely(widths & POLICY_WIDTH_RANGES)) {
+		for (int bits = 15; bits > 0 && !entry; bits--) {
+			if (widths & (1U << bits))
+				entry = entry_of_width(peer, protocol, port & (0xffff0000U >> bits),
+						       ANY_PORT_BITS + bits);
+		}
+	}
+	if (!entry && (widths & POLICY_WIDTH_ANY_PORT))
+		entry = entry_of_width(peer, protocol, 0, ANY_PORT_BITS);
+	if (!entry && (widths & POLICY_WIDTH_ANY_PROTOCOL))
+		entry = entry_of_width(peer, 0, 0, 0);
+	return entry;
+}
+
+/* The entry that decides; NULL: none. anybody: it is not about this very peer. */
+static __always_inline const struct policy_entry *find_policy(const struct packet *packet,
+							      const struct policy_question *question, bool *anybody)
+{
+	struct policy_peer_key key = { .set = packet->policy_set, .identity = question->identity };
+	const struct policy_peer *peer = bpf_map_lookup_elem(&cilium_policy_v2_peers, &key);
+	const struct policy_entry *entry;
+
+	*anybody = !peer;
+	if (!peer) {
+		key.identity = 0;
+		peer = bpf_map_lookup_elem(&cilium_policy_v2_peers, &key);
+	}
+	if (!peer)
+		return NULL;
+	entry = find_entry(peer, packet->protocol, bpf_ntohs(question->port));
+	if (entry && (entry->flags & POLICY_ENTRY_ANYBODY))
+		*anybody = true;
+	return entry;
+}
+
+static __always_inline __u8 match_type(const struct policy_entry *entry, bool anybody)
 {
 	if (!entry || (entry->flags & POLICY_ENTRY_DEFAULT))
 		return POLICY_MATCH_NONE;
-	if (!from_exact && entry->prefix_bits == 0)
-		return any_identity ? POLICY_MATCH_ALL : POLICY_MATCH_L3_ONLY;
-	if (!from_exact && entry->prefix_bits == 8)
-		return any_identity ? POLICY_MATCH_PROTO_ONLY : POLICY_MATCH_L3_PROTO;
-	return any_identity ? POLICY_MATCH_L4_ONLY : POLICY_MATCH_L3_L4;
+	if (entry->prefix_bits == 0)
+		return anybody ? POLICY_MATCH_ALL : POLICY_MATCH_L3_ONLY;
+	if (entry->prefix_bits == ANY_PORT_BITS)
+		return anybody ? POLICY_MATCH_PROTO_ONLY : POLICY_MATCH_L3_PROTO;
+	return anybody ? POLICY_MATCH_L4_ONLY : POLICY_MATCH_L3_L4;
 }
 
 static __always_inline int judge_entry(struct packet *packet, struct policy_question *question,
@@ -77,12 +99,12 @@ static __always_inline int judge_entry(struct packet *packet, struct policy_ques
 __verified_alone int ask_policy(struct packet *packet, struct policy_question *question)
 {
 	const struct policy_entry *entry;
-	bool from_exact, any_identity;
+	bool anybody;
 
 	if (!packet || !question)
 		return -DROP_POLICY;
-	entry = find_policy(packet, question, &from_exact, &any_identity);
-	question->match = match_type(entry, from_exact, any_identity);
+	entry = find_policy(packet, question, &anybody);
+	question->match = match_type(entry, anybody);
 	question->verdict = judge_entry(packet, question, entry);
 	if (question->verdict && question->audit) {
 		question->verdict = 0;

@@ -12,14 +12,13 @@ import {
   encodeDropEvent,
   encodeEndpointKey,
   encodeIpcacheKey,
-  encodePolicyKey,
-  encodePolicyPrefixKey,
+  encodePolicyPortKey,
   parseBtf,
 } from "./index.ts";
 
-test("encodePolicyKey() writes little-endian numbers and a big-endian port", () => {
-  const bytes = encodePolicyKey({ set: 1, identity: 0x01020304, direction: 2, protocol: 6, dport: 80 });
-  assert.equal(Buffer.from(bytes).toString("hex"), "010000000403020102060050");
+test("encodePolicyPortKey() writes little-endian numbers and a big-endian port", () => {
+  const bytes = encodePolicyPortKey({ ports: 0x01020304, protocol: 6, prefixBits: 24, dport: 80 });
+  assert.equal(Buffer.from(bytes).toString("hex"), "0403020106180050");
 });
 
 test("encodeX() zeroes padding and short addresses when it writes into a used buffer", () => {
@@ -53,10 +52,7 @@ test("decodeX() gives back what encodeX() was given, nested header included", ()
 
 test("decodeX() throws on short input", () => {
   assert.throws(() => decodeCtEntry(new Uint8Array(95)), RangeError);
-  assert.equal(
-    encodePolicyPrefixKey({ prefixlen: 72, set: 0, identity: 0, direction: 1, protocol: 0, dport: 0 }).length,
-    16,
-  );
+  assert.equal(encodePolicyPortKey({ ports: 1, protocol: 0, prefixBits: 0, dport: 0 }).length, 8);
 });
 
 /** BTF with one struct `metrics_value` of two __u64. */

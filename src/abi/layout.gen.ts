@@ -241,25 +241,29 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       bytes: [8, 8],
     },
   },
-  policy_key: {
-    size: 12,
+  policy_peer_key: {
+    size: 8,
     members: {
       set: [0, 4],
       identity: [4, 4],
-      direction: [8, 1],
-      protocol: [9, 1],
-      dport: [10, 2],
     },
   },
-  policy_prefix_key: {
-    size: 16,
+  policy_peer: {
+    size: 12,
     members: {
-      prefixlen: [0, 4],
-      set: [4, 4],
-      identity: [8, 4],
-      direction: [12, 1],
-      protocol: [13, 1],
-      dport: [14, 2],
+      ports: [0, 4],
+      widths: [4, 4],
+      direction: [8, 1],
+      pad: [9, 3],
+    },
+  },
+  policy_port_key: {
+    size: 8,
+    members: {
+      ports: [0, 4],
+      protocol: [4, 1],
+      prefix_bits: [5, 1],
+      dport: [6, 2],
     },
   },
   policy_entry: {
@@ -274,6 +278,44 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       staged: [10, 1],
       pad: [11, 1],
       staged_cookie: [12, 4],
+    },
+  },
+  prefilter_block: {
+    size: 256,
+    members: {
+      words: [0, 256],
+    },
+  },
+  prefilter4_key: {
+    size: 4,
+    members: {
+      bytes: [0, 3],
+      length: [3, 1],
+    },
+  },
+  prefilter6_key: {
+    size: 16,
+    members: {
+      bytes: [0, 15],
+      length: [15, 1],
+    },
+  },
+  prefilter_node: {
+    size: 32,
+    members: {
+      denied: [0, 32],
+    },
+  },
+  prefilter_filter: {
+    size: 256,
+    members: {
+      words: [0, 256],
+    },
+  },
+  prefilter_levels: {
+    size: 4,
+    members: {
+      ipv6: [0, 4],
     },
   },
   underlay4_way: {

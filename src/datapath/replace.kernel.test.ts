@@ -189,7 +189,7 @@ function tests(): void {
         sizes.ctAnyMax,
       );
       assert.equal(
-        withMap(mapNames.policyPrefix, (map) => map.maxEntries),
+        withMap(mapNames.policyPorts, (map) => map.maxEntries),
         sizes.policyMapMax,
       );
       assert.equal(

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: what endpoints need of the rest of the agent, in memory, with a log of every write in order.
 import type { Labels } from "../core/index.ts";
-import type {
-  EndpointConfigRow,
-  EndpointDevice,
-  EndpointsMap,
-  LxcMap,
-  LxcRow,
-  PolicyMap,
-  PolicyMapEntry,
-  PolicyMapRow,
+import {
+  type Direction,
+  type EndpointConfigRow,
+  type EndpointDevice,
+  type EndpointsMap,
+  type LxcMap,
+  type LxcRow,
+  type MapUsage,
+  type PolicyMap,
+  type PolicyMapEntry,
+  type PolicyMapRow,
+  type PolicyPeers,
+  type PortList,
+  portList,
 } from "../datapath/index.ts";
 import type { IdentityRow } from "../identity/index.ts";
 import type { EndpointAddressPool, EndpointAnnouncer, EndpointDatapath } from "./deps.ts";
@@ -28,7 +33,8 @@ export function allow(identity: number, port: number, cookie = 1): PolicyMapEntr
 
 /** Policy sets; `capacity` bounds their entries. */
 export class MemoryPolicyMap implements PolicyMap {
-  rows: PolicyMapRow[] = [];
+  readonly #sets = new Map<number, { readonly direction: Direction; readonly peers: Map<number, PortList> }>();
+  #retired: [number[], number[]] = [[], []];
   capacity = 100;
   readonly #log: WriteLog;
 
@@ -36,27 +42,53 @@ export class MemoryPolicyMap implements PolicyMap {
     this.#log = log;
   }
 
-  writeSet(set: number, entries: readonly PolicyMapEntry[]): void {
+  get rows(): PolicyMapRow[] {
+    return [...this.#sets].flatMap(([set, { direction, peers }]) =>
+      [...peers].flatMap(([identity, { entries }]) => entries.map((entry) => ({ ...entry, set, identity, direction }))),
+    );
+  }
+
+  writePeers(set: number, direction: Direction, peers: PolicyPeers): void {
     this.#log(`policy write ${set}`);
-    this.rows = this.rows.filter((row) => row.set !== set);
-    this.addEntries(set, entries);
+    this.#put(set, direction, peers);
   }
 
-  addEntries(set: number, entries: readonly PolicyMapEntry[]): void {
-    for (const entry of entries) {
-      if (this.rows.length >= this.capacity) throw new Error("Cannot write policy set: E2BIG");
-      this.rows.push({ ...entry, set });
-    }
+  changePeers(set: number, direction: Direction, changes: ReadonlyMap<number, PortList | undefined>): void {
+    this.#log(`policy change ${set}`);
+    const peers = new Map<number, PortList | undefined>([...this.peers(set), ...changes]);
+    this.#put(set, direction, peers);
   }
 
-  removeEntries(): number {
-    throw new Error("Sets are not changed in place");
+  writeSet(set: number, entries: readonly PolicyMapEntry[]): void {
+    const direction = entries[0]?.direction ?? "ingress";
+    const byPeer = Map.groupBy(entries, ({ identity }) => identity);
+    const lists = Array.from(byPeer, ([identity, some]) => {
+      const ports = some.map(({ identity: _, direction: __, ...entry }) => entry);
+      return [identity, portList(ports)] as const;
+    });
+    this.writePeers(set, direction, new Map(lists));
+  }
+
+  peers(set: number): PolicyPeers {
+    return this.#sets.get(set)?.peers ?? new Map();
+  }
+
+  retireSet(set: number): void {
+    this.#log(`policy retire ${set}`);
+    this.#retired[0].push(set);
+  }
+
+  collect(): boolean {
+    const [never, once] = this.#retired;
+    this.#retired = [[], never];
+    for (const set of once) this.deleteSet(set);
+    return never.length > 0;
   }
 
   deleteSet(set: number): number {
     this.#log(`policy delete ${set}`);
     const before = this.rows.length;
-    this.rows = this.rows.filter((row) => row.set !== set);
+    this.#sets.delete(set);
     return before - this.rows.length;
   }
 
@@ -65,7 +97,24 @@ export class MemoryPolicyMap implements PolicyMap {
   }
 
   sets(): number[] {
-    return [...new Set(this.rows.map((row) => row.set))].sort((a, b) => a - b);
+    return [...this.#sets.keys()].sort((a, b) => a - b);
+  }
+
+  usage(): readonly MapUsage[] {
+    return [{ map: "cilium_policy_v2_peers", entries: this.rows.length, capacity: this.capacity }];
+  }
+
+  #put(set: number, direction: Direction, lists: ReadonlyMap<number, PortList | undefined>): void {
+    const peers = new Map<number, PortList>();
+    for (const [identity, list] of lists) if (list !== undefined) peers.set(identity, list);
+    const before = this.#sets.get(set);
+    this.#sets.set(set, { direction, peers });
+    if (this.rows.length > this.capacity) {
+      if (before === undefined) this.#sets.delete(set);
+      else this.#sets.set(set, before);
+      throw new Error("Cannot write policy set: E2BIG");
+    }
+    if (peers.size === 0) this.#sets.delete(set);
   }
 }
 

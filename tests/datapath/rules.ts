@@ -29,8 +29,7 @@ function addRules(world: World, set: number, direction: number, rules: readonly 
 /** Removes all entries and says so, as user space does. */
 export function revoke(pod: Pod, revision = 2): Change {
   return (world) => {
-    world.map("cilium_policy_v2_exact").clear();
-    world.map("cilium_policy_v2_prefix").clear();
+    world.clearPolicies();
     const enforce = EndpointConfigFlags.ENDPOINT_ENFORCE_INGRESS | EndpointConfigFlags.ENDPOINT_ENFORCE_EGRESS;
     world.endpoint(pod, { flags: enforce, policyRevision: revision });
   };

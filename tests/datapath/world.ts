@@ -21,19 +21,15 @@ import {
   encodeIpcacheKey,
   encodeNodeKey,
   encodeNodeValue,
-  encodePolicyEntry,
-  encodePolicyKey,
-  encodePolicyPrefixKey,
   IpcacheFlags,
   METRICS_VALUE_SIZE,
-  POLICY_PREFIX_BASE,
-  PolicyEntryFlags,
-  PolicyVerdict,
+  PolicyDirection,
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
 } from "../../src/abi/index.ts";
 import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
+import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
 import { type BpfMap, type BpfObject, loadObject, possibleCpus, RingBuffer } from "../../src/kernel/index.ts";
 import { type EventRow, readEvent } from "./event.ts";
 
@@ -133,6 +129,9 @@ export class World implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #maps = new Map<string, BpfMap>();
   readonly #events: RingBuffer;
+  readonly #sets: PolicyMap;
+  /** Entries by set. */
+  readonly #policies = new Map<number, readonly PolicyRow[]>();
   /** Of bpf/lib/config.h, where they differ from the default. */
   readonly #variables: Readonly<Record<string, number>>;
   readonly container: BpfObject;
@@ -150,6 +149,7 @@ export class World implements Disposable {
     this.prelude = this.#stack.use(loadObject(join(objects, "tests/prelude.o")));
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
     this.entries = new Map([podA.id, podB.id].map((id) => [id, entry(id)]));
+    this.#sets = createPolicyMap(this.map("cilium_policy_v2_peers"), this.map("cilium_policy_v2_ports"));
     this.#events = this.#stack.use(new RingBuffer(this.map("cilium_events")));
   }
 
@@ -187,7 +187,10 @@ export class World implements Disposable {
       "cilium_endpoints",
       "cilium_runtime_config",
       "cilium_underlay4",
+      "cilium_policy_v2_peers",
+      "cilium_policy_v2_ports",
     ]);
+    this.clearPolicies();
     for (const [name, map] of this.#maps) if (!kept.has(name) && !name.includes("rodata")) map.clear();
     this.setCalls(true);
     for (const pod of [podA, podB]) {
@@ -253,30 +256,17 @@ export class World implements Disposable {
     this.map("cilium_node_map_v2").update(key, encodeNodeValue({ nodeId: 1, spi: 0 }));
   }
 
+  /** Adds an entry to its set. */
   policy(row: PolicyRow): void {
-    const { set, direction, identity } = row;
-    const protocol = row.protocol ?? 0;
-    const dport = row.port ?? 0;
-    const prefixBits = row.protocol === undefined ? 0 : row.port === undefined ? 8 : 8 + (row.portBits ?? 16);
-    const verdict = row.deny
-      ? PolicyVerdict.POLICY_DENY
-      : row.audit
-        ? PolicyVerdict.POLICY_AUDIT
-        : PolicyVerdict.POLICY_ALLOW;
-    const extra = {
-      proxyPort: row.proxyPort ?? 0,
-      authType: row.authType ?? 0,
-      flags: row.isDefault ? PolicyEntryFlags.POLICY_ENTRY_DEFAULT : 0,
-      staged: row.staged ?? 0,
-      stagedCookie: row.stagedCookie ?? 0,
-    };
-    const entry = encodePolicyEntry({ cookie: row.cookie ?? 0, verdict, prefixBits, ...extra });
-    const key = { set, identity, direction, protocol, dport };
-    if (prefixBits === 24) this.map("cilium_policy_v2_exact").update(encodePolicyKey(key), entry);
-    else {
-      const prefix = encodePolicyPrefixKey({ ...key, prefixlen: POLICY_PREFIX_BASE + prefixBits });
-      this.map("cilium_policy_v2_prefix").update(prefix, entry);
-    }
+    const rows = [...(this.#policies.get(row.set) ?? []), row];
+    this.#policies.set(row.set, rows);
+    this.#sets.writeSet(row.set, rows.map(policyEntry));
+  }
+
+  /** Empties all sets. */
+  clearPolicies(): void {
+    for (const set of this.#policies.keys()) this.#sets.deleteSet(set);
+    this.#policies.clear();
   }
 
   runtime(index: number, value: number): void {
@@ -347,6 +337,23 @@ const conntrackMaps = ["cilium_ct4_global", "cilium_ct_any4_global", "cilium_ct6
 /** Names of the flags that are set. */
 export function flagNames(flags: number): string[] {
   return Object.entries(CtFlags).flatMap(([name, bit]) => (flags & bit ? [name] : []));
+}
+
+function policyEntry(row: PolicyRow): PolicyMapEntry {
+  const staged = ([undefined, "allow", "deny", "default-deny"] as const)[row.staged ?? 0];
+  return {
+    identity: row.identity,
+    direction: row.direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress",
+    protocol: row.protocol ?? 0,
+    port: row.port ?? 0,
+    portPrefix: row.port === undefined ? 0 : (row.portBits ?? 16),
+    verdict: row.deny ? "deny" : row.audit ? "audit" : "allow",
+    cookie: row.cookie ?? 0,
+    proxyPort: row.proxyPort ?? 0,
+    authType: row.authType ?? 0,
+    ...(row.isDefault && { isDefault: true as const }),
+    ...(staged !== undefined && { staged: { verdict: staged, cookie: row.stagedCookie ?? 0 } }),
+  };
 }
 
 function ipcacheValue({ identity, tunnel }: { identity: number; tunnel?: string }): Uint8Array {

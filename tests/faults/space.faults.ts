@@ -21,7 +21,7 @@ const policy: Fault = {
     await world.unnoticed(async () => {
       await world.scenario.apply(peer);
       await world.client("node1").putPolicy([big]);
-      await says(world, "endpoints", /^degraded .*"cilium_policy_v2_(exact|prefix)".*E2BIG.*holds at most 256 entries/);
+      await says(world, "endpoints", /^degraded .*"cilium_policy_v2_(peers|ports)".*E2BIG.*holds at most 256 entries/);
       await world.assertNewPodsWork("beside-full-policy");
       const denied = { protocol: "TCP", ip: world.scenario.ip("echo-node1", 4), port: 7000 } as const;
       assert.deepEqual(await world.scenario.probe("peer", [denied]), [false]);

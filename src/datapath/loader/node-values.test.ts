@@ -22,8 +22,8 @@ test("mapSizes() gives both families and both kinds of a map their size", () => 
     cilium_ct6_global: 1,
     cilium_ct_any4_global: 2,
     cilium_ct_any6_global: 2,
-    cilium_policy_v2_exact: 3,
-    cilium_policy_v2_prefix: 3,
+    cilium_policy_v2_peers: 3,
+    cilium_policy_v2_ports: 3,
     cilium_ipcache_v2: 4,
     cilium_ipcache_exact: 4,
   });

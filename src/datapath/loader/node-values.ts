@@ -40,8 +40,8 @@ export function mapSizes(config: SizeConfig): Readonly<Record<string, number>> {
     [mapNames.ct6Tcp]: config.ctTcpMax,
     [mapNames.ct4Any]: config.ctAnyMax,
     [mapNames.ct6Any]: config.ctAnyMax,
-    [mapNames.policyExact]: config.policyMapMax,
-    [mapNames.policyPrefix]: config.policyMapMax,
+    [mapNames.policyPeers]: config.policyMapMax,
+    [mapNames.policyPorts]: config.policyMapMax,
     [mapNames.ipcache]: config.ipcacheMax,
     [mapNames.ipcacheExact]: config.ipcacheMax,
   };

@@ -56,7 +56,7 @@ export class PinnedMaps implements OpenedMaps {
     return this.#once("nodes", () => createNodesMap(this.raw(mapNames.nodes)));
   }
   get policy() {
-    return this.#once("policy", () => createPolicyMap(this.raw(mapNames.policyExact), this.raw(mapNames.policyPrefix)));
+    return this.#once("policy", () => createPolicyMap(this.raw(mapNames.policyPeers), this.raw(mapNames.policyPorts)));
   }
   get conntrack() {
     return this.#once("conntrack", () =>

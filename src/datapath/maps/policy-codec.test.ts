@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeExact, decodePrefix, encodeKey, encodeValue, isExact, setOfKey } from "./policy-codec.ts";
-import type { PolicyMapEntry } from "./types.ts";
+import { PolicyWidth } from "../../abi/index.ts";
+import {
+  checkPeer,
+  decodePeer,
+  decodePort,
+  encodePeer,
+  encodePeerKey,
+  encodePort,
+  encodePortKey,
+  widthsOf,
+} from "./policy-codec.ts";
+import type { PolicyMapPort } from "./types.ts";
 
-const base: PolicyMapEntry = {
-  identity: 4711,
-  direction: "ingress",
+const base: PolicyMapPort = {
   protocol: 6,
   port: 80,
   portPrefix: 16,
@@ -16,11 +24,11 @@ const base: PolicyMapEntry = {
   authType: 0,
 };
 
-test("policy entries come back as they were written", () => {
-  const entries: PolicyMapEntry[] = [
+test("entries of a list come back as they were written", () => {
+  const entries: PolicyMapPort[] = [
     base,
-    { ...base, direction: "egress", verdict: "deny", proxyPort: 15001, authType: 2 },
-    { ...base, identity: 0, port: 0x1f40, portPrefix: 13, verdict: "audit" },
+    { ...base, verdict: "deny", proxyPort: 15001, authType: 2 },
+    { ...base, port: 0x1f40, portPrefix: 13, verdict: "audit", anybody: true },
     { ...base, port: 0, portPrefix: 0 },
     { ...base, protocol: 0, port: 0, portPrefix: 0 },
     { ...base, protocol: 1, port: 0, portPrefix: 16 },
@@ -29,28 +37,33 @@ test("policy entries come back as they were written", () => {
     { ...base, staged: { verdict: "default-deny", cookie: 0 } },
   ];
   for (const entry of entries) {
-    const key = encodeKey(7, entry);
-    const decode = isExact(entry) ? decodeExact : decodePrefix;
-    assert.deepEqual(decode(key, encodeValue(entry)), { ...entry, set: 7 });
-    assert.equal(setOfKey(key), 7);
+    assert.deepEqual(decodePort(encodePortKey(7, entry), encodePort(entry)), { ports: 7, entry });
   }
 });
 
-test("encodeKey() counts 72 bits before the protocol, as the programs do", () => {
-  const prefixlen = (entry: PolicyMapEntry) => new DataView(encodeKey(1, entry).buffer).getUint32(0, true);
-  assert.equal(prefixlen({ ...base, protocol: 0, portPrefix: 0 }), 72);
-  assert.equal(prefixlen({ ...base, portPrefix: 0 }), 80);
-  assert.equal(prefixlen({ ...base, portPrefix: 13 }), 93);
+test("a peer comes back as it was written", () => {
+  const peer = { ports: 9, direction: "egress" } as const;
+  const value = encodePeer({ ...peer, widths: 1 });
+  assert.deepEqual(decodePeer(encodePeerKey(3, 4711), value), { set: 3, identity: 4711, ...peer });
 });
 
-test("encodeKey() clears port bits behind the prefix", () => {
-  const row = decodePrefix(encodeKey(1, { ...base, port: 8005, portPrefix: 13 }), encodeValue(base));
-  assert.equal(row.port, 8000);
+test("widthsOf() tells the programs which entries to ask for", () => {
+  const ofPrefix = (portPrefix: number) => widthsOf([{ ...base, portPrefix }]);
+  assert.equal(ofPrefix(16), PolicyWidth.POLICY_WIDTH_ONE_PORT);
+  assert.equal(ofPrefix(0), PolicyWidth.POLICY_WIDTH_ANY_PORT);
+  assert.equal(ofPrefix(1) | ofPrefix(15), 0x8002);
+  const wide = { ...base, protocol: 0, port: 0, portPrefix: 0 };
+  assert.equal(widthsOf([wide, base]), PolicyWidth.POLICY_WIDTH_ANY_PROTOCOL | PolicyWidth.POLICY_WIDTH_ONE_PORT);
 });
 
-test("encodeKey() names what the maps cannot hold", () => {
-  assert.throws(() => encodeKey(0, base), { message: /the set is 1 to/ });
-  assert.throws(() => encodeKey(1, { ...base, port: 70000 }), { message: /port 70000 is not 0 to 65535/ });
-  assert.throws(() => encodeKey(1, { ...base, protocol: 0 }), { message: /a port needs a protocol/ });
-  assert.throws(() => encodeKey(1, { ...base, identity: -1 }), { message: /identity -1/ });
+test("encodePortKey() clears port bits behind the prefix", () => {
+  const { entry } = decodePort(encodePortKey(1, { ...base, port: 8005, portPrefix: 13 }), encodePort(base));
+  assert.equal(entry.port, 8000);
+});
+
+test("what the maps cannot hold is named", () => {
+  assert.throws(() => checkPeer(0, 1), { message: /set 0 is not 1 to/ });
+  assert.throws(() => checkPeer(1, -1), { message: /identity -1/ });
+  assert.throws(() => encodePortKey(1, { ...base, port: 70000 }), { message: /port 70000 is not 0 to 65535/ });
+  assert.throws(() => encodePortKey(1, { ...base, protocol: 0 }), { message: /a port needs a protocol/ });
 });

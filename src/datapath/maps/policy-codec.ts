@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy entries as bytes of the two policy maps: one port each in the hash, everything wider in the trie.
+// Policy peers and ports as bytes of the two policy maps.
 import {
   decodePolicyEntry,
-  decodePolicyKey,
-  decodePolicyPrefixKey,
+  decodePolicyPeer,
+  decodePolicyPeerKey,
+  decodePolicyPortKey,
   encodePolicyEntry,
-  encodePolicyKey,
-  encodePolicyPrefixKey,
-  POLICY_KEY_SIZE,
-  POLICY_PREFIX_BASE,
-  POLICY_PREFIX_KEY_SIZE,
+  encodePolicyPeer,
+  encodePolicyPeerKey,
+  encodePolicyPortKey,
   PolicyDirection,
   PolicyEntryFlags,
   PolicyStaged,
   PolicyVerdict,
+  PolicyWidth,
 } from "../../abi/index.ts";
 import { DatapathError } from "../errors.ts";
-import type {
-  Direction,
-  PolicyMapEntry,
-  PolicyMapKey,
-  PolicyMapRow,
-  PolicyMapVerdict,
-  StagedVerdict,
-} from "./types.ts";
+import type { Direction, PolicyMapPort, PolicyMapVerdict, StagedVerdict } from "./types.ts";
 
 const PROTOCOL_BITS = 8;
 const PORT_BITS = 16;
@@ -42,77 +35,100 @@ const stagedNumbers = {
 };
 const stagedVerdicts = ["allow", "deny", "default-deny"] as const;
 
-/** Whether the entry goes into the hash of single ports. */
-export function isExact(key: PolicyMapKey): boolean {
-  return key.portPrefix === PORT_BITS;
+/** Who asks which list. */
+export interface PeerRow {
+  readonly set: number;
+  /** 0: anybody. */
+  readonly identity: number;
+  readonly direction: Direction;
+  /** Number of the list. */
+  readonly ports: number;
 }
 
-/** Key bytes of the map that `isExact` names. Throws DatapathError for what the maps cannot express. */
-export function encodeKey(set: number, key: PolicyMapKey): Uint8Array {
-  checkKey(set, key);
-  const direction = directionNumbers[key.direction];
-  const { identity, protocol } = key;
-  if (isExact(key)) return encodePolicyKey({ set, identity, direction, protocol, dport: key.port });
-  const dport = key.port & (0xffff << (PORT_BITS - key.portPrefix)) & 0xffff;
-  const prefixlen = POLICY_PREFIX_BASE + prefixBits(key);
-  return encodePolicyPrefixKey({ prefixlen, set, identity, direction, protocol, dport });
+/** Throws DatapathError for what the map of peers cannot express. */
+export function checkPeer(set: number, identity: number): void {
+  if (!inRange(set, 1, 0xffffffff)) refuse(`set ${set} is not 1 to 4294967295`);
+  if (!inRange(identity, 0, 0xffffffff)) refuse(`identity ${identity} is not a number of 32 bits`);
 }
 
-/** Value bytes. */
-export function encodeValue(entry: PolicyMapEntry): Uint8Array {
-  return encodePolicyEntry({
+/** Writes the key of a peer. */
+export function encodePeerKey(set: number, identity: number, into?: Uint8Array, offset?: number): Uint8Array {
+  return encodePolicyPeerKey({ set, identity }, into, offset);
+}
+
+/** Writes what a peer asks: a list and the widths of its entries. */
+export function encodePeer(
+  peer: { readonly ports: number; readonly widths: number; readonly direction: Direction },
+  into?: Uint8Array,
+  offset?: number,
+): Uint8Array {
+  return encodePolicyPeer({ ...peer, direction: directionNumbers[peer.direction] }, into, offset);
+}
+
+/** A row of cilium_policy_v2_peers. */
+export function decodePeer(key: Uint8Array, value: Uint8Array): PeerRow {
+  const { ports, direction } = decodePolicyPeer(value);
+  const name = direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress";
+  return { ...decodePolicyPeerKey(key), ports, direction: name };
+}
+
+/** Bits of `policy_peer.widths` for a list of these entries. */
+export function widthsOf(entries: Iterable<PolicyMapPort>): number {
+  let widths = 0;
+  for (const { protocol, portPrefix } of entries)
+    widths |= protocol === 0 ? PolicyWidth.POLICY_WIDTH_ANY_PROTOCOL : 1 << portPrefix;
+  return widths >>> 0;
+}
+
+/** Writes the key of a list's entry; port bits behind the prefix are cleared. Throws DatapathError for what the map cannot express. */
+export function encodePortKey(ports: number, entry: PolicyMapPort, into?: Uint8Array, offset?: number): Uint8Array {
+  const { protocol, port, portPrefix } = entry;
+  if (!inRange(protocol, 0, 255)) refuse(`protocol ${protocol} is not 0 to 255`);
+  if (!inRange(port, 0, 65535)) refuse(`port ${port} is not 0 to 65535`);
+  if (!inRange(portPrefix, 0, PORT_BITS)) refuse(`port prefix ${portPrefix} is not 0 to 16`);
+  if (protocol === 0 && (portPrefix !== 0 || port !== 0)) refuse("a port needs a protocol");
+  const dport = port & (0xffff << (PORT_BITS - portPrefix)) & 0xffff;
+  return encodePolicyPortKey({ ports, protocol, prefixBits: prefixBits(entry), dport }, into, offset);
+}
+
+/** Writes an entry's value. */
+export function encodePort(entry: PolicyMapPort, into?: Uint8Array, offset?: number): Uint8Array {
+  const value = {
     cookie: entry.cookie,
     proxyPort: entry.proxyPort,
     verdict: verdictNumbers[entry.verdict],
     authType: entry.authType,
     prefixBits: prefixBits(entry),
-    flags: entry.isDefault === true ? PolicyEntryFlags.POLICY_ENTRY_DEFAULT : 0,
+    flags:
+      (entry.isDefault === true ? PolicyEntryFlags.POLICY_ENTRY_DEFAULT : 0) |
+      (entry.anybody === true ? PolicyEntryFlags.POLICY_ENTRY_ANYBODY : 0),
     staged: entry.staged === undefined ? PolicyStaged.STAGED_NONE : stagedNumbers[entry.staged.verdict],
     stagedCookie: entry.staged?.cookie ?? 0,
-  });
+  };
+  return encodePolicyEntry(value, into, offset);
 }
 
-/** A row of the hash. */
-export function decodeExact(keyBytes: Uint8Array, value: Uint8Array): PolicyMapRow {
-  const key = decodePolicyKey(keyBytes);
-  return row(key, PORT_BITS, value);
-}
-
-/** A row of the trie. */
-export function decodePrefix(keyBytes: Uint8Array, value: Uint8Array): PolicyMapRow {
-  const key = decodePolicyPrefixKey(keyBytes);
-  return row(key, Math.max(0, key.prefixlen - POLICY_PREFIX_BASE - PROTOCOL_BITS), value);
-}
-
-/** The set of a key, of either map. */
-export function setOfKey(key: Uint8Array): number {
-  if (key.length === POLICY_KEY_SIZE) return decodePolicyKey(key).set;
-  if (key.length === POLICY_PREFIX_KEY_SIZE) return decodePolicyPrefixKey(key).set;
-  throw new DatapathError(`Cannot read policy key of ${key.length} bytes`);
-}
-
-function row(
-  key: { set: number; identity: number; direction: number; protocol: number; dport: number },
-  portPrefix: number,
-  value: Uint8Array,
-): PolicyMapRow {
-  const entry = decodePolicyEntry(value);
-  const staged = decodeStaged(entry.staged, entry.stagedCookie);
-  const direction: Direction = key.direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress";
-  return {
-    set: key.set,
-    identity: key.identity,
-    direction,
+/** A row of cilium_policy_v2_ports. */
+export function decodePort(
+  keyBytes: Uint8Array,
+  valueBytes: Uint8Array,
+): { readonly ports: number; readonly entry: PolicyMapPort } {
+  const key = decodePolicyPortKey(keyBytes);
+  const value = decodePolicyEntry(valueBytes);
+  const staged = decodeStaged(value.staged, value.stagedCookie);
+  const entry: PolicyMapPort = {
     protocol: key.protocol,
     port: key.dport,
-    portPrefix,
-    verdict: verdicts[entry.verdict] ?? "deny",
-    cookie: entry.cookie,
-    proxyPort: entry.proxyPort,
-    authType: entry.authType,
-    ...((entry.flags & PolicyEntryFlags.POLICY_ENTRY_DEFAULT) !== 0 && { isDefault: true }),
+    portPrefix: Math.max(0, key.prefixBits - PROTOCOL_BITS),
+    verdict: verdicts[value.verdict] ?? "deny",
+    cookie: value.cookie,
+    proxyPort: value.proxyPort,
+    authType: value.authType,
+    ...((value.flags & PolicyEntryFlags.POLICY_ENTRY_DEFAULT) !== 0 && { isDefault: true as const }),
+    ...((value.flags & PolicyEntryFlags.POLICY_ENTRY_ANYBODY) !== 0 && { anybody: true as const }),
     ...(staged !== undefined && { staged }),
   };
+  return { ports: key.ports, entry };
 }
 
 /** `enum policy_staged` with its cookie, as entries and verdict events carry it; undefined: no staged policy. */
@@ -121,20 +137,12 @@ export function decodeStaged(number: number, cookie: number): StagedVerdict | un
   return undefined;
 }
 
-function prefixBits(key: PolicyMapKey): number {
-  return key.protocol === 0 ? 0 : PROTOCOL_BITS + key.portPrefix;
+function prefixBits({ protocol, portPrefix }: PolicyMapPort): number {
+  return protocol === 0 ? 0 : PROTOCOL_BITS + portPrefix;
 }
 
-function checkKey(set: number, key: PolicyMapKey): void {
-  const fail = (why: string) => {
-    throw new DatapathError(`Cannot write policy entry of set "${set}": ${why}`);
-  };
-  if (!inRange(set, 1, 0xffffffff)) fail("the set is 1 to 4294967295");
-  if (!inRange(key.identity, 0, 0xffffffff)) fail(`identity ${key.identity} is not a number of 32 bits`);
-  if (!inRange(key.protocol, 0, 255)) fail(`protocol ${key.protocol} is not 0 to 255`);
-  if (!inRange(key.port, 0, 65535)) fail(`port ${key.port} is not 0 to 65535`);
-  if (!inRange(key.portPrefix, 0, PORT_BITS)) fail(`port prefix ${key.portPrefix} is not 0 to 16`);
-  if (key.protocol === 0 && key.portPrefix !== 0) fail("a port needs a protocol");
+function refuse(why: string): never {
+  throw new DatapathError(`Cannot write policy entry: ${why}`);
 }
 
 function inRange(value: number, low: number, high: number): boolean {

@@ -1,135 +1,231 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy sets over cilium_policy_v2_exact and cilium_policy_v2_prefix.
+// Policy sets over cilium_policy_v2_peers and cilium_policy_v2_ports.
 import type { BpfMap } from "../../kernel/index.ts";
-import { decodeExact, decodePrefix, encodeKey, encodeValue, isExact, setOfKey } from "./policy-codec.ts";
-import type { PolicyMap, PolicyMapEntry, PolicyMapKey, PolicyMapRow } from "./types.ts";
+import { DatapathError } from "../errors.ts";
+import { checkPeer, decodePeer, decodePort, encodePeer, encodePeerKey } from "./policy-codec.ts";
+import { type KernelList, PolicyLists } from "./policy-lists.ts";
+import { portList, withAnybody } from "./port-lists.ts";
+import type {
+  Direction,
+  MapUsage,
+  PolicyMap,
+  PolicyMapEntry,
+  PolicyMapPort,
+  PolicyMapRow,
+  PolicyPeers,
+  PortList,
+} from "./types.ts";
 
-/** Keys of one set in each map; a string holds the key's bytes, one a character. */
-interface SetKeys {
-  readonly exact: Set<string>;
-  readonly prefix: Set<string>;
+/** List of each peer of a set. */
+type Peers = Map<number, KernelList>;
+
+/** A peer's list now and as it shall be. */
+interface Step {
+  readonly identity: number;
+  readonly before: KernelList | undefined;
+  readonly after: KernelList | undefined;
 }
 
-/** Sets over the two maps. Keys of each set are remembered, so that a change costs no scan; one writer at a time. */
-export function createPolicyMap(exact: BpfMap, prefix: BpfMap): PolicyMap {
-  return new PolicySets(exact, prefix);
+/**
+ * Sets over the two maps. What they hold is read at the first write and remembered; one writer at a time. Peers whose
+ * lists are equal share one, in all sets.
+ */
+export function createPolicyMap(peers: BpfMap, ports: BpfMap): PolicyMap {
+  return new PolicySets(peers, ports);
 }
 
 class PolicySets implements PolicyMap {
-  readonly #exact: BpfMap;
-  readonly #prefix: BpfMap;
-  /** Read from the maps at the first write. */
-  #index: Map<number, SetKeys> | undefined;
+  readonly #map: BpfMap;
+  readonly #ports: BpfMap;
+  readonly #lists: PolicyLists;
+  #loaded: Map<number, Peers> | undefined;
+  /** Entries in the map of peers. */
+  #entries = 0;
+  /** Retired sets, by how often `collect` was called meanwhile: never, once. */
+  #retired: [never: number[], once: number[]] = [[], []];
 
-  constructor(exact: BpfMap, prefix: BpfMap) {
-    this.#exact = exact;
-    this.#prefix = prefix;
+  constructor(peers: BpfMap, ports: BpfMap) {
+    this.#map = peers;
+    this.#ports = ports;
+    this.#lists = new PolicyLists(ports);
+  }
+
+  writePeers(set: number, direction: Direction, peers: PolicyPeers): void {
+    const changes = new Map<number, PortList | undefined>(peers);
+    for (const identity of this.#sets().get(set)?.keys() ?? []) {
+      if (!peers.has(identity)) changes.set(identity, undefined);
+    }
+    this.changePeers(set, direction, changes);
   }
 
   writeSet(set: number, entries: readonly PolicyMapEntry[]): void {
-    const before = this.#keys(set);
-    const wanted = this.#put(set, entries);
-    this.#drop(
-      set,
-      [...before.exact].filter((key) => !wanted.exact.has(key)),
-      [...before.prefix].filter((key) => !wanted.prefix.has(key)),
-    );
+    const direction = entries[0]?.direction ?? "ingress";
+    if (entries.some((entry) => entry.direction !== direction)) {
+      throw new DatapathError(`Cannot write policy set "${set}": a set is of one direction`);
+    }
+    const byPeer = Map.groupBy(entries, ({ identity }) => identity);
+    const lists = Array.from(byPeer, ([identity, some]) => [identity, portList(some.map(withoutPeer))] as const);
+    this.writePeers(set, direction, new Map(lists));
   }
 
-  addEntries(set: number, entries: readonly PolicyMapEntry[]): void {
-    this.#put(set, entries);
+  /**
+   * Order: lists first; then named peers that get another list, each with one write; then anybody, which concerns peers
+   * without an entry only; then peers without a list go. At each moment a peer has its old list or its new one.
+   */
+  changePeers(set: number, direction: Direction, changes: ReadonlyMap<number, PortList | undefined>): void {
+    for (const identity of changes.keys()) checkPeer(set, identity);
+    const peers = this.#sets().get(set) ?? new Map<number, KernelList>();
+    const steps = this.#plan(peers, changes);
+    const written: Step[] = [];
+    const write = (some: readonly Step[]) => {
+      written.push(...some);
+      this.#write(set, direction, some);
+    };
+    try {
+      this.#lists.write();
+      write(steps.filter(({ identity, after }) => identity !== 0 && after !== undefined));
+      write(steps.filter(({ identity }) => identity === 0));
+      write(steps.filter(({ identity, after }) => identity !== 0 && after === undefined));
+    } catch (error) {
+      // What was there needs no new room.
+      this.#write(
+        set,
+        direction,
+        written.map(({ identity, before, after }) => ({ identity, before: after, after: before })),
+      );
+      for (const { after } of steps) if (after !== undefined) this.#lists.release(after);
+      throw error;
+    }
+    for (const { identity, before, after } of steps) {
+      if (after === undefined) peers.delete(identity);
+      else peers.set(identity, after);
+      this.#entries += Number(after !== undefined) - Number(before !== undefined);
+      if (before !== undefined) this.#lists.release(before);
+    }
+    if (peers.size > 0) this.#sets().set(set, peers);
+    else this.#sets().delete(set);
   }
 
-  removeEntries(set: number, keys: readonly PolicyMapKey[]): number {
-    const exact: string[] = [];
-    const prefix: string[] = [];
-    for (const key of keys) (isExact(key) ? exact : prefix).push(toText(encodeKey(set, key)));
-    return this.#drop(set, exact, prefix);
+  peers(set: number): PolicyPeers {
+    const peers = this.#sets().get(set) ?? [];
+    return new Map(Array.from(peers, ([identity, list]) => [identity, list.own]));
+  }
+
+  retireSet(set: number): void {
+    if (this.#sets().has(set)) this.#retired[0].push(set);
+  }
+
+  collect(): boolean {
+    this.#sets();
+    const [never, once] = this.#retired;
+    this.#retired = [[], never];
+    for (const set of once) this.deleteSet(set);
+    const more = this.#lists.collect();
+    return more || never.length > 0;
   }
 
   deleteSet(set: number): number {
-    const { exact, prefix } = this.#keys(set);
-    return this.#drop(set, [...exact], [...prefix]);
+    const peers = this.#sets().get(set);
+    if (peers === undefined) return 0;
+    const keys = new Uint8Array(peers.size * this.#map.keySize);
+    let index = 0;
+    let entries = 0;
+    for (const [identity, list] of peers) {
+      encodePeerKey(set, identity, keys, index++ * this.#map.keySize);
+      entries += list.own.entries.length;
+    }
+    this.#map.deleteBatch(keys, peers.size);
+    this.#entries -= peers.size;
+    for (const list of peers.values()) this.#lists.release(list);
+    this.#sets().delete(set);
+    return entries;
   }
 
   list(set?: number): PolicyMapRow[] {
+    const lists = new Map<number, PolicyMapPort[]>();
+    for (const [key, value] of this.#ports.entries()) {
+      const { ports, entry } = decodePort(key, value);
+      const list = lists.get(ports);
+      if (list === undefined) lists.set(ports, [entry]);
+      else list.push(entry);
+    }
     const rows: PolicyMapRow[] = [];
-    const wanted = (key: Uint8Array) => set === undefined || setOfKey(key) === set;
-    for (const [key, value] of this.#exact.entries()) if (wanted(key)) rows.push(decodeExact(key, value));
-    for (const [key, value] of this.#prefix.entries()) if (wanted(key)) rows.push(decodePrefix(key, value));
+    for (const [key, value] of this.#map.entries()) {
+      const { ports, ...peer } = decodePeer(key, value);
+      if (set !== undefined && set !== peer.set) continue;
+      for (const entry of lists.get(ports) ?? []) if (entry.anybody !== true) rows.push({ ...peer, ...entry });
+    }
     return rows;
   }
 
   sets(): number[] {
-    return [...this.#load().keys()].sort((a, b) => a - b);
+    return [...this.#sets().keys()].sort((a, b) => a - b);
   }
 
-  /** Writes entries; a key given twice takes its last entry. Returns their keys. */
-  #put(set: number, entries: readonly PolicyMapEntry[]): SetKeys {
-    const exact = new Map<string, PolicyMapEntry>();
-    const prefix = new Map<string, PolicyMapEntry>();
-    for (const entry of entries) (isExact(entry) ? exact : prefix).set(toText(encodeKey(set, entry)), entry);
-    const known = this.#keys(set);
-    // Remembered before the write: should it fail half-way, deleteSet still finds what is there.
-    if (entries.length > 0) this.#load().set(set, known);
-    for (const key of exact.keys()) known.exact.add(key);
-    for (const key of prefix.keys()) known.prefix.add(key);
-    write(this.#exact, exact);
-    write(this.#prefix, prefix);
-    return { exact: new Set(exact.keys()), prefix: new Set(prefix.keys()) };
+  usage(): readonly MapUsage[] {
+    this.#sets();
+    return [
+      { map: this.#map.name, entries: this.#entries, capacity: this.#map.maxEntries },
+      { map: this.#ports.name, entries: this.#lists.entries, capacity: this.#ports.maxEntries },
+    ];
   }
 
-  #drop(set: number, exact: readonly string[], prefix: readonly string[]): number {
-    const deleted = remove(this.#exact, exact) + remove(this.#prefix, prefix);
-    const known = this.#keys(set);
-    for (const key of exact) known.exact.delete(key);
-    for (const key of prefix) known.prefix.delete(key);
-    if (known.exact.size + known.prefix.size === 0) this.#load().delete(set);
-    return deleted;
-  }
-
-  #keys(set: number): SetKeys {
-    return this.#load().get(set) ?? emptyKeys();
-  }
-
-  #load(): Map<number, SetKeys> {
-    if (this.#index !== undefined) return this.#index;
-    const index = new Map<number, SetKeys>();
-    const note = (key: Uint8Array, kind: keyof SetKeys) => {
-      const set = setOfKey(key);
-      const keys = index.get(set) ?? emptyKeys();
-      keys[kind].add(toText(key));
-      index.set(set, keys);
+  /** Peers whose list becomes another one, with uses of the new lists taken. */
+  #plan(peers: ReadonlyMap<number, KernelList>, changes: ReadonlyMap<number, PortList | undefined>): Step[] {
+    const anybody = changes.has(0) ? changes.get(0) : peers.get(0)?.own;
+    const steps: Step[] = [];
+    const whole = new Map<PortList, PortList>();
+    const add = (identity: number, own: PortList | undefined) => {
+      const before = peers.get(identity);
+      if (own === undefined || own.entries.length === 0) {
+        if (before !== undefined) steps.push({ identity, before, after: undefined });
+        return;
+      }
+      const list = identity === 0 ? own : (whole.get(own) ?? withAnybody(own, anybody));
+      if (identity !== 0) whole.set(own, list);
+      if (before?.whole.text !== list.text) steps.push({ identity, before, after: this.#lists.acquire(list) });
     };
-    for (const key of this.#exact.keys()) note(key, "exact");
-    for (const key of this.#prefix.keys()) note(key, "prefix");
-    this.#index = index;
-    return index;
+    for (const [identity, own] of changes) add(identity, own);
+    if (changes.has(0)) {
+      for (const [identity, { own }] of peers) if (!changes.has(identity)) add(identity, own);
+    }
+    return steps;
+  }
+
+  #write(set: number, direction: Direction, steps: readonly Step[]): void {
+    const { keySize, valueSize } = this.#map;
+    const present = steps.filter(({ after }) => after !== undefined);
+    const gone = steps.filter(({ after }) => after === undefined);
+    const values = new Uint8Array(present.length * valueSize);
+    for (const [index, { after }] of present.entries()) {
+      if (after !== undefined)
+        encodePeer({ ports: after.id, widths: after.widths, direction }, values, index * valueSize);
+    }
+    const keys = (some: readonly Step[]) => {
+      const packed = new Uint8Array(some.length * keySize);
+      for (const [index, { identity }] of some.entries()) encodePeerKey(set, identity, packed, index * keySize);
+      return packed;
+    };
+    this.#map.updateBatch(keys(present), values, present.length);
+    if (gone.length > 0) this.#map.deleteBatch(keys(gone), gone.length);
+  }
+
+  #sets(): Map<number, Peers> {
+    if (this.#loaded !== undefined) return this.#loaded;
+    const sets = new Map<number, Peers>();
+    this.#lists.load();
+    for (const [key, value] of this.#map.entries()) {
+      const { set, identity, ports } = decodePeer(key, value);
+      const peers = sets.get(set) ?? new Map<number, KernelList>();
+      peers.set(identity, this.#lists.use(ports));
+      sets.set(set, peers);
+      this.#entries++;
+    }
+    this.#loaded = sets;
+    return sets;
   }
 }
 
-function emptyKeys(): SetKeys {
-  return { exact: new Set(), prefix: new Set() };
-}
-
-function write(map: BpfMap, entries: ReadonlyMap<string, PolicyMapEntry>): void {
-  if (entries.size === 0) return;
-  const values = new Uint8Array(entries.size * map.valueSize);
-  let index = 0;
-  for (const entry of entries.values()) values.set(encodeValue(entry), index++ * map.valueSize);
-  map.updateBatch(pack(map, [...entries.keys()]), values, entries.size);
-}
-
-function remove(map: BpfMap, keys: readonly string[]): number {
-  return keys.length === 0 ? 0 : map.deleteBatch(pack(map, keys), keys.length);
-}
-
-function pack(map: BpfMap, keys: readonly string[]): Uint8Array {
-  const packed = new Uint8Array(keys.length * map.keySize);
-  for (const [index, key] of keys.entries()) packed.set(Buffer.from(key, "latin1"), index * map.keySize);
-  return packed;
-}
-
-function toText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+function withoutPeer({ identity: _, direction: __, ...entry }: PolicyMapEntry): PolicyMapPort {
+  return entry;
 }

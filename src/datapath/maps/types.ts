@@ -100,6 +100,30 @@ export interface PolicyMapRow extends PolicyMapEntry {
   readonly set: number;
 }
 
+/** An entry without the peer that it is about. */
+export interface PolicyMapPort extends Omit<PolicyMapEntry, "identity" | "direction"> {
+  /** In the list of a named peer: it is about anybody. */
+  readonly anybody?: true;
+}
+
+/** What a policy says about a peer; the narrowest entry decides. Immutable. */
+export interface PortList {
+  /** Each key once, sorted. */
+  readonly entries: readonly PolicyMapPort[];
+  /** Equal for equal entries, different for others. */
+  readonly text: string;
+}
+
+/** Lists by peer: an identity, or 0 for anybody. What a peer's list leaves open, anybody's decides. */
+export type PolicyPeers = ReadonlyMap<number, PortList>;
+
+/** How full a map is. */
+export interface MapUsage {
+  readonly map: string;
+  readonly entries: number;
+  readonly capacity: number;
+}
+
 /** One conntrack entry, seen from the local endpoint. */
 export interface ConntrackRow {
   readonly family: 4 | 6;
@@ -182,19 +206,30 @@ export interface IpcacheMap extends RowMap<IpcacheMapRow, IpcacheMapKey> {
 
 export type NodesMap = RowMap<NodeMapRow, Pick<NodeMapRow, "address">>;
 
+/** One writer at a time. Peers and lists that programs may still be reading stay for a while: see `collect`. */
 export interface PolicyMap {
-  /** Makes the set hold exactly these entries. For a set that no endpoint uses yet, or with the same meaning. */
+  /** Makes the set hold exactly these peers, as `changeSet` does. */
+  writePeers(set: number, direction: Direction, peers: PolicyPeers): void;
+  /**
+   * Gives some peers other lists; undefined: none. The set may be in use: each packet meets what the set said before
+   * about its peer or what it says now, and nothing else. When a map is full it throws, and the set is as it was.
+   */
+  changePeers(set: number, direction: Direction, changes: ReadonlyMap<number, PortList | undefined>): void;
+  /** As `writePeers`, from plain entries of one direction. */
   writeSet(set: number, entries: readonly PolicyMapEntry[]): void;
-  /** Adds or changes entries in place; safe while the set is used when they only add allows. */
-  addEntries(set: number, entries: readonly PolicyMapEntry[]): void;
-  /** Returns how many were there. */
-  removeEntries(set: number, keys: readonly PolicyMapKey[]): number;
-  /** Returns how many entries the set had. */
+  /** What the set says now. Do not keep it: it changes. */
+  peers(set: number): PolicyPeers;
+  /** Removes the set. Nothing names it any more, but a program may be reading it. */
+  retireSet(set: number): void;
+  /** Frees what was retired before the last call: call it every second or so while it returns true. */
+  collect(): boolean;
+  /** Removes a set that no program reads, at once. Returns how many entries it had. */
   deleteSet(set: number): number;
   /** Entries of one set, or of all. */
   list(set?: number): PolicyMapRow[];
   /** Ids of all sets with entries, rising. */
   sets(): number[];
+  usage(): readonly MapUsage[];
 }
 
 export interface SweepResult {

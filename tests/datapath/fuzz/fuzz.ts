@@ -106,7 +106,7 @@ class Run {
   }
 
   #writePolicies(): void {
-    for (const map of ["cilium_policy_v2_exact", "cilium_policy_v2_prefix"]) this.#world.map(map).clear();
+    this.#world.clearPolicies();
     this.#model.policy.clear();
     for (const row of [...this.#rows.values()].flat()) {
       this.#world.policy(row);
