@@ -3,10 +3,12 @@
 import { createLogger, type Health, type Module, type ReadonlyTable, type Table, toError } from "../core/index.ts";
 import type { IdentityRow } from "../identity/index.ts";
 import type { ResourceRow } from "../kubernetes/index.ts";
+import { checkEnforceable } from "./enforceable.ts";
 import type { PolicyEngine, PolicySummary } from "./engine/engine.ts";
 import { PolicyConflictError } from "./errors.ts";
 import type { PolicyStore } from "./store.ts";
 import type { PolicyRow, PolicySourceKind } from "./table.ts";
+import type { ParsedPolicy } from "./types.ts";
 
 const log = createLogger("policy");
 const policyKinds = new Set([
@@ -91,7 +93,7 @@ class Repository implements PolicyModule {
 
   import(resources: readonly unknown[]): number {
     const { engine, policies } = this.#deps;
-    const parsed = resources.map((resource) => ({ policy: engine.parse(resource, "API"), resource }));
+    const parsed = resources.map((resource) => ({ policy: this.#parse(resource, "API"), resource }));
     const imported = this.#imported();
     for (const { policy, resource } of parsed) {
       const present = policies.get(policy.id);
@@ -119,9 +121,17 @@ class Repository implements PolicyModule {
     return wanted.length + unusable;
   }
 
+  /** Throws PolicyParseError, also for what the agent could enforce in part only. */
+  #parse(resource: unknown, origin: string): ParsedPolicy {
+    const policy = this.#deps.engine.parse(resource, origin);
+    checkEnforceable(policy, origin);
+    return policy;
+  }
+
   #restoreImported(resource: unknown): void {
     try {
-      this.#put(this.#deps.engine.upsertPolicy(resource, "an earlier import"), resource, "api");
+      const policy = this.#parse(resource, "an earlier import");
+      this.#put(this.#deps.engine.upsertParsed(policy), resource, "api");
     } catch (thrown) {
       // It is kept: whoever looks after this node decides, not the next import.
       const { message } = toError(thrown);
@@ -139,7 +149,8 @@ class Repository implements PolicyModule {
     if (!policyKinds.has(row.kind)) return;
     try {
       const wasImported = this.#deps.policies.get(row.id)?.source === "api";
-      this.#put(this.#deps.engine.upsertPolicy(row.object, row.origin), row.object, "directory");
+      const policy = this.#parse(row.object, row.origin);
+      this.#put(this.#deps.engine.upsertParsed(policy), row.object, "directory");
       this.#refused.delete(row.id);
       if (wasImported) {
         log.warn("A manifest took the place of an imported policy", { policy: row.id, origin: row.origin });

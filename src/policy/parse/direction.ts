@@ -1,43 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
-// One item of ingress or egress: who, and which ports.
-import type { Direction, DirectionRule, Selector } from "../types.ts";
+// Items of ingress, ingressDeny, egress and egressDeny: who, which ports, which ICMP types.
+import type { AuthenticationMode, Direction, DirectionRule, Peer, PortRule, RuleAction } from "../types.ts";
+import { parseIcmpRule } from "./icmp.ts";
+import { checkL7Sections } from "./l7.ts";
 import type { DocumentNode } from "./node.ts";
-import { missingPeerFields, peerKinds } from "./peers/index.ts";
-import { parsePortRule } from "./ports.ts";
+import { peerKinds } from "./peers/index.ts";
+import type { PeerKind } from "./peers/types.ts";
+import { parseDenyPortRule, parsePortRule } from "./ports.ts";
 import type { PolicyScope } from "./scope.ts";
 
-const unsupportedFields = ["icmps", "authentication"];
+/** What an item is read in. */
+export interface RuleSurroundings {
+  /** Before sections: empty, or `specs[n].`. */
+  readonly prefix: string;
+  readonly scope: PolicyScope;
+  /** Whether the subject is a node. */
+  readonly hostPolicy: boolean;
+}
 
-/** Reads one rule. `section` names it in verdicts, such as `ingress[0]`. */
-export function parseDirectionRule(
+const authenticationModes: readonly AuthenticationMode[] = ["disabled", "required", "test-always-fail"];
+const requires: Readonly<Record<Direction, string>> = { ingress: "fromRequires", egress: "toRequires" };
+
+/** Reads a list of rules; none when it is missing. `name` is the list's field. */
+export function parseDirectionRules(
   node: DocumentNode,
-  direction: Direction,
-  section: string,
-  scope: PolicyScope,
-): DirectionRule {
-  node.checkFields({
-    supported: [...peerKinds.map((kind) => kind.field[direction]), "toPorts"],
-    unsupported: [...missingPeerFields[direction], ...unsupportedFields],
+  name: "ingress" | "ingressDeny" | "egress" | "egressDeny",
+  surroundings: RuleSurroundings,
+): readonly DirectionRule[] {
+  if (!node.present) return [];
+  const direction: Direction = name.startsWith("ingress") ? "ingress" : "egress";
+  const action: RuleAction = name.endsWith("Deny") ? "deny" : "allow";
+  return node.items().map((item, index) => {
+    const section = `${surroundings.prefix}${name}[${index}]`;
+    return parseDirectionRule(item, { direction, action, section }, surroundings);
   });
-  const toPorts = node.field("toPorts");
-  const portRules = toPorts.present
-    ? toPorts.items().map((item, index) => parsePortRule(item, `${section}.toPorts[${index}]`))
-    : [];
+}
+
+function parseDirectionRule(
+  node: DocumentNode,
+  rule: { readonly direction: Direction; readonly action: RuleAction; readonly section: string },
+  { scope, hostPolicy }: RuleSurroundings,
+): DirectionRule {
+  const { direction, action } = rule;
+  const allows = action === "allow";
+  const kinds = peerKinds.filter((kind) => kind.field[direction] !== undefined && (allows || kind.deniable));
+  const peerFields = kinds.flatMap((kind) => kind.field[direction] ?? []);
+  const common = [...peerFields, requires[direction], "toPorts", "icmps"];
+  node.checkFields({ supported: allows ? [...common, "authentication"] : common });
+  refuseRequires(node.field(requires[direction]));
+  const peers = parsePeers(node, kinds, direction, scope);
+  if (allows) checkL7Sections(node.field("toPorts"), direction, hostPolicy);
+  const toPorts = parsePorts(node, rule);
+  const authentication = node.field("authentication");
   return {
-    section,
-    action: "allow",
-    peers: parsePeers(node, direction, scope),
-    toPorts: portRules.length === 0 ? undefined : portRules,
+    section: rule.section,
+    action,
+    peers,
+    toPorts,
+    ...(authentication.present ? { authentication: parseAuthentication(authentication) } : {}),
   };
 }
 
-function parsePeers(node: DocumentNode, direction: Direction, scope: PolicyScope): readonly Selector[] | undefined {
-  const present = peerKinds.filter((kind) => node.field(kind.field[direction]).present);
-  const [kind, second] = present;
-  if (kind === undefined) return undefined;
+/** Ports and ICMP types in one list; undefined when there is neither. */
+function parsePorts(
+  node: DocumentNode,
+  { direction, action, section }: { direction: Direction; action: RuleAction; section: string },
+): readonly PortRule[] | undefined {
+  const items = (name: string) => (node.field(name).present ? node.field(name).items() : []);
+  const [ports, icmps] = [items("toPorts"), items("icmps")];
+  if (ports.length > 0 && icmps.length > 0) {
+    throw node.failWith(
+      "icmp-with-ports",
+      `${node.pathText} has toPorts and icmps, expected one of them (use two rules)`,
+    );
+  }
+  const rules = [
+    ...ports.map((item, index) => {
+      const name = `${section}.toPorts[${index}]`;
+      return action === "allow" ? parsePortRule(item, name, direction) : parseDenyPortRule(item, name);
+    }),
+    ...icmps.map((item, index) => parseIcmpRule(item, `${section}.icmps[${index}]`)),
+  ];
+  return rules.length === 0 ? undefined : rules;
+}
+
+/** Undefined without any peer field. An empty list is nobody, also beside another peer field. */
+function parsePeers(
+  node: DocumentNode,
+  kinds: readonly PeerKind[],
+  direction: Direction,
+  scope: PolicyScope,
+): readonly Peer[] | undefined {
+  const present = kinds
+    .map((kind) => ({ kind, list: node.field(kind.field[direction] ?? "") }))
+    .filter(({ list }) => list.present);
+  const filled = present.filter(({ list }) => list.items().length > 0);
+  const [first, second] = filled;
   if (second !== undefined) {
-    const names = present.map((peer) => peer.field[direction]).join(" and ");
+    const names = filled.map(({ kind }) => kind.field[direction]).join(" and ");
     throw node.failWith("peer-combination", `${node.pathText} has ${names}, expected one of them (use two rules)`);
   }
-  return kind.parse(node.field(kind.field[direction]), scope);
+  if (present.length === 0) return undefined;
+  const peers = first === undefined ? [] : first.kind.parse(first.list, scope);
+  return present.length > filled.length ? [] : peers;
+}
+
+function refuseRequires(node: DocumentNode): void {
+  if (!node.present || node.items().length === 0) return;
+  const problem = `Field "${node.pathText}" is not supported (Cilium has given it up; write the requirement into the peers)`;
+  throw node.failWith("not-supported", problem);
+}
+
+function parseAuthentication(node: DocumentNode): AuthenticationMode {
+  node.checkFields({ supported: ["mode"] });
+  const found = authenticationModes.find((mode) => mode === node.field("mode").value);
+  if (found === undefined) throw node.field("mode").fail("bad-type", `one of ${authenticationModes.join(", ")}`);
+  return found;
 }

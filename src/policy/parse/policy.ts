@@ -1,77 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy resource: checked as a whole, taken as a whole or not at all.
+// A policy object of any kind: checked as a whole, taken as a whole or not at all.
 import { PolicyParseError } from "../errors.ts";
-import type { ParsedPolicy, Rule } from "../types.ts";
+import type { ParsedPolicy } from "../types.ts";
+import { cidrGroupKind } from "./cidr-group.ts";
+import { ciliumClusterwideNetworkPolicy, ciliumNetworkPolicy } from "./cilium-policy.ts";
+import type { PolicyKind } from "./kind.ts";
+import { kubernetesKinds } from "./kubernetes/index.ts";
+import { parseMetadata } from "./metadata.ts";
 import { DocumentNode } from "./node.ts";
-import { parseRule } from "./rule.ts";
+import { type ParsePolicyOptions, specScope } from "./options.ts";
 
-/** What the parser has to know beside the resource. */
-export interface ParsePolicyOptions {
-  /** File or other origin, for errors. */
-  readonly origin?: string;
-  /** Name of the local cluster, to which peers are narrowed. Default `default`; null: peers may live in any. */
-  readonly cluster?: string | null;
+export type { ParsePolicyOptions } from "./options.ts";
+
+/** Every kind of policy that there is. */
+const policyKinds: readonly PolicyKind[] = [
+  ciliumNetworkPolicy,
+  ciliumClusterwideNetworkPolicy,
+  ...kubernetesKinds.map(
+    ({ kind, apiVersion, namespaced, parseSpec }): PolicyKind => ({
+      kind,
+      apiVersions: [apiVersion],
+      namespaced,
+      fields: ["spec"],
+      parse: (node, scope) => parseSpec(node.field("spec"), scope),
+    }),
+  ),
+];
+const byName: ReadonlyMap<string, PolicyKind> = new Map(policyKinds.map((kind) => [kind.kind, kind]));
+
+/** Whether objects of the kind are policies. */
+export function isPolicyKind(kind: string): boolean {
+  return byName.has(kind);
 }
 
-const namePattern = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const namespacePattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const otherKinds = ["CiliumClusterwideNetworkPolicy", "NetworkPolicy", "ClusterNetworkPolicy", "CiliumCIDRGroup"];
-
-/** Reads a CiliumNetworkPolicy. Throws PolicyParseError with origin and the policy's name. */
+/** Reads a policy of any kind. Throws PolicyParseError with origin and the policy's name. */
 export function parsePolicy(resource: unknown, options: ParsePolicyOptions = {}): ParsedPolicy {
   const node = new DocumentNode(resource);
   try {
-    return parseResource(node, options);
+    return parseObject(node, options);
   } catch (error) {
     if (!(error instanceof PolicyParseError)) throw error;
-    const name = node.field("metadata").field("name").value;
-    const namespace = node.field("metadata").field("namespace").value ?? "default";
+    const policy = policyName(node);
     throw error.from({
       ...(options.origin === undefined ? {} : { origin: options.origin }),
-      ...(typeof name === "string" && typeof namespace === "string" ? { policy: `${namespace}/${name}` } : {}),
+      ...(policy === undefined ? {} : { policy }),
     });
   }
 }
 
-function parseResource(node: DocumentNode, options: ParsePolicyOptions): ParsedPolicy {
+function parseObject(node: DocumentNode, options: ParsePolicyOptions): ParsedPolicy {
   const kind = parseKind(node);
-  node.checkFields({ supported: ["apiVersion", "kind", "metadata", "spec", "specs", "status"] });
-  const { namespace, name, uid } = parseMetadata(node.field("metadata"));
-  const scope = { namespace, cluster: options.cluster === null ? undefined : (options.cluster ?? "default") };
-  const rules: Rule[] = [];
-  const spec = node.field("spec");
-  if (spec.present) rules.push(parseRule(spec, "", scope));
-  const specs = node.field("specs");
-  if (specs.present) {
-    for (const [index, item] of specs.items().entries()) rules.push(parseRule(item, `specs[${index}].`, scope));
-  }
-  if (rules.length === 0) throw node.failWith("no-spec", "the policy has no spec, expected spec or specs");
-  const named = { id: `${kind}/${namespace}/${name}`, kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
-  return { ...named, staged: false, audit: false, rules };
+  node.checkFields({ supported: ["apiVersion", "kind", "metadata", "status", ...kind.fields] });
+  const { namespace, name, uid, staged, audit } = parseMetadata(node.field("metadata"), kind.namespaced);
+  const rules = kind.parse(node, specScope(namespace, options));
+  const id = `${kind.kind}/${namespace}/${name}`;
+  return { id, kind: kind.kind, namespace, name, ...(uid === undefined ? {} : { uid }), staged, audit, rules };
 }
 
-function parseKind(node: DocumentNode): string {
+function parseKind(node: DocumentNode): PolicyKind {
   const kindNode = node.field("kind");
-  const kind = kindNode.string();
-  if (otherKinds.includes(kind)) throw kindNode.failWith("not-supported", `Kind "${kind}" is not supported yet`);
-  if (kind !== "CiliumNetworkPolicy") throw kindNode.fail("bad-type", "CiliumNetworkPolicy");
+  const name = kindNode.string();
+  if (name === cidrGroupKind)
+    throw kindNode.failWith("not-supported", `Kind "${name}" is no policy, but what policies refer to`);
+  const kind = byName.get(name);
+  if (kind === undefined) throw kindNode.fail("bad-type", `one of ${[...byName.keys()].join(", ")}`);
   const version = node.field("apiVersion");
-  if (version.value !== "cilium.io/v2") throw version.fail("bad-type", '"cilium.io/v2"');
-  return kind;
+  if (kind.apiVersions.includes(version.string())) return kind;
+  throw version.fail("bad-type", kind.apiVersions.map((known) => `"${known}"`).join(" or "));
 }
 
-function parseMetadata(node: DocumentNode): { namespace: string; name: string; uid: string | undefined } {
-  node.entries();
-  const nameNode = node.field("name");
-  const name = nameNode.string("name-missing");
-  if (name.length > 253 || !namePattern.test(name)) {
-    throw nameNode.fail("name-missing", "a name (a-z, 0-9, - and ., at most 253 characters)");
-  }
-  const namespaceNode = node.field("namespace");
-  const namespace = namespaceNode.present ? namespaceNode.string() : "default";
-  if (namespace.length > 63 || !namespacePattern.test(namespace)) {
-    throw namespaceNode.fail("bad-type", "a namespace (a-z, 0-9 and -, at most 63 characters)");
-  }
-  const uid = node.field("uid");
-  return { namespace, name, uid: uid.present ? uid.string() : undefined };
+/** For errors: `namespace/name`, or just the name of a clusterwide one. */
+function policyName(node: DocumentNode): string | undefined {
+  const name = node.field("metadata").field("name").value;
+  const namespace = node.field("metadata").field("namespace").value ?? "default";
+  if (typeof name !== "string" || typeof namespace !== "string") return undefined;
+  const kind = node.field("kind").value;
+  return typeof kind === "string" && byName.get(kind)?.namespaced === false ? name : `${namespace}/${name}`;
 }

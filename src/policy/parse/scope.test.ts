@@ -9,7 +9,13 @@ import { DocumentNode } from "./node.ts";
 import { scopePeer, scopeSubject } from "./scope.ts";
 import { parseSelector } from "./selector.ts";
 
-const scope = { namespace: "default", cluster: "default" };
+const scope = {
+  namespace: "default",
+  peerCluster: "default",
+  localCluster: "default",
+  nodeSelectorLabels: false,
+  selectsInit: false,
+};
 const subject = (value: unknown): Selector => scopeSubject(parseSelector(new DocumentNode(value)), scope);
 const peer = (value: unknown): Selector => scopePeer(parseSelector(new DocumentNode(value)), scope);
 const own = podLabelSet("default", "app=web");
@@ -92,7 +98,7 @@ describe("a peer", () => {
       true,
     );
     assert.equal(
-      matchesSelector(scopePeer(parseSelector(new DocumentNode({})), { ...scope, cluster: undefined }), east),
+      matchesSelector(scopePeer(parseSelector(new DocumentNode({})), { ...scope, peerCluster: undefined }), east),
       true,
     );
   });

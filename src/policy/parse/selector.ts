@@ -6,7 +6,7 @@ import type { DocumentNode } from "./node.ts";
 const operators = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 const namePattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const prefixPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const sourcePattern = /^[a-z][a-z0-9-]*$/;
+const sourcePattern = /^[A-Za-z0-9]+$/;
 const keyHelp = "a label key ([SOURCE:][PREFIX/]NAME of letters, digits, -, _ and .)";
 const valueHelp = "a label value (at most 63 letters, digits, -, _ and ., letter or digit at both ends)";
 
@@ -56,8 +56,7 @@ function parseKey(text: string, node: DocumentNode): { source: string; key: stri
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
   const name = key.slice(slash + 1);
   const goodPrefix = prefix === undefined || (prefix.length <= 253 && prefixPattern.test(prefix));
-  // Keys of namespace labels carry a long prefix before the name that Kubernetes limits.
-  if (!sourcePattern.test(source) || !goodPrefix || name.length > 253 || !namePattern.test(name)) {
+  if (!sourcePattern.test(source) || !goodPrefix || name.length > 63 || !namePattern.test(name)) {
     throw node.failWith("bad-selector", `${node.pathText} has the key ${JSON.stringify(text)}, expected ${keyHelp}`);
   }
   return { source, key };

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent cannot enforce yet, though the simulator evaluates it: such a policy is refused, never enforced in part.
+import { PolicyParseError, type PolicySource } from "./errors.ts";
+import type { DirectionRule, ParsedPolicy, Peer, PortRule } from "./types.ts";
+
+/** Throws PolicyParseError (reason `not-supported`) naming the first section that cannot be enforced, and why. */
+export function checkEnforceable(policy: ParsedPolicy, origin?: string): void {
+  for (const rule of policy.rules) {
+    if (rule.subjectKind === "node") refuse(policy, rule.path, "policies for nodes", origin);
+    if (rule.tier !== "normal") refuse(policy, rule.path, "tiers", origin);
+    for (const item of [...rule.ingress, ...rule.egress]) {
+      const found = unenforceable(item);
+      if (found !== undefined) refuse(policy, found.section, found.what, origin);
+    }
+  }
+  if (policy.staged || policy.audit) refuse(policy, "metadata.annotations", "staging and audit", origin);
+}
+
+function unenforceable(rule: DirectionRule): { readonly section: string; readonly what: string } | undefined {
+  const { section } = rule;
+  if (rule.action !== "allow") return { section, what: "denying rules" };
+  for (const peer of rule.peers ?? []) {
+    const what = unenforceablePeer(peer);
+    if (what !== undefined) return { section, what };
+  }
+  if (rule.authentication === "required" || rule.authentication === "test-always-fail") {
+    return { section: `${section}.authentication`, what: "mutual authentication" };
+  }
+  for (const item of rule.toPorts ?? []) {
+    const what = unenforceablePorts(item);
+    if (what !== undefined) return { section: item.section, what };
+  }
+  return undefined;
+}
+
+function unenforceablePeer(peer: Peer): string | undefined {
+  if ("kind" in peer) return peer.kind.startsWith("service") ? "peers by service" : "CIDR groups";
+  if (peer.fqdn !== undefined) return "peers by DNS name";
+  return peer.prefix === undefined ? undefined : "peers by prefix";
+}
+
+function unenforceablePorts(item: PortRule): string | undefined {
+  if (item.l7 !== undefined) return `rules about requests (${item.l7.parser})`;
+  if (item.listener !== undefined) return "listeners";
+  if (item.serverNames !== undefined) return "TLS server names";
+  if (item.tls !== undefined) return "TLS";
+  return item.ports.some(({ name }) => name !== undefined) ? "named ports" : undefined;
+}
+
+function refuse({ namespace, name }: ParsedPolicy, section: string, what: string, origin?: string): never {
+  const problem = `Section "${section}" cannot be enforced: ${what} come later ("cilium policy simulate" evaluates them)`;
+  const source: PolicySource = {
+    policy: namespace === "" ? name : `${namespace}/${name}`,
+    ...(origin === undefined ? {} : { origin }),
+  };
+  throw new PolicyParseError({ reason: "not-supported", path: [], problem }, source);
+}
