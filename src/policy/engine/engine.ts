@@ -10,7 +10,8 @@ import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
 import type { EndpointPolicy, EnforcementMode, NamedPort, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
 import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
-import { originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
+import { type CidrGroupPeers, References, type ServicePeers } from "./references.ts";
+import { hasReferences, originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
 import { type SharedPolicy, Subjects } from "./subjects.ts";
 
 export type { EntryChange } from "../entries/compiled.ts";
@@ -49,7 +50,8 @@ export interface AffectedEndpoints {
 export class PolicyEngine {
   readonly cookies: CookieRegistry;
   readonly #cluster: string | null | undefined;
-  readonly #repository = new PolicyRepository();
+  readonly #references = new References();
+  readonly #repository = new PolicyRepository(this.#references.lookUp);
   readonly #cache = new SelectorCache();
   readonly #subjects: Subjects;
   readonly #namedPorts = new NamedPorts();
@@ -95,11 +97,7 @@ export class PolicyEngine {
   upsertParsed(policy: ParsedPolicy): PolicySummary {
     const before = this.#repository.get(policy.id);
     if (before !== undefined && JSON.stringify(before.policy) === JSON.stringify(policy)) return before;
-    // New uses first, so that selectors in both keep what they know.
-    const after = this.#repository.put(policy);
-    this.#acquire(after);
-    this.#policyChanged(before, after);
-    return after;
+    return this.#put(before, policy);
   }
 
   /** Takes a policy out of force, by `kind/namespace/name`. Returns it; undefined when there was none. */
@@ -142,6 +140,26 @@ export class PolicyEngine {
 
   removeIdentities(ids: Iterable<number>): void {
     this.#identitiesChanged(Array.from(ids, (id) => this.#cache.removeIdentity(id)).flat());
+  }
+
+  /** Prefixes that policies refer to, in place of those that the group's name had before. */
+  upsertCidrGroup(group: CidrGroupPeers): void {
+    this.#references.upsertGroup(group);
+    this.#referencesChanged();
+  }
+
+  deleteCidrGroup(name: string): void {
+    if (this.#references.deleteGroup(name)) this.#referencesChanged();
+  }
+
+  /** Backends that policies refer to by their service, in place of those before. */
+  upsertService(service: ServicePeers): void {
+    this.#references.upsertService(service);
+    this.#referencesChanged();
+  }
+
+  deleteService(namespace: string, name: string): void {
+    if (this.#references.deleteService(namespace, name)) this.#referencesChanged();
   }
 
   /** The named ports of all pods with an identity, in place of those known before. */
@@ -217,6 +235,18 @@ export class PolicyEngine {
   #resolveRules(labels: Labels, identityId: number): ResolvedPolicy {
     const options = { ...this.#standing, namedPorts: this.#namedPorts.of(identityId) };
     return resolvePolicy(labels, this.#repository.candidates(labels), this.#mode, options);
+  }
+
+  #put(before: StoredPolicy | undefined, policy: ParsedPolicy): StoredPolicy {
+    // New uses first, so that selectors in both keep what they know.
+    const after = this.#repository.put(policy);
+    this.#acquire(after);
+    this.#policyChanged(before, after);
+    return after;
+  }
+
+  #referencesChanged(): void {
+    for (const stored of this.#repository.list()) if (hasReferences(stored)) this.#put(stored, stored.policy);
   }
 
   #acquire(stored: StoredPolicy): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies in force, and which specs may select given labels.
 import type { Labels } from "../../core/index.ts";
-import { type RuleUnit, unitsOf } from "../resolve/units.ts";
+import { type PeerLookup, type RuleUnit, unitsOf } from "../resolve/units.ts";
 import { SelectorIndex } from "../selectors/buckets.ts";
 import { matchesSelector } from "../selectors/match.ts";
 import type { ParsedPolicy, RuleOrigin, Selector } from "../types.ts";
@@ -18,7 +18,12 @@ export interface StoredPolicy {
 export class PolicyRepository {
   readonly #policies = new Map<string, StoredPolicy>();
   readonly #subjects = new SelectorIndex<RuleUnit>();
+  readonly #lookUp: PeerLookup;
   #revision = 1;
+
+  constructor(lookUp: PeerLookup) {
+    this.#lookUp = lookUp;
+  }
 
   /** Grows with each change of a policy. */
   get revision(): number {
@@ -36,7 +41,7 @@ export class PolicyRepository {
 
   put(policy: ParsedPolicy): StoredPolicy {
     this.#take(policy.id);
-    const stored = { policy, units: unitsOf(policy), revision: ++this.#revision };
+    const stored = { policy, units: unitsOf(policy, this.#lookUp), revision: ++this.#revision };
     this.#policies.set(policy.id, stored);
     for (const unit of stored.units) this.#subjects.add(unit.subject, unit);
     return stored;
@@ -69,6 +74,13 @@ export class PolicyRepository {
 /** Peer selectors of a policy, one for each use. */
 export function peersOf(stored: StoredPolicy | undefined): readonly Selector[] {
   return rulesOf(stored).flatMap((rule) => rule.peers ?? []);
+}
+
+/** Whether any peer of the policy is told by another object. */
+export function hasReferences({ policy }: StoredPolicy): boolean {
+  return policy.rules.some(({ ingress, egress }) =>
+    [...ingress, ...egress].some(({ peers }) => peers?.some((peer) => "kind" in peer)),
+  );
 }
 
 /** Origins of the rules of a policy. */
