@@ -56,7 +56,7 @@ class NodeDatapath implements Datapath {
   readonly #config: DatapathConfig;
   readonly #log = createLogger("datapath");
   readonly #programs: NodePrograms;
-  readonly #endpoints: EndpointLinks;
+  #endpoints: EndpointLinks;
   readonly #status: ObjectStatus;
   /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
   readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
@@ -74,7 +74,7 @@ class NodeDatapath implements Datapath {
   constructor(config: DatapathConfig) {
     this.#config = config;
     this.#programs = new NodePrograms(config);
-    this.#endpoints = new EndpointLinks(config.bpfRoot, this.#programs);
+    this.#endpoints = this.#createEndpoints();
     this.#status = new ObjectStatus((row) => this.#report(row));
   }
 
@@ -95,6 +95,7 @@ class NodeDatapath implements Datapath {
     try {
       this.#noteSysctls(record, this.#rtnl);
       this.#mtu = this.#findMtu(this.#rtnl);
+      this.#endpoints.adopt();
       const [first] = this.#pass();
       if (first !== undefined) throw first;
       this.#maps ??= new PinnedMaps(mapPinRoot(bpfRoot));
@@ -109,6 +110,8 @@ class NodeDatapath implements Datapath {
 
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop[Symbol.dispose]();
+    this.#endpoints.stop();
+    this.#endpoints = this.#createEndpoints();
     this.#programs.close();
     this.#maps?.[Symbol.dispose]();
     this.#maps = undefined;
@@ -223,6 +226,10 @@ class NodeDatapath implements Datapath {
     settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
     if (this.#programs.hasOlder()) this.#programs.removeOlder();
     this.#retireAt = undefined;
+  }
+
+  #createEndpoints(): EndpointLinks {
+    return new EndpointLinks(this.#config.bpfRoot, this.#programs, () => this.#running().rtnl);
   }
 
   #watch(): void {

@@ -7,6 +7,7 @@ import {
   BpfMap,
   BpfProgram,
   Errno,
+  type Filter,
   type Link,
   listLinks,
   mapIds,
@@ -17,6 +18,7 @@ import {
 } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { deviceNames } from "../devices/names.ts";
+import { findEntryFilters } from "../loader/entry-filters.ts";
 import { pinRoot } from "../loader/pins.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { CleanupItem, CleanupOptions } from "./types.ts";
@@ -167,6 +169,15 @@ function tailCalls(map: BpfMap): number[] {
   return ids;
 }
 
+/** Entry programs that are filters, for people. */
+export function filterItems(rtnl: Rtnetlink): CleanupItem[] {
+  return findEntryFilters(rtnl).map((filter) => ({ kind: "filter", name: filterName(rtnl, filter) }));
+}
+
+export function filterName(rtnl: Rtnetlink, { ifindex, hook, name }: Filter): string {
+  return `${name} on ${hook} of ${rtnl.link(ifindex)?.name ?? ifindex}`;
+}
+
 /** Our programs on hooks of any device of this namespace. */
 export function attachedPrograms(rtnl: Rtnetlink): CleanupItem[] {
   return rtnl.links().flatMap(({ ifindex, name }) =>
@@ -198,8 +209,9 @@ export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
     ...pins.links.map((path): CleanupItem => ({ kind: "pin", name: below(path) })),
     ...pins.maps.map((path): CleanupItem => ({ kind: "map", name: below(path) })),
   ];
-  if (options.scope === "bpf") return items;
   using rtnl = new Rtnetlink();
+  items.push(...filterItems(rtnl));
+  if (options.scope === "bpf") return items;
   const devices = findDevices(rtnl, options.bpfRoot, options.podDevices);
   return [
     ...items,

@@ -7,11 +7,13 @@ import { errorChain } from "../../core/index.ts";
 import { BpfLink, Errno, ktimeNs, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { restoreSysctls } from "../devices/sysctls.ts";
+import { findEntryFilters, removeEntryFilter } from "../loader/entry-filters.ts";
 import { MachineRecord } from "../machine-record.ts";
 import { mapPinRoot } from "../maps/names.ts";
 import { openPinnedMaps } from "../maps/open.ts";
 import {
   attachedPrograms,
+  filterName,
   findDatapath,
   findDevices,
   findObjects,
@@ -36,6 +38,7 @@ const beatWithin = 1500;
 export async function removeDatapath(options: CleanupOptions): Promise<CleanupReport> {
   const removal = new Removal(options);
   removal.pins();
+  removal.filters();
   if (options.scope === "all") {
     removal.devices();
     removal.machine();
@@ -76,6 +79,14 @@ class Removal {
     const mapRoot = mapPinRoot(this.#options.bpfRoot);
     for (const path of folders) removeEmpty(path);
     if (isBpffs(this.#options.bpfRoot)) for (const path of [mapRoot, dirname(mapRoot)]) removeEmpty(path);
+  }
+
+  /** Entry programs of endpoints that are not on links yet. */
+  filters(): void {
+    using rtnl = new Rtnetlink();
+    for (const filter of findEntryFilters(rtnl)) {
+      this.#try({ kind: "filter", name: filterName(rtnl, filter) }, () => removeEntryFilter(rtnl, filter));
+    }
   }
 
   devices(): void {

@@ -13,7 +13,7 @@ export interface CleanupOptions {
 }
 
 export interface CleanupItem {
-  readonly kind: "link" | "pin" | "map" | "program" | "device" | "route" | "sysctl" | "mount" | "folder";
+  readonly kind: "link" | "filter" | "pin" | "map" | "program" | "device" | "route" | "sysctl" | "mount" | "folder";
   readonly name: string;
 }
 

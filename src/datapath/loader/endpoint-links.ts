@@ -1,103 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry programs of endpoints: a dozen instructions each, on both hooks of the host-side device, kept by pinned links.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+// A new endpoint has them as filters first, which takes no grace period of the kernel.
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { toError } from "../../core/index.ts";
-import { attachTcx, BpfProgram, queryTcx, type TcxHook } from "../../kernel/index.ts";
+import {
+  attachTcx,
+  attachTcxLater,
+  BpfProgram,
+  Errno,
+  queryTcx,
+  type Rtnetlink,
+  SyscallError,
+} from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
+import { EntryFilters } from "./entry-filters.ts";
+import { type EntryPair, entryPair, entryPrograms } from "./entry-programs.ts";
 import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pins.ts";
+import { PreparedEntries } from "./prepared-entries.ts";
 import type { NodePrograms } from "./programs.ts";
-
-const entries: readonly { program: string; pin: string; hook: TcxHook }[] = [
-  { program: "cil_from_container_entry", pin: "cil_from_container", hook: "ingress" },
-  { program: "cil_to_container_entry", pin: "cil_to_container", hook: "egress" },
-];
-
-interface PreparedLink {
-  readonly id: number;
-  readonly pin: string;
-  readonly hook: TcxHook;
-  readonly ifindex: number;
-  readonly program: BpfProgram;
-}
-
-/** Programs that wait for being put in place. */
-export class PreparedEntries implements Disposable {
-  /** Endpoints that failed; they go on with the programs that they have. */
-  readonly failed = new Map<number, Error>();
-  readonly #links: PreparedLink[] = [];
-
-  /** Takes the program over. */
-  add(link: PreparedLink): void {
-    this.#links.push(link);
-  }
-
-  /** Replaces all programs. */
-  replace(): void {
-    for (const { id, program, ifindex, hook, pin } of this.#links) {
-      try {
-        attachTcx({ program, ifindex, hook, pin }).close();
-      } catch (thrown) {
-        this.failed.set(id, toError(thrown));
-      }
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const { program } of this.#links) program.close();
-  }
-}
+import { Promotions } from "./promotion.ts";
 
 /** A whole check of an endpoint's links is made once in so many beats. */
 const wholeCheckBeats = 10;
 
-/** Links of the endpoints of one node. */
+/** Entry programs of the endpoints of one node, on links or still on filters. */
 export class EndpointLinks {
   readonly #bpfRoot: string;
   readonly #programs: NodePrograms;
+  readonly #filters: EntryFilters;
+  readonly #promotions: Promotions;
   /** Those that this process attached or checked; they are kept in place. */
   readonly #kept = new Map<number, EndpointDevice>();
-
   /** Program ids, by hook, that the last whole check of an endpoint found. */
   readonly #running = new Map<number, readonly (readonly number[])[]>();
   #beat = 0;
+  /** The kernel has no clsact: endpoints begin with links. */
+  #linksOnly = false;
 
-  constructor(bpfRoot: string, programs: NodePrograms) {
+  /** Why endpoints could not move to links; they are on filters until they can. */
+  readonly #stuck = new Map<number, Error>();
+
+  constructor(bpfRoot: string, programs: NodePrograms, rtnl: () => Rtnetlink) {
     this.#bpfRoot = bpfRoot;
     this.#programs = programs;
+    this.#filters = new EntryFilters(rtnl);
+    this.#promotions = new Promotions(
+      (id) => this.#promote(id),
+      (id, error) => this.#stuck.set(id, datapathError(`Cannot link endpoint "${id}"`, error)),
+    );
+  }
+
+  /** Takes over the filters that an earlier run left; links are known by their pins. */
+  adopt(): void {
+    this.#filters.adopt();
+  }
+
+  /** Endpoints that are on filters stay there. */
+  stop(): void {
+    this.#promotions[Symbol.dispose]();
   }
 
   /**
-   * Loads (2 ms) and attaches; a link that is there gets the new program without a gap. A new link costs one RCU grace
-   * period, 5 to 25 ms, in the kernel.
+   * Loads (1 ms) and makes links; a link that is there gets the new program without a gap. A new link costs one RCU
+   * grace period, 5 to 25 ms, in the kernel.
    */
   attach(endpoint: EndpointDevice): void {
-    const { id, hostDevice } = endpoint;
-    try {
-      this.#replace(endpoint);
-    } catch (error) {
-      this.#removeEmpty(id);
-      throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
-    }
-    this.#kept.set(id, endpoint);
-    this.#running.delete(id);
+    this.#attachBy(endpoint, () => {
+      using object = this.#programs.loadEntry(endpoint.id);
+      const programs = entryPair(object);
+      for (const { pin, hook } of entryPrograms) {
+        const path = endpointLinkPin(this.#bpfRoot, endpoint.id, pin);
+        attachTcx({ program: programs[hook], ifindex: endpoint.ifindex, hook, pin: path }).close();
+      }
+      this.#filters.remove(endpoint.id);
+    });
   }
 
-  /** True when both links are in place already, with the programs that are loaded now; else attaches. */
+  /**
+   * True when the programs that are loaded now are in place already, else attaches: to links that are there, or by
+   * filters, which become links later.
+   */
   ensure(endpoint: EndpointDevice): boolean {
-    if (this.#isAttached(endpoint) && this.#isCurrent(endpoint.id)) {
-      this.#kept.set(endpoint.id, endpoint);
+    const { id } = endpoint;
+    const linked = this.#isLinked(endpoint);
+    const pinned = linked || this.#hasPin(id);
+    if ((linked || (!pinned && this.#filters.inPlace(endpoint))) && this.#isCurrent(id)) {
+      this.#kept.set(id, endpoint);
+      if (linked) this.#filters.remove(id);
+      else this.#promotions.add(id);
       return true;
     }
-    this.attach(endpoint);
+    if (pinned || this.#linksOnly) this.attach(endpoint);
+    else this.#attachFilters(endpoint);
     return false;
   }
 
   /**
-   * Loads what every link there is needs of the programs that are loaded now, whether or not somebody has named its
-   * endpoint yet. Replacing them is then a matter of microseconds.
+   * Loads what every endpoint there is needs of the programs that are loaded now, whether or not somebody has named it
+   * yet. Replacing them is then a matter of microseconds.
    */
   prepare(): PreparedEntries {
     const prepared = new PreparedEntries();
@@ -105,12 +108,8 @@ export class EndpointLinks {
       if (this.#isCurrent(id)) continue;
       try {
         using object = this.#programs.loadEntry(id);
-        for (const { program, pin, hook } of entries) {
-          const path = endpointLinkPin(this.#bpfRoot, id, pin);
-          const target = linkTarget(path);
-          if (target === undefined) continue;
-          prepared.add({ id, pin: path, hook, ifindex: target.ifindex, program: object.program(program).dup() });
-        }
+        this.#prepareLinks(prepared, id, entryPair(object));
+        this.#prepareFilters(prepared, id, entryPair(object));
       } catch (thrown) {
         prepared.failed.set(id, toError(thrown));
       }
@@ -118,26 +117,27 @@ export class EndpointLinks {
     return prepared;
   }
 
-  /** Whether each link that is alive runs the programs that are loaded now. */
+  /** Whether each endpoint's hooks run the programs that are loaded now. */
   allCurrent(): boolean {
     return this.list().every((id) => this.#isCurrent(id));
   }
 
-  /** Removes the pins; the kernel takes the links off some milliseconds later. */
+  /** Removes filters, and the pins; the kernel takes the links off some milliseconds later. */
   detach(id: number): void {
+    this.#promotions.busy();
+    this.#promotions.remove(id);
     this.#kept.delete(id);
     this.#running.delete(id);
+    this.#stuck.delete(id);
+    this.#filters.remove(id);
     rmSync(join(endpointsPinRoot(this.#bpfRoot), String(id)), { recursive: true, force: true });
   }
 
-  /** Ids with pinned links. */
+  /** Ids with pinned links or filters. */
   list(): number[] {
     const root = endpointsPinRoot(this.#bpfRoot);
-    if (!existsSync(root)) return [];
-    return readdirSync(root)
-      .map(Number)
-      .filter((id) => Number.isInteger(id))
-      .sort((a, b) => a - b);
+    const pinned = existsSync(root) ? readdirSync(root).map(Number).filter(Number.isInteger) : [];
+    return [...new Set([...pinned, ...this.#filters.ids()])].sort((a, b) => a - b);
   }
 
   /**
@@ -147,26 +147,114 @@ export class EndpointLinks {
   keepAttached(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
     this.#beat++;
     for (const endpoint of this.#kept.values()) {
-      status.keep("link", `${endpoint.hostDevice} endpoint ${endpoint.id}`, () => {
-        if ((this.#beat + endpoint.id) % wholeCheckBeats !== 0 && this.#stillRuns(endpoint)) return false;
-        this.#running.delete(endpoint.id);
-        if (this.#isAttached(endpoint)) {
-          this.#running.set(endpoint.id, this.#programsOn(endpoint));
+      const { id, hostDevice, ifindex } = endpoint;
+      status.keep("link", `${hostDevice} endpoint ${id}`, () => {
+        if ((this.#beat + id) % wholeCheckBeats !== 0 && this.#stillRuns(endpoint)) return false;
+        this.#running.delete(id);
+        if (this.#isLinked(endpoint)) {
+          this.#running.set(id, this.#programsOn(endpoint));
           return false;
         }
-        if (!exists(endpoint.ifindex)) return false;
-        this.attach(endpoint);
+        const stuck = this.#stuck.get(id);
+        const filtered = this.#filters.inPlace(endpoint);
+        if (filtered && stuck !== undefined) throw stuck;
+        if (filtered || !exists(ifindex)) return false;
+        if (this.#filters.get(id) === undefined) this.attach(endpoint);
+        else this.#attachFilters(endpoint);
         return true;
       });
     }
   }
 
-  #replace({ id, ifindex }: EndpointDevice): void {
-    using object = this.#programs.loadEntry(id);
-    for (const { program, pin, hook } of entries) {
-      const path = endpointLinkPin(this.#bpfRoot, id, pin);
-      attachTcx({ program: object.program(program), ifindex, hook, pin: path }).close();
+  #attachFilters(endpoint: EndpointDevice): void {
+    const { id, ifindex } = endpoint;
+    this.#promotions.busy();
+    try {
+      this.#attachBy(endpoint, () => {
+        using object = this.#programs.loadEntry(id);
+        this.#filters.attach(id, ifindex, entryPair(object));
+      });
+    } catch (error) {
+      this.#linksOnly = lacksClsact(error);
+      if (!this.#linksOnly) throw error;
+      this.attach(endpoint);
+      return;
     }
+    this.#promotions.add(id);
+  }
+
+  #attachBy(endpoint: EndpointDevice, action: () => void): void {
+    const { id, hostDevice } = endpoint;
+    try {
+      action();
+    } catch (error) {
+      this.#removeEmpty(id);
+      throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
+    }
+    this.#kept.set(id, endpoint);
+    this.#running.delete(id);
+    this.#stuck.delete(id);
+  }
+
+  /** From filters to links. The links run first as soon as they are there, so that no packet misses both. */
+  async #promote(id: number): Promise<void> {
+    const endpoint = this.#kept.get(id);
+    const held = this.#filters.get(id);
+    if (endpoint === undefined || held === undefined || !this.#filters.inPlace(endpoint)) return;
+    const programs = this.#filters.open(held);
+    try {
+      for (const [i, program] of programs.entries()) {
+        const entry = entryPrograms[i];
+        if (entry !== undefined && !(await this.#link(id, held.ifindex, entry, program, held))) return;
+      }
+    } finally {
+      for (const program of programs) program.close();
+    }
+    this.#filters.remove(id);
+    this.#running.delete(id);
+    this.#stuck.delete(id);
+  }
+
+  /** False when the endpoint went, or got other programs, while the kernel made the link. */
+  async #link(
+    id: number,
+    ifindex: number,
+    { hook, pin }: (typeof entryPrograms)[number],
+    program: BpfProgram,
+    held: unknown,
+  ): Promise<boolean> {
+    const path = endpointLinkPin(this.#bpfRoot, id, pin);
+    if (existsSync(path)) {
+      // Of a promotion that was cut short.
+      attachTcx({ program, ifindex, hook, pin: path }).close();
+      return true;
+    }
+    using link = await attachTcxLater({ program, ifindex, hook });
+    if (this.#filters.get(id) !== held) {
+      if (this.#filters.get(id) !== undefined) this.#promotions.add(id);
+      return false;
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    link.pin(path);
+    return true;
+  }
+
+  #prepareLinks(prepared: PreparedEntries, id: number, programs: EntryPair): void {
+    for (const { pin, hook } of entryPrograms) {
+      const path = endpointLinkPin(this.#bpfRoot, id, pin);
+      const target = linkTarget(path);
+      if (target === undefined) continue;
+      const program = programs[hook].dup();
+      const { ifindex } = target;
+      prepared.add(id, [program], () => attachTcx({ program, ifindex, hook, pin: path }).close());
+    }
+  }
+
+  #prepareFilters(prepared: PreparedEntries, id: number, programs: EntryPair): void {
+    const held = this.#filters.get(id);
+    if (held === undefined) return;
+    const pair = { ingress: programs.ingress.dup(), egress: programs.egress.dup() };
+    prepared.add(id, Object.values(pair), () => this.#filters.attach(id, held.ifindex, pair));
   }
 
   #stillRuns(endpoint: EndpointDevice): boolean {
@@ -181,20 +269,31 @@ export class EndpointLinks {
   }
 
   #programsOn({ ifindex }: EndpointDevice): number[][] {
-    return entries.map(({ hook }) => queryTcx(ifindex, hook));
+    return entryPrograms.map(({ hook }) => queryTcx(ifindex, hook));
   }
 
-  #targets(id: number) {
-    return entries.map(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)));
-  }
-
-  /** Of the links that are alive. */
+  /** Of the links and filters that are alive. */
   #isCurrent(id: number): boolean {
-    return this.#targets(id).every((target) => {
-      if (target === undefined) return true;
-      using program = BpfProgram.fromId(target.programId);
+    const links = entryPrograms.flatMap(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)) ?? []);
+    const programs = links.map(({ programId }) => programId);
+    const filters = this.#filters.get(id)?.programIds.filter((program) => program !== 0) ?? [];
+    return [...programs, ...filters].every((program) => this.#owns(program));
+  }
+
+  /** A program that is gone, with what somebody detached, is nobody's. */
+  #owns(programId: number): boolean {
+    try {
+      using program = BpfProgram.fromId(programId);
       return this.#programs.owns(program);
-    });
+    } catch (error) {
+      if (error instanceof SyscallError && error.errno === Errno.ENOENT) return true;
+      throw error;
+    }
+  }
+
+  /** Whatever it is that stands there. */
+  #hasPin(id: number): boolean {
+    return entryPrograms.some(({ pin }) => existsSync(endpointLinkPin(this.#bpfRoot, id, pin)));
   }
 
   /** A folder without links would count as an attached endpoint. */
@@ -203,10 +302,17 @@ export class EndpointLinks {
     if (existsSync(links) && readdirSync(links).length === 0) this.detach(id);
   }
 
-  #isAttached({ id, ifindex }: EndpointDevice): boolean {
-    return entries.every(({ pin, hook }) => {
+  #isLinked({ id, ifindex }: EndpointDevice): boolean {
+    return entryPrograms.every(({ pin, hook }) => {
       const path = endpointLinkPin(this.#bpfRoot, id, pin);
       return existsSync(path) && isAttached(path, ifindex, hook);
     });
   }
+}
+
+/** No qdisc or no filter of that kind in this kernel. */
+function lacksClsact(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown };
+  if (!(cause instanceof SyscallError) || cause.call !== "netlink") return false;
+  return cause.errno === Errno.EOPNOTSUPP || cause.errno === Errno.ENOENT;
 }

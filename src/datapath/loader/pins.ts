@@ -9,9 +9,14 @@ export function pinRoot(bpfRoot: string): string {
   return join(bpfRoot, "cilium");
 }
 
+/** Folder of the pins of the node's devices. */
+export function devicesPinRoot(bpfRoot: string): string {
+  return join(pinRoot(bpfRoot), "devices");
+}
+
 /** Link of a program on a device of the node. */
 export function deviceLinkPin(bpfRoot: string, device: string, program: string): string {
-  return join(pinRoot(bpfRoot), "devices", device, "links", program);
+  return join(devicesPinRoot(bpfRoot), device, "links", program);
 }
 
 /** Folder of all endpoints' pins. */
