@@ -310,7 +310,11 @@ class Manager implements EndpointManager {
     const slots = this.#deps.datapath.maps.endpoints.list();
     this.#realizer.adopt(slots);
     const { endpoints, errors } = this.#store.load();
-    for (const { id, path, message } of errors) this.#keepAsIs(id, path, message);
+    const inKernel = new Set([...slots.map(({ id }) => id), ...this.#deps.datapath.attachedEndpoints()]);
+    for (const { id, path, message, empty } of errors) {
+      if (empty && !inKernel.has(id)) this.#forgetEmpty(id, path);
+      else this.#keepAsIs(id, path, message);
+    }
     for (const stored of endpoints) {
       try {
         this.#restoreEndpoint(fromStored(stored, this.#deps.clock.now()));
@@ -333,6 +337,11 @@ class Manager implements EndpointManager {
     this.#table.upsert(row);
     if (row.identity !== undefined) this.#deps.announcer.announce(row);
     this.#identities.request(row.id, row.labels);
+  }
+
+  #forgetEmpty(id: number, path: string): void {
+    log.warn("An endpoint's file is empty and the kernel knows nothing of it: removed", { endpoint: id, path });
+    this.#store.remove(id);
   }
 
   /** Nobody else gets the id and the addresses of an endpoint that may be there, but cannot be restored. */

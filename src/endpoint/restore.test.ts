@@ -113,6 +113,18 @@ test("a corrupt folder stays, is reported, and its endpoint keeps what the kerne
   assert.throws(() => n.manager.create(request(3), broken.id), /the id is in use/);
 });
 
+test("a file that a power loss left empty goes when the kernel knows nothing of its endpoint, and stays else", async (t) => {
+  const n = await node(t);
+  const { id } = await n.ready(1);
+  const file = (of: number) => join(n.directory, `${of}`, "endpoint.json");
+  writeFileSync(file(id), "");
+  mkdirSync(join(n.directory, "40"));
+  writeFileSync(file(40), "\0".repeat(300));
+  await n.restart();
+  assert.deepEqual([existsSync(file(id)), existsSync(file(40))], [true, false]);
+  assert.match(n.manager.health?.().message ?? "", /^1 endpoint folder\(s\) in .* cannot be used/);
+});
+
 test("two folders with one address: the first is restored, the other stays as it is", async (t) => {
   const n = await node(t);
   const { id } = await n.ready(1);

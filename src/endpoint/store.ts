@@ -33,11 +33,17 @@ export interface StoreError {
   readonly id: number;
   readonly path: string;
   readonly message: string;
+  /** The file has no content, as after a power loss: its endpoint was of an earlier boot. */
+  readonly empty: boolean;
 }
 
 const fileName = "endpoint.json";
 
-/** Keeps endpoints under `<directory>/<id>/endpoint.json`; each write is atomic (temporary file, rename). */
+/**
+ * Keeps endpoints under `<directory>/<id>/endpoint.json`; each write is atomic (temporary file, rename). Nothing waits
+ * for the disk: what ends a process loses no write, and what ends the machine ends its pods and their devices as well.
+ * The latter may leave a file without content; see `StoreError.empty`.
+ */
 export class EndpointStore {
   readonly #directory: string;
   /** What the files hold, as far as this process has read or written them. */
@@ -48,7 +54,7 @@ export class EndpointStore {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Writes nothing when the file holds that already: a restart would wait for the disk once an endpoint. Throws the file system's error; the caller must not report the endpoint as created then. */
+  /** Writes nothing when the file holds that already. Throws the file system's error; the caller must not report the endpoint as created then. */
   save(endpoint: StoredEndpoint): void {
     const text = JSON.stringify(endpoint);
     const plain: unknown = JSON.parse(text);
@@ -57,7 +63,7 @@ export class EndpointStore {
     const folder = join(this.#directory, String(endpoint.id));
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const temporary = join(folder, `.${fileName}.tmp`);
-    writeFileSync(temporary, `${text}\n`, { mode: 0o600, flush: true });
+    writeFileSync(temporary, `${text}\n`, { mode: 0o600 });
     renameSync(temporary, join(folder, fileName));
     this.#held.set(endpoint.id, plain);
   }
@@ -79,14 +85,16 @@ export class EndpointStore {
         rmSync(join(this.#directory, entry), { recursive: true, force: true });
         continue;
       }
+      let text = "";
       try {
-        const document: unknown = JSON.parse(readFileSync(path, "utf8"));
+        text = readFileSync(path, "utf8");
+        const document: unknown = JSON.parse(text);
         const stored = storedEndpoint.parse(document);
         if (String(stored.id) !== entry) throw new Error(`id is ${stored.id}, expected ${entry} as the folder says`);
         endpoints.push(stored);
         this.#held.set(stored.id, document);
       } catch (error) {
-        errors.push({ id: Number(entry), path, message: describe(error) });
+        errors.push({ id: Number(entry), path, message: describe(error), empty: !/[^\0\s]/.test(text) });
       }
     }
     endpoints.sort((a, b) => a.id - b.id);
