@@ -4,7 +4,7 @@ import { createApiServer, createMonitorServer } from "../../src/api/index.ts";
 import { type Config, createMetrics, type Module, type RunningModules } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
-import { cniSocketPath, createCniServer } from "../cni/index.ts";
+import { cniSocketPath, createCniServer, pluginOf } from "../cni/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
@@ -35,7 +35,7 @@ export function createAgentModules(config: Config): Agent {
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics: () => metrics.text() }),
   );
   const server = createApiServer({ api, socketPath: paths.socket });
-  const cni = createCniServer(cniSocketPath(paths.socket));
+  const cni = createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket));
   const monitor = createMonitorServer({ api, socketPath: paths.monitor });
   return {
     modules: [

@@ -9,6 +9,15 @@ export const agentPatience = 30_000;
 const callTimeout = 90_000;
 const retryInterval = 200;
 
+/** The agent's calls that ADD, DEL and CHECK make. */
+export type Agent = Pick<
+  AgentClient,
+  "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint" | "endpointHealth" | "ipamAllocate" | "ipamRelease"
+>;
+
+/** The agent at a socket; `timeout` is for one call, in milliseconds. */
+export type AgentAt = (socketPath: string, timeout?: number) => Agent;
+
 export function agentClient(socketPath: string, timeout = callTimeout): AgentClient {
   return new AgentClient({ socketPath, timeout });
 }

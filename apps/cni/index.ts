@@ -2,4 +2,4 @@
 // The plugin's door for the agent, which runs it for bin/cilium-cni, and for tests.
 
 export { type Invocation, type Outcome, runPlugin } from "./plugin.ts";
-export { type CniServer, cniSocketPath, createCniServer } from "./server.ts";
+export { type CniServer, cniSocketPath, createCniServer, pluginOf } from "./server.ts";

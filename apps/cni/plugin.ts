@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One call of the plugin: environment and configuration in, answer and exit code out.
 
-import { agentPatience } from "./agent.ts";
+import { type AgentAt, agentClient, agentPatience } from "./agent.ts";
 import { add } from "./commands/add.ts";
 import { check } from "./commands/check.ts";
 import { del } from "./commands/del.ts";
@@ -19,6 +19,8 @@ export interface Invocation {
   readonly stdin: string;
   /** How long ADD waits for an agent that is not there; default 30 s. */
   readonly patience?: number;
+  /** Default: over the socket. */
+  readonly agentAt?: AgentAt;
 }
 
 export interface Outcome {
@@ -55,7 +57,8 @@ export async function runPlugin(invocation: Invocation): Promise<Outcome> {
     version = config.cniVersion;
     requireCommand(command, version);
     const warn = (message: string): void => log("warn", message);
-    const answer = await handlers[command]({ config, env, patience: invocation.patience ?? agentPatience, warn });
+    const { patience = agentPatience, agentAt = agentClient } = invocation;
+    const answer = await handlers[command]({ config, env, patience, agentAt, warn });
     log("debug", "done");
     return done(answer);
   } catch (thrown) {

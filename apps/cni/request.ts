@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command gets to work with.
+import type { AgentAt } from "./agent.ts";
 import type { PluginConfig } from "./config.ts";
 
 export interface Request {
@@ -7,6 +8,7 @@ export interface Request {
   readonly env: NodeJS.ProcessEnv;
   /** How long to wait for an agent that is not there, in milliseconds. */
   readonly patience: number;
+  readonly agentAt: AgentAt;
   /** For the log file: something went wrong that is no error of the command. */
   readonly warn: (message: string) => void;
 }

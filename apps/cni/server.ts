@@ -4,6 +4,8 @@ import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { listenUnix } from "../../src/api/index.ts";
 import { createLogger, errorChain } from "../../src/core/index.ts";
+import { type AgentAt, agentClient } from "./agent.ts";
+import { createLocalAgent, type LocalApi } from "./local-agent.ts";
 import { type Outcome, runPlugin } from "./plugin.ts";
 
 const log = createLogger("cni");
@@ -13,6 +15,8 @@ const maxRequest = 2 * 1024 * 1024;
 const maxConnections = 512;
 /** Milliseconds in which a request has to be there. */
 const requestTimeout = 10_000;
+
+type Run = (invocation: { readonly env: NodeJS.ProcessEnv; readonly stdin: string }) => Promise<Outcome>;
 
 export interface CniServer {
   start(): Promise<void>;
@@ -24,14 +28,18 @@ export function cniSocketPath(agentSocket: string): string {
   return join(dirname(agentSocket), "cni.sock");
 }
 
+/** Runs the plugin in the agent's process: calls for the agent at `agentSocket` go straight to its `api`. */
+export function pluginOf(api: LocalApi, agentSocket: string): Run {
+  const local = createLocalAgent(api);
+  const agentAt: AgentAt = (path, timeout) => (path === agentSocket ? local : agentClient(path, timeout));
+  return (invocation) => runPlugin({ ...invocation, agentAt });
+}
+
 /**
  * Makes the server. A request is lines of CNI_NAME=VALUE, an empty line, then what was on stdin, up to the end of the
  * stream; the answer is a line with the exit code, then what goes to stdout. For root only.
  */
-export function createCniServer(
-  socketPath: string,
-  run: (invocation: { env: NodeJS.ProcessEnv; stdin: string }) => Promise<Outcome> = runPlugin,
-): CniServer {
+export function createCniServer(socketPath: string, run: Run): CniServer {
   const open = new Set<Socket>();
   // Half open: the request ends with the client's half.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -54,10 +62,7 @@ export function createCniServer(
   };
 }
 
-async function serve(
-  socket: Socket,
-  run: (invocation: { env: NodeJS.ProcessEnv; stdin: string }) => Promise<Outcome>,
-): Promise<void> {
+async function serve(socket: Socket, run: Run): Promise<void> {
   const request = await readAll(socket);
   const { exitCode, output } = await run(parseRequest(request));
   socket.end(`${exitCode}\n${output}`);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ADD: addresses from the agent, the veth pair, the endpoint. Whatever fails, nothing is left behind.
 import {
-  type AgentClient,
   ApiError,
   type DaemonConfiguration,
   type Endpoint,
@@ -10,7 +9,7 @@ import {
 } from "../../../src/api/index.ts";
 import { errorChain } from "../../../src/core/index.ts";
 import { type Fd, netnsCookie } from "../../../src/kernel/index.ts";
-import { agentClient, whenAgentAnswers } from "../agent.ts";
+import { type Agent, whenAgentAnswers } from "../agent.ts";
 import { attachmentRef, hostInterfaceName } from "../attachment.ts";
 import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
@@ -22,7 +21,7 @@ import { formatResult, type PodAddress } from "../result.ts";
 interface Context {
   readonly request: Request;
   readonly attachment: AttachmentEnvironment;
-  readonly client: AgentClient;
+  readonly client: Agent;
   readonly netns: Fd;
   readonly hostInterface: string;
 }
@@ -36,7 +35,7 @@ export async function add(request: Request): Promise<Answer> {
     );
   }
   using netns = openContainerNetns(attachment.netns);
-  const client = agentClient(request.config.agentSocket);
+  const client = request.agentAt(request.config.agentSocket);
   const hostInterface = hostInterfaceName(attachment.containerId, attachment.interfaceName);
   const context: Context = { request, attachment, client, netns, hostInterface };
   const agentConfig = await whenAgentAnswers(() => client.getConfig(), request.patience);

@@ -2,7 +2,6 @@
 // CHECK: the endpoint is healthy, the interface is as ADD left it.
 import { AgentUnreachableError } from "../../../src/api/index.ts";
 import { errorChain } from "../../../src/core/index.ts";
-import { agentClient } from "../agent.ts";
 import { attachmentRef } from "../attachment.ts";
 import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
@@ -26,7 +25,7 @@ export async function check(request: Request): Promise<Answer> {
 }
 
 async function checkEndpoint(request: Request, { containerId, interfaceName }: AttachmentEnvironment): Promise<void> {
-  const client = agentClient(request.config.agentSocket, callTimeout);
+  const client = request.agentAt(request.config.agentSocket, callTimeout);
   try {
     const health = await client.endpointHealth(attachmentRef(containerId, interfaceName));
     if (health.overallHealth !== "Failure") return;

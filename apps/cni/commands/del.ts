@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // DEL: the endpoint goes, then the devices. Everything may be gone already; an agent that is down does it later.
 import { rmSync } from "node:fs";
-import {
-  type AgentClient,
-  AgentUnreachableError,
-  ApiError,
-  deleteQueueDirectory,
-  enqueueDelete,
-} from "../../../src/api/index.ts";
+import { AgentUnreachableError, ApiError, deleteQueueDirectory, enqueueDelete } from "../../../src/api/index.ts";
 import { errorChain } from "../../../src/core/index.ts";
-import { agentClient } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import { attachmentRef, hostInterfaceName } from "../attachment.ts";
 import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { toCniError } from "../errors.ts";
@@ -35,7 +29,7 @@ export async function del(request: Request): Promise<Answer> {
 }
 
 async function deleteEndpoint(request: Request, attachment: AttachmentEnvironment): Promise<void> {
-  const client = agentClient(request.config.agentSocket, callTimeout);
+  const client = request.agentAt(request.config.agentSocket, callTimeout);
   if (await agentDeletes(client, attachment, request.warn)) return;
   const path = enqueueDelete(deleteQueueDirectory(request.config.agentSocket), {
     "container-id": attachment.containerId,
@@ -48,7 +42,7 @@ async function deleteEndpoint(request: Request, attachment: AttachmentEnvironmen
 
 /** False when nobody answers. Throws when the agent is busy, so that the runtime comes again. */
 async function agentDeletes(
-  client: AgentClient,
+  client: Agent,
   { containerId, interfaceName }: AttachmentEnvironment,
   warn: Request["warn"],
 ): Promise<boolean> {
