@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sets the machine up, as far as it is not, and runs a task: tools/run.sh demo|test|check|bench|setup [ARGS…]
+# Sets the machine up, as far as it is not, and runs a task: tools/run.sh demo|test|test-vm|check|bench|setup [ARGS…]
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -15,6 +15,9 @@ packages=(
   clang llvm libbpf-dev libbpf1 linux-libc-dev etcd-server iproute2 util-linux
   containernetworking-plugins curl netcat-openbsd iputils-ping socat iperf3
 )
+# For kernels that are not this machine's.
+vm_packages=(qemu-system-x86 busybox-static cpio kmod)
+vm_kernel=linux-image-amd64
 options=(BPF BPF_SYSCALL BPF_JIT NET_CLS_ACT NET_SCH_INGRESS VETH VXLAN CGROUP_BPF DEBUG_INFO_BTF)
 
 # One line: what cannot be done, why, and what to do.
@@ -201,6 +204,24 @@ build() {
   fi
 }
 
+# The kernel that Debian's package names, unpacked; nothing is installed.
+unpack_vm_kernel() {
+  local image directory=$root/build/vm
+  image=$(apt-cache depends "$vm_kernel" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
+  [ -n "$image" ] || return 1
+  rm -rf "$directory"
+  mkdir -p "$directory/new"
+  (cd "$directory" && apt-get download "$image" && dpkg-deb -x "$image"_*.deb new) || return 1
+  depmod -b "$directory/new" "${image#linux-image-}" && mv "$directory/new" "$directory/kernel" && rm -f "$directory"/*.deb
+}
+
+install_vm() {
+  packages+=("${vm_packages[@]}")
+  install_packages
+  [ -d "$root/build/vm/kernel" ] || step "kernel of the virtual machine" unpack_vm_kernel ||
+    fail "Cannot fetch $vm_kernel: $(last_line) (check the network; all of it: $log)"
+}
+
 set_up() {
   if [ "$1" != check ]; then
     check_root "$1"
@@ -210,7 +231,7 @@ set_up() {
   { exec 9>"$state/lock"; } 2>/dev/null || fail "Cannot set up: $state/lock cannot be written (run it as the owner of the checkout)"
   flock -w 600 9 || fail "Cannot set up: another set-up holds $state/lock for 10 minutes (see what it does, or end it)"
   : >"$log"
-  install_packages
+  if [ "$1" = test-vm ]; then install_vm; else install_packages; fi
   install_npm_packages
   build
   exec 9>&-
@@ -221,16 +242,18 @@ task=${1:-}
 case $task in
   demo) main=apps/sandbox/demo.ts ;;
   test) main=tools/test.ts ;;
+  test-vm) main=tools/test.ts ;;
   check) main=tools/check.ts ;;
   bench) main=benchmarks/run.ts ;;
   setup) main="" ;;
   *)
-    printf 'Usage: %s demo|test|check|bench|setup [ARGS…]\n' "$0" >&2
+    printf 'Usage: %s demo|test|test-vm|check|bench|setup [ARGS…]\n' "$0" >&2
     exit 2
     ;;
 esac
 shift
 set_up "$task"
+if [ "$task" = test-vm ]; then set -- tests/vm "$@"; fi
 if [ "$task" = setup ]; then
   if [ "$did" -eq 0 ]; then say "Set-up: everything is in place ($(seconds_since "$start") s)"; fi
   exit 0
