@@ -4,10 +4,11 @@
 import { makeSelector } from "../../selectors/selector.ts";
 import { type Direction, type DirectionRule, directions, type Peer, type Rule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
+import { scopeSubject } from "../scope.ts";
 import { parseIpBlock } from "./addresses.ts";
 import { optionalItems } from "./fields.ts";
 import { parsePorts } from "./ports.ts";
-import { inNamespace, parseLabelSelector, podsOfNamespace, podsOfNamespaces } from "./selectors.ts";
+import { parseLabelSelector, podsOfNamespace, podsOfNamespaces } from "./selectors.ts";
 import type { KubernetesPolicyKind, KubernetesScope } from "./types.ts";
 
 const policyTypeNames = { ingress: "Ingress", egress: "Egress" } as const satisfies Record<Direction, string>;
@@ -29,7 +30,7 @@ function parseNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): readonl
   return [
     {
       path: "spec",
-      subject: makeSelector(inNamespace(parseLabelSelector(spec.field("podSelector")), scope.namespace)),
+      subject: scopeSubject(parseLabelSelector(spec.field("podSelector")), scope.namespace),
       subjectKind: "endpoint",
       tier: "normal",
       priority: 0,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ports` of a NetworkPolicy: numbers, ranges and named ports; TCP unless said otherwise.
-import { IpProtocol, protocolsByName } from "../../protocols.ts";
+import { IpProtocol } from "../../protocols.ts";
 import type { PortMatch, PortRule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
 import { parsePortText, portRange } from "../port-text.ts";
+import { parseProtocol } from "../ports.ts";
 import { optionalItems } from "./fields.ts";
 
 const maxPort = 65535;
@@ -31,12 +32,6 @@ function parsePort(node: DocumentNode): PortMatch {
   if (typeof port === "string") return { protocols, first: 0, last: 0, name: port };
   const endPort = node.field("endPort");
   return portRange(protocols, port, endPort.present ? endPort.integer(0, maxPort, "bad-port") : 0);
-}
-
-function parseProtocol(node: DocumentNode): readonly number[] {
-  const protocols = protocolsByName.get(node.string("bad-protocol").toUpperCase() || "ANY");
-  if (protocols === undefined) throw node.fail("bad-protocol", "one of TCP, UDP, SCTP");
-  return protocols;
 }
 
 function parsePortOrName(node: DocumentNode): number | string {

@@ -4,6 +4,7 @@ import { clusterKey, namespaceKey, namespaceLabelPrefix } from "../../names.ts";
 import { makeSelector } from "../../selectors/selector.ts";
 import type { Requirement, Selector } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
+import { scopeSubject } from "../scope.ts";
 import { type ParsedSelector, parseSelector } from "../selector.ts";
 import type { KubernetesScope } from "./types.ts";
 
@@ -32,16 +33,7 @@ export function parseNamespaceSelector(node: DocumentNode): readonly Requirement
 /** Pods of the policy's own namespace, in the local cluster unless the selector names one. */
 export function podsOfNamespace(node: DocumentNode, scope: KubernetesScope): Selector {
   const pods = parseLabelSelector(node);
-  return makeSelector([...inNamespace(pods, scope.namespace), ...clusterOf(pods, scope)]);
-}
-
-/** The same pods, of this namespace alone, whatever matchLabels says of namespaces. */
-export function inNamespace(
-  { matchLabels, matchExpressions }: ParsedSelector,
-  namespace: string,
-): readonly Requirement[] {
-  const kept = matchLabels.filter(({ key }) => key !== namespaceKey);
-  return [...kept, ...matchExpressions, { source: "k8s", key: namespaceKey, operator: "In", values: [namespace] }];
+  return makeSelector([...scopeSubject(pods, scope.namespace).requirements, ...clusterOf(pods, scope)]);
 }
 
 /** Pods that the second selector chooses, of the namespaces that the first does, in the local cluster. */
