@@ -30,7 +30,7 @@ function parseNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): readonl
   return [
     {
       path: "spec",
-      subject: scopeSubject(parseLabelSelector(spec.field("podSelector")), scope.namespace),
+      subject: scopeSubject(parseLabelSelector(spec.field("podSelector")), scope),
       subjectKind: "endpoint",
       tier: "normal",
       priority: 0,

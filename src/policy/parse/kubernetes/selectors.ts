@@ -33,7 +33,7 @@ export function parseNamespaceSelector(node: DocumentNode): readonly Requirement
 /** Pods of the policy's own namespace, in the local cluster unless the selector names one. */
 export function podsOfNamespace(node: DocumentNode, scope: KubernetesScope): Selector {
   const pods = parseLabelSelector(node);
-  return makeSelector([...scopeSubject(pods, scope.namespace).requirements, ...clusterOf(pods, scope)]);
+  return makeSelector([...scopeSubject(pods, scope).requirements, ...clusterOf(pods, scope)]);
 }
 
 /** Pods that the second selector chooses, of the namespaces that the first does, in the local cluster. */
