@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy selectors: whom the selectors of policies in force match.
+import { type CommandSpec, flag } from "../../define.ts";
+import { alignTable, type Line } from "../../output/table.ts";
+
+type RuleLabels = readonly { readonly source: string; readonly key: string; readonly value: string }[];
+
+export const selectors: CommandSpec = {
+  usage: "selectors",
+  summary: "Show selectors and the identities that they match",
+  options: [["-v, --verbose", "all labels of the policies, not just their names"]],
+  run: async (context, call) => {
+    const found = await context.client().policySelectors();
+    const nameOf = flag(call, "verbose") ? allLabels : policyName;
+    await context.result(found, () => {
+      const rows = [...found]
+        .sort((a, b) => (a.selector < b.selector ? -1 : 1))
+        .flatMap(({ selector, labels, users, identities }): Line[] => {
+          const [first = "", ...others] = [...identities].sort((a, b) => a - b).map(String);
+          const names = labels.map(nameOf).join(", ");
+          return [[selector, names, String(users), first], ...others.map((id): Line => ["", "", "", id])];
+        });
+      return alignTable([["SELECTOR", "LABELS", "USERS", "IDENTITIES"]], rows);
+    });
+  },
+};
+
+function allLabels(labels: RuleLabels): string {
+  return `[${labels.map(({ source, key, value }) => `${source}:${key}=${value}`).join(" ")}]`;
+}
+
+function policyName(labels: RuleLabels): string {
+  const find = (suffix: string): string => labels.find(({ key }) => key.endsWith(suffix))?.value ?? "";
+  const [namespace, name] = [find("policy.namespace"), find("policy.name")];
+  return namespace === "" ? name : `${namespace}/${name}`;
+}
