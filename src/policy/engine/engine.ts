@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy engine: policies and identities in, map entries and reasons out. No I/O, no clock.
 import type { Labels } from "../../core/index.ts";
-import type { EntryChange } from "../entries/compiled.ts";
+import { CompiledPolicy, type EntryChange } from "../entries/compiled.ts";
 import { CookieRegistry } from "../entries/cookies.ts";
 import { decide } from "../entries/decide.ts";
 import { NamedPorts } from "../entries/named-ports.ts";
@@ -202,18 +202,21 @@ export class PolicyEngine {
 
   /** Why a flow of a local endpoint was dropped, by what is known now. */
   explainDrop(question: DropQuestion): DropExplanation {
-    const labels = this.#subjects.labelsOf(question.localIdentity) ?? this.#cache.labelsOf(question.localIdentity);
+    const { direction: side, localIdentity, remoteIdentity } = question;
+    const labels = this.#subjects.labelsOf(localIdentity) ?? this.#cache.labelsOf(localIdentity);
     if (labels === undefined) return { default: "unknown" };
-    const fresh = this.#subjects.fresh(question.localIdentity, labels);
-    const resolved = fresh?.resolved ?? this.#resolveRules(labels, question.localIdentity);
-    const direction = resolved[question.direction];
+    const { resolved, compiled } = this.#subjects.fresh(localIdentity, labels) ?? this.#compile(labels, localIdentity);
+    const direction = resolved[side];
     if (!direction.enforced) return { default: "allow" };
-    const found = fresh && decide(fresh.compiled, { ...question, identity: question.remoteIdentity });
-    const rule = found && this.ruleOf(found.cookie);
-    if (found !== undefined && rule !== undefined) return { verdict: found.verdict, rule };
-    const miss = nearestMiss(direction, question, this.#cache.labelsOf(question.remoteIdentity));
-    if (miss?.fields.length === 0) return { verdict: "allow", rule: miss.rule };
-    return { default: "deny", by: direction.defaultDenyBy, ...(miss === undefined ? {} : { nearestMiss: miss }) };
+    const by = direction.defaultDenyBy;
+    if (resolved.error !== undefined) return { default: "deny", by, error: resolved.error };
+    const found = decide(compiled, { ...question, identity: remoteIdentity });
+    const rule = this.ruleOf(found.cookie);
+    if (rule !== undefined) return { verdict: found.verdict, rule };
+    if (found.verdict === "allow") return { default: "allow" };
+    const remote = { labels: this.#cache.labelsOf(remoteIdentity), namedPorts: this.#namedPorts.of(remoteIdentity) };
+    const miss = nearestMiss(direction, question, remote);
+    return { default: "deny", by, ...(miss === undefined ? {} : { nearestMiss: miss }) };
   }
 
   /** The rule that a cookie of an entry or event names. */
@@ -230,6 +233,12 @@ export class PolicyEngine {
     const fresh = this.#subjects.fresh(identityId, labels);
     if (fresh !== undefined) return fresh;
     return this.#subjects.put(identityId, labels, this.#resolveRules(labels, identityId));
+  }
+
+  /** For questions about an endpoint that nobody resolved. */
+  #compile(labels: Labels, identityId: number): Pick<SharedPolicy, "resolved" | "compiled"> {
+    const resolved = this.#resolveRules(labels, identityId);
+    return { resolved, compiled: new CompiledPolicy(resolved, this.#cache, this.cookies, this.#namedPorts) };
   }
 
   #resolveRules(labels: Labels, identityId: number): ResolvedPolicy {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Labels } from "../../core/index.ts";
 import { cnp, pod, selector, tcp } from "../testing.ts";
 import { PolicyEngine } from "./engine.ts";
 import type { DropExplanation, DropQuestion } from "./explain.ts";
@@ -126,4 +127,63 @@ test("an endpoint that nobody resolved is explained by its identity's labels", (
   assert.deepEqual("by" in denied && denied.by, ["default/rule1"]);
   const allowed = engine.explainDrop({ ...question, remoteIdentity: tiefighter.id });
   assert.deepEqual("rule" in allowed && allowed.verdict, "allow");
+});
+
+test("addresses, names, named ports and ICMP types that were missing are said in words", () => {
+  const outside = { id: 16777217, labels: Labels.parse(["reserved:world-ipv4", "cidr:10.1.2.3/32"]) };
+  const policy = (rule: object) => cnp("p", { endpointSelector: {}, egress: [rule] });
+  const missing = (rule: object, question: Partial<DropQuestion> = {}) => {
+    const engine = new PolicyEngine();
+    engine.upsertIdentities([deathstar, xwing, outside]);
+    engine.setNamedPorts(xwing.id, [{ name: "http", protocol: 6, port: 8080 }]);
+    engine.upsertPolicy(policy(rule));
+    const base = { localIdentity: deathstar.id, remoteIdentity: outside.id, protocol: 6, port: 80 };
+    return miss(engine.explainDrop({ direction: "egress", ...base, ...question }));
+  };
+  assert.deepEqual(missing({ toCIDRSet: [{ cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] }] }), [
+    "egress[0]",
+    [{ field: "address", expected: "10.0.0.0/8 except 10.1.0.0/16", found: "10.1.2.3/32" }],
+  ]);
+  assert.deepEqual(missing({ toCIDR: ["10.0.0.0/8"] }, { remoteIdentity: xwing.id }), [
+    "egress[0]",
+    [{ field: "address", expected: "10.0.0.0/8", found: "no address outside of the cluster" }],
+  ]);
+  assert.deepEqual(missing({ toFQDNs: [{ matchPattern: "*.example" }] }), [
+    "egress[0]",
+    [{ field: "name", expected: "*.example", found: "no known name" }],
+  ]);
+  const named = { toPorts: [{ ports: [{ port: "http", protocol: "TCP" }] }] };
+  assert.deepEqual(missing(named, { remoteIdentity: xwing.id }), [
+    "egress[0].toPorts[0]",
+    [{ field: "port", expected: "http", found: "80" }],
+  ]);
+  const echo = { icmps: [{ fields: [{ type: 8, family: "IPv4" }] }] };
+  assert.deepEqual(missing(echo, { protocol: 1, port: 3 }), [
+    "egress[0].icmps[0]",
+    [{ field: "type", expected: "8", found: "3" }],
+  ]);
+});
+
+test("a deny rule is no near miss; it is named when it decides", () => {
+  const deny = cnp("p", {
+    endpointSelector: selector("class=deathstar"),
+    ingress: [{ fromEndpoints: [selector("org=empire")] }],
+    ingressDeny: [{ fromEndpoints: [selector("org=alliance")], toPorts: [tcp(80)] }],
+  });
+  const denied = explain({}, deny);
+  assert.ok("rule" in denied);
+  assert.deepEqual([denied.verdict, denied.rule.section], ["deny", "ingressDeny[0].toPorts[0]"]);
+  assert.deepEqual(miss(explain({ port: 81 }, deny)), [
+    "ingress[0]",
+    [{ field: "org", expected: "org=empire", found: "org=alliance" }],
+  ]);
+});
+
+test("an endpoint whose policy cannot be computed is said to be so", () => {
+  const modes = ["required", "disabled"].map((mode) => ({ authentication: { mode }, fromEndpoints: [{}] }));
+  const explanation = explain({}, cnp("p", { endpointSelector: {}, ingress: modes }));
+  assert.match(
+    "error" in explanation ? (explanation.error ?? "") : "",
+    /authentication required and disabled .*default\/p/,
+  );
 });
