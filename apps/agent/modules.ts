@@ -14,6 +14,7 @@ import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { options } from "./options.ts";
 import { createParts } from "./parts.ts";
 import { createPolicyLink } from "./policy-link.ts";
+import { createPrefilterModule } from "./prefilter.ts";
 import { statePaths } from "./settings.ts";
 
 export interface Agent {
@@ -42,6 +43,7 @@ export function createAgentModules(config: Config): Agent {
       createLock(paths.stateDir),
       ...sources,
       datapathModule(datapath),
+      createPrefilterModule(parts.prefilter, config.get(options.bpfRoot)),
       ...cluster.modules,
       policy,
       manager,

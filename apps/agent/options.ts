@@ -83,6 +83,19 @@ export const options = {
     default: "",
     description: "Folder of manifests: pods, namespaces, policies",
   }),
+  devices: defineOption({
+    name: "devices",
+    schema: list(),
+    default: [] as readonly string[],
+    description:
+      "Devices that lead out of the node (eth+ is every eth…); none: those with a node address or a default route",
+  }),
+  enableXdpPrefilter: defineOption({
+    name: "enable-xdp-prefilter",
+    schema: boolean(),
+    default: false,
+    description: "Drop packets of denied source prefixes as soon as they come in (cilium-dbg prefilter)",
+  }),
   enablePolicy: defineOption({
     name: "enable-policy",
     schema: oneOf("default", "always", "never"),

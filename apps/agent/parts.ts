@@ -8,6 +8,7 @@ import { createPolicyModule, createPolicyTable, PolicyEngine, PolicyStore } from
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
 import { options } from "./options.ts";
+import { createPrefilter } from "./prefilter.ts";
 import { datapathConfig, deviceExists, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
 export type Parts = ReturnType<typeof createParts>;
@@ -50,6 +51,7 @@ export function createParts(config: Config) {
   );
   const events = createEventModule(datapath);
   const podLabels = podLabelConfig(config);
+  const prefilter = createPrefilter(config, local);
   return {
     config,
     local,
@@ -64,5 +66,6 @@ export function createParts(config: Config) {
     manager,
     events,
     podLabels,
+    prefilter,
   };
 }

@@ -85,13 +85,16 @@ function firstGlobalAddress(family: 4 | 6): string | undefined {
   return undefined;
 }
 
+/** Folder of the compiled programs. */
+export const bpfObjects = new URL("../../build/bpf", import.meta.url).pathname;
+
 /** What the datapath needs. */
 export function datapathConfig(config: Config, local: LocalAddresses): DatapathConfig {
   const [routerIpv4, routerIpv6] = [local.ipam.router(4), local.ipam.router(6)];
   return {
     bpfRoot: config.get(options.bpfRoot),
     machineRecord: join(config.get(options.stateDir), "machine.json"),
-    objectDir: new URL("../../build/bpf", import.meta.url).pathname,
+    objectDir: bpfObjects,
     enableIpv4: config.get(options.enableIpv4),
     enableIpv6: config.get(options.enableIpv6),
     ...(local.ipv4 !== undefined && { nodeIpv4: local.ipv4 }),

@@ -26,6 +26,7 @@ export const registry: readonly Entry[] = [
   entry("identity", async () => (await import("./commands/identity.ts")).identity),
   entry("policy", async () => (await import("./commands/policy.ts")).policy),
   entry("node", async () => (await import("./commands/node.ts")).node),
+  entry("prefilter", async () => (await import("./commands/prefilter.ts")).prefilter),
   entry("ip", async () => (await import("./commands/ip.ts")).ip),
   entry("bpf", async () => (await import("./commands/bpf.ts")).bpf),
   entry("monitor", async () => (await import("./commands/monitor.ts")).monitor),

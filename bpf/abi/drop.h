@@ -36,6 +36,7 @@ enum drop_reason {
 	DROP_AUTH_REQUIRED = 189,
 	DROP_TTL_EXCEEDED = 196,
 	DROP_EP_NOT_READY = 203,
+	DROP_PREFILTER = 220,		/* ours */
 };
 
 /* Files that can drop. The name in the comment is the file's. */
@@ -44,6 +45,7 @@ enum source_file {
 	FILE_HOST = 1,			/* host.bpf.c */
 	FILE_CONTAINER = 2,		/* container.bpf.c */
 	FILE_OVERLAY = 3,		/* overlay.bpf.c */
+	FILE_XDP = 4,			/* xdp.bpf.c */
 	FILE_ENTRY = 6,			/* entry.bpf.c */
 	FILE_ICMP = 103,		/* icmp.h */
 	FILE_IPV4 = 107,		/* ipv4.h */

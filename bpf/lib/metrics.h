@@ -4,20 +4,25 @@
 #include "../maps/metrics.h"
 
 /* reason 0 means forwarded. */
-static __always_inline void count_packet(struct __sk_buff *skb, __u8 reason, __u8 direction, __u16 line, __u8 file)
+static __always_inline void count_bytes(__u32 bytes, __u8 reason, __u8 direction, __u16 line, __u8 file)
 {
 	struct metrics_key key = { .reason = reason, .direction = direction, .line = line, .file = file };
 	struct metrics_value *value = bpf_map_lookup_elem(&cilium_metrics, &key);
 
 	if (likely(value)) {
 		value->packets++;
-		value->bytes += skb->len;
+		value->bytes += bytes;
 	} else {
-		struct metrics_value first = { .packets = 1, .bytes = skb->len };
+		struct metrics_value first = { .packets = 1, .bytes = bytes };
 
 		/* BPF_ANY sets this CPU's slot only; the others' are zero in a new element. */
 		bpf_map_update_elem(&cilium_metrics, &key, &first, BPF_ANY);
 	}
+}
+
+static __always_inline void count_packet(struct __sk_buff *skb, __u8 reason, __u8 direction, __u16 line, __u8 file)
+{
+	count_bytes(skb->len, reason, direction, line, file);
 }
 
 static __always_inline void count_forwarded(struct __sk_buff *skb, __u8 direction)

@@ -34,6 +34,7 @@ export const DropReason = {
   DROP_AUTH_REQUIRED: 189,
   DROP_TTL_EXCEEDED: 196,
   DROP_EP_NOT_READY: 203,
+  DROP_PREFILTER: 220,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 
@@ -42,6 +43,7 @@ export const SourceFile = {
   FILE_HOST: 1,
   FILE_CONTAINER: 2,
   FILE_OVERLAY: 3,
+  FILE_XDP: 4,
   FILE_ENTRY: 6,
   FILE_ICMP: 103,
   FILE_IPV4: 107,

@@ -11,5 +11,6 @@ export * from "./ipcache.gen.ts";
 export * from "./layout.gen.ts";
 export * from "./metrics.gen.ts";
 export * from "./policy.gen.ts";
+export * from "./prefilter.gen.ts";
 export * from "./runtime.gen.ts";
 export * from "./underlay.gen.ts";

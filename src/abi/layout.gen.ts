@@ -313,9 +313,10 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
     },
   },
   prefilter_levels: {
-    size: 4,
+    size: 8,
     members: {
       ipv6: [0, 4],
+      revision: [4, 4],
     },
   },
   underlay4_way: {

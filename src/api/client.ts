@@ -17,6 +17,8 @@ import type {
   IPAMResponse,
   IPListEntry,
   Policy,
+  Prefilter,
+  PrefilterSpec,
   SelectorIdentityMapping,
   StatusResponse,
   VersionInfo,
@@ -142,6 +144,19 @@ export class AgentClient {
 
   policySelectors(): Promise<SelectorIdentityMapping[]> {
     return this.#get("/policy/selectors");
+  }
+
+  getPrefilter(): Promise<Prefilter> {
+    return this.#get("/prefilter");
+  }
+
+  /** `revision` 0 is any. */
+  updatePrefilter(spec: PrefilterSpec): Promise<Prefilter> {
+    return this.#send("PATCH", "/prefilter", { body: spec });
+  }
+
+  deletePrefilter(spec: PrefilterSpec): Promise<Prefilter> {
+    return this.#send("DELETE", "/prefilter", { body: spec });
   }
 
   explainDrop(query: DropQuery): Promise<DropExplanation> {

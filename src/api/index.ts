@@ -12,5 +12,5 @@ export type { RateLimit } from "./rate-limit.ts";
 export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
 export { policyResources } from "./routes/policy.ts";
 export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
-export type { AgentApi, DeleteResult, EndpointRef, IpamRequest, MonitorRecord } from "./types.ts";
+export type { AgentApi, DeleteResult, EndpointRef, IpamRequest, MonitorRecord, PrefilterApi } from "./types.ts";
 export { listenUnix } from "./unix-socket.ts";

@@ -62,6 +62,17 @@ export interface Policy {
   readonly policy: string;
 }
 
+/** Source prefixes that are denied, as of a revision. */
+export interface PrefilterSpec {
+  readonly revision: number;
+  readonly deny: readonly string[];
+}
+
+export interface Prefilter {
+  readonly spec: PrefilterSpec;
+  readonly status: { readonly realized: PrefilterSpec };
+}
+
 /** A selector of a policy and the identities it matches now. */
 export interface SelectorIdentityMapping {
   readonly selector: string;

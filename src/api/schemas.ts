@@ -67,6 +67,14 @@ export const configurationSpec = z.strictObject({
   "policy-enforcement": z.enum(["default", "always", "never"]).optional(),
 });
 
+export const prefilterSpec = z.strictObject({
+  revision: z.int().min(0).max(0xffffffff).optional(),
+  deny: z
+    .array(z.string().max(64))
+    .max(1 << 20)
+    .optional(),
+});
+
 export const labelList = z.array(text).max(1000);
 
 /** Checks a body; ApiError 400 names the field and what was expected. */

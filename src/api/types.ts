@@ -59,6 +59,14 @@ export interface MonitorRecord {
   readonly type: number;
 }
 
+/** The prefilter's calls. `revision` 0 is any; a bad prefix is ApiError 461, another failure 500. */
+export interface PrefilterApi {
+  revision(): number;
+  denied(): readonly string[];
+  update(revision: number, deny: readonly string[]): void;
+  delete(revision: number, deny: readonly string[]): void;
+}
+
 /** The agent as the REST server sees it. Methods marked optional answer 501 when absent. */
 export interface AgentApi {
   version(): VersionInfo;
@@ -96,6 +104,9 @@ export interface AgentApi {
   deletePolicy(selection: { readonly name?: string }): Awaitable<Policy>;
   policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;
+
+  /** Absent when it is off. */
+  readonly prefilter?: PrefilterApi;
 
   /** 502 when the pool is empty. */
   ipamAllocate(request: IpamRequest): Awaitable<IPAMResponse>;

@@ -5,6 +5,7 @@ export { findDatapath, type KernelObjects, objectsInKernel, pinnedObjects } from
 export { isDatapathKept, removeDatapath } from "./cleanup/remove.ts";
 export type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./cleanup/types.ts";
 export { createDatapath } from "./datapath.ts";
+export { physicalDevices } from "./devices/physical.ts";
 export { DatapathError } from "./errors.ts";
 export { decodeEvent } from "./events/decode.ts";
 export { type DropReason, dropReason, dropReasons, dropReasonText } from "./events/drop-reasons.ts";
@@ -38,6 +39,8 @@ export { dissect } from "./packet/dissect.ts";
 export { protocolName, protocolNumber } from "./packet/protocols.ts";
 export { summarize } from "./packet/summary.ts";
 export type * from "./packet/types.ts";
+export { Prefilter, type PrefilterConfig, PrefilterRevisionError } from "./prefilter/prefilter.ts";
+export { removePrefilter } from "./prefilter/program.ts";
 export type {
   ConntrackTimeouts,
   Datapath,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent as the REST server sees it: one part for each group of calls.
 import type { AgentApi, NodeAddressing } from "../../../src/api/index.ts";
+import type { Prefilter } from "../../../src/datapath/index.ts";
 import type { EventModule } from "../events.ts";
 import { version } from "../version.ts";
 import { type ConfigApiDeps, createConfigCalls } from "./config.ts";
@@ -8,6 +9,7 @@ import { createEndpointCalls, type EndpointApiDeps } from "./endpoints.ts";
 import { createIdentityCalls, type IdentityApiDeps } from "./identities.ts";
 import { createIpamCalls, type IpamApiDeps } from "./ipam.ts";
 import { createPolicyCalls, type PolicyApiDeps } from "./policy.ts";
+import { createPrefilterCalls } from "./prefilter.ts";
 import { createStatusCalls, type StatusApiDeps } from "./status.ts";
 
 export interface AgentApiDeps {
@@ -18,6 +20,8 @@ export interface AgentApiDeps {
   readonly ipam: Omit<IpamApiDeps, "hostAddressing">;
   readonly identities: IdentityApiDeps;
   readonly policy: PolicyApiDeps;
+  /** Absent when it is off. */
+  readonly prefilter: Prefilter | undefined;
   readonly events: EventModule;
   readonly metrics: () => Promise<string>;
 }
@@ -35,6 +39,7 @@ export function createAgentApi(deps: AgentApiDeps): AgentApi {
     ...createIpamCalls({ ...deps.ipam, hostAddressing }),
     ...createIdentityCalls(deps.identities),
     ...createPolicyCalls(deps.policy),
+    ...createPrefilterCalls(deps.prefilter),
     metrics: deps.metrics,
     subscribeMonitor: (listener) => deps.events.subscribe(listener),
   };

@@ -6,11 +6,13 @@ import { healthRoutes } from "./health.ts";
 import { identityRoutes } from "./identity.ts";
 import { ipamRoutes } from "./ipam.ts";
 import { policyRoutes } from "./policy.ts";
+import { prefilterRoutes } from "./prefilter.ts";
 
 export const routes: readonly Route[] = [
   ...healthRoutes,
   ...endpointRoutes,
   ...identityRoutes,
   ...policyRoutes,
+  ...prefilterRoutes,
   ...ipamRoutes,
 ];

@@ -107,6 +107,8 @@ const table: readonly (readonly [code: number, text: string, name?: string])[] =
   [205, "Punt to proxy", "DROP_PUNT_PROXY"],
   [206, "No device"],
   [207, "First logical datagram fragment not found from world", "DROP_FRAG_NOT_FOUND_WORLD"],
+  // Ours: Cilium has no number for it.
+  [220, "Denied by prefilter", "DROP_PREFILTER"],
 ];
 
 /** Every known reason, rising. */

@@ -7,7 +7,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_HOST, "bpf_host.c"],
   [SourceFile.FILE_CONTAINER, "bpf_lxc.c"],
   [SourceFile.FILE_OVERLAY, "bpf_overlay.c"],
-  [4, "bpf_xdp.c"],
+  [SourceFile.FILE_XDP, "bpf_xdp.c"],
   [5, "bpf_sock.c"],
   [SourceFile.FILE_ENTRY, "bpf_entry.c"],
   [7, "bpf_wireguard.c"],
