@@ -10,8 +10,8 @@ import { BpfLink, BpfMap, BpfProgram, queryTcx, Rtnetlink } from "../kernel/inde
 import { createDatapath, type Datapath, type DatapathConfig } from "./index.ts";
 import { generationsRoot } from "./loader/generation.ts";
 import { endpointLinkPin } from "./loader/pins.ts";
+import { MapMigrations, settleReplaced } from "./maps/migration.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
-import { MapResizes, settleReplaced } from "./maps/resize.ts";
 import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -245,9 +245,14 @@ function tests(): void {
     using old = BpfMap.openPinned(join(globals, mapNames.ct4Tcp));
     old.update(key(1), flow(0, 1));
     {
-      using resizes = new MapResizes(globals);
-      assert.equal(resizes.choose(mapNames.ct4Tcp, old, 4096).maxEntries, 4096);
-      resizes.commit();
+      using migrations = new MapMigrations(globals);
+      const { type, keySize, valueSize, flags } = old;
+      assert.deepEqual(migrations.choose(mapNames.ct4Tcp, old, { keySize, valueSize, maxEntries: 4096 }), {
+        make: 4096,
+      });
+      using made = BpfMap.create({ type, keySize, valueSize, flags, maxEntries: 4096 });
+      migrations.fill((name) => (name === mapNames.ct4Tcp ? made : undefined));
+      migrations.commit();
     }
     using fresh = BpfMap.openPinned(join(globals, mapNames.ct4Tcp));
     fresh.update(key(1), flow(0, 100));

@@ -96,8 +96,13 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 /** An overlay.o whose first program reads packet bytes without a check; the verifier refuses it. */
 export function compileBad(): Uint8Array {
+  return compile(BAD_SOURCE);
+}
+
+/** The object of a C source. */
+export function compile(source: string): Uint8Array {
   const args = ["-O2", "-g", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu", "-x", "c", "-c", "-", "-o", "-"];
-  const run = spawnSync("clang", args, { input: BAD_SOURCE });
+  const run = spawnSync("clang", args, { input: source });
   assert.equal(run.status, 0, run.stderr.toString());
   return run.stdout;
 }

@@ -14,9 +14,10 @@ export { dataSections, type Variable } from "./bpf/btf.ts";
 export { AttachType, BpfLink, type LinkInfo, listLinks } from "./bpf/link.ts";
 export { type LoadObjectOptions, loadObject } from "./bpf/loader.ts";
 export { BpfMap, type MapSpec, mapIds, type UpdateMode } from "./bpf/map.ts";
-export { MapFlag, type MapType } from "./bpf/map-type.ts";
+export { loadedBtf, type MapTypes, mapTypes } from "./bpf/map-btf.ts";
+export { isPerCpu, MapFlag, type MapType } from "./bpf/map-type.ts";
 export { BpfObject } from "./bpf/object.ts";
-export type { ObjectMapOptions } from "./bpf/object-maps.ts";
+export type { MapChoice, MapShape, ObjectMapOptions } from "./bpf/object-maps.ts";
 export {
   BpfProgram,
   ProgramType,

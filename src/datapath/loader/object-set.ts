@@ -13,6 +13,7 @@ import {
   VerifierError,
 } from "../../kernel/index.ts";
 import { DatapathError, datapathError } from "../errors.ts";
+import type { MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { DatapathConfig } from "../types.ts";
 import { mapSizes, nodeConstants } from "./node-values.ts";
@@ -28,7 +29,8 @@ export interface LoadOptions {
   readonly constants?: Readonly<Record<string, number>>;
   /** Tail-call map to use; without it the object makes one. */
   readonly calls?: BpfMap;
-  readonly onOtherSize?: (name: string, pinned: BpfMap, wanted: number) => BpfMap;
+  /** Where pinned maps may be exchanged for others. */
+  readonly migrations?: MapMigrations;
 }
 
 /** Files are read once; each is parsed when it is first loaded. */
@@ -52,11 +54,13 @@ export class ObjectSet {
     const file = this.#file(part);
     const constants = { ...nodeConstants(this.#config, tunnelIfindex), ...options.constants };
     try {
-      return loadObject(file.bytes, {
+      const object = loadObject(file.bytes, {
         name: file.name,
         rodata: Object.fromEntries(Object.entries(constants).filter(([name]) => file.variables.has(name))),
         maps: mapOptions(this.#config, file, options),
       });
+      fillMaps(object, options.migrations);
+      return object;
     } catch (error) {
       throw loadError(file.name, error);
     }
@@ -66,6 +70,15 @@ export class ObjectSet {
     const file = this.#files.get(part) ?? readObjectFile(join(this.#config.objectDir, objectFiles[part]));
     this.#files.set(part, file);
     return file;
+  }
+}
+
+function fillMaps(object: BpfObject, migrations: MapMigrations | undefined): void {
+  try {
+    migrations?.fill((name) => (object.mapNames.includes(name) ? object.map(name) : undefined));
+  } catch (error) {
+    object.close();
+    throw error;
   }
 }
 
@@ -80,7 +93,7 @@ function readBytes(path: string, name: string): Uint8Array {
 function mapOptions(config: DatapathConfig, file: ObjectFile, options: LoadOptions): Record<string, ObjectMapOptions> {
   const sizes = mapSizes(config);
   const root = mapPinRoot(config.bpfRoot);
-  const { calls, onOtherSize } = options;
+  const { calls, migrations } = options;
   const maps: Record<string, ObjectMapOptions> = {};
   for (const name of file.maps) {
     if (name === mapNames.calls) {
@@ -91,7 +104,7 @@ function mapOptions(config: DatapathConfig, file: ObjectFile, options: LoadOptio
     maps[name] = {
       pinPath: join(root, name),
       ...(maxEntries === undefined ? {} : { maxEntries }),
-      ...(onOtherSize && { onOtherSize: (pinned, wanted) => onOtherSize(name, pinned, wanted) }),
+      ...(migrations && { choose: (pinned, wanted) => migrations.choose(name, pinned, wanted) }),
     };
   }
   return maps;

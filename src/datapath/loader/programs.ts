@@ -6,13 +6,13 @@ import { TailCall } from "../../abi/index.ts";
 import { attachTcx, BpfMap, type BpfObject, type BpfProgram, type TcxHook } from "../../kernel/index.ts";
 import { deviceNames } from "../devices/names.ts";
 import { DatapathError } from "../errors.ts";
+import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
-import { type KeptSize, MapResizes } from "../maps/resize.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
 import { mapSizes } from "./node-values.ts";
-import { type NodePart, ObjectSet } from "./object-set.ts";
+import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
 import { deviceLinkPin, isAttached } from "./pins.ts";
 
 /** Where the programs of the node's own devices go. */
@@ -39,11 +39,9 @@ export class NodePrograms implements Disposable {
   #tunnelIfindex = 0;
   #kept: readonly KeptSize[] = [];
   /** Of the load that is not committed yet. */
-  #resizes: MapResizes | undefined;
-  readonly #onOtherSize = (name: string, pinned: BpfMap, wanted: number) =>
-    this.#resizes?.choose(name, pinned, wanted) ?? pinned;
-  /** Whoever opened the maps would go on with the old ones, so sizes change in the first load only. */
-  #mayResize = true;
+  #migrations: MapMigrations | undefined;
+  /** Whoever opened the maps would go on with the old ones, so they are exchanged in the first load only. */
+  #mayMigrate = true;
 
   constructor(config: DatapathConfig) {
     this.#config = config;
@@ -72,20 +70,21 @@ export class NodePrograms implements Disposable {
     const { bpfRoot } = this.#config;
     const digest = this.#objects.digest(tunnelIfindex);
     const found = findGeneration(bpfRoot, digest, mapSizes(this.#config));
-    if (found === undefined && this.#mayResize) this.#resizes = new MapResizes(mapPinRoot(bpfRoot));
+    this.#migrations?.[Symbol.dispose]();
+    if (found === undefined && this.#mayMigrate) this.#migrations = new MapMigrations(mapPinRoot(bpfRoot));
     const fresh = found ?? this.#loadAll(digest, tunnelIfindex);
     this.#generation?.close();
     this.#generation = fresh;
-    this.#kept = this.#resizes?.kept ?? this.#kept;
+    this.#kept = this.#migrations?.kept ?? this.#kept;
     this.#tunnelIfindex = tunnelIfindex;
-    this.#mayResize = false;
+    this.#mayMigrate = false;
   }
 
-  /** Gives maps of another size the pins. Until the hooks have the loaded programs, flows of the others are missed. */
+  /** Gives new maps the pins. Until the hooks have the loaded programs, flows of the others are missed. */
   commit(): void {
     const root = mapPinRoot(this.#config.bpfRoot);
-    this.#resizes?.commit();
-    this.#resizes = undefined;
+    this.#migrations?.commit();
+    this.#migrations = undefined;
     if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
@@ -117,7 +116,7 @@ export class NodePrograms implements Disposable {
     const calls = this.#generation?.calls;
     if (calls === undefined) throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
     const constants = { endpoint_id: endpointId };
-    return this.#objects.load("entry", this.#tunnelIfindex, { constants, calls, onOtherSize: this.#onOtherSize });
+    return this.#objects.load("entry", this.#tunnelIfindex, { constants, calls, ...this.#exchange });
   }
 
   /** Whether programs of earlier loads are still pinned. */
@@ -138,8 +137,8 @@ export class NodePrograms implements Disposable {
 
   /** Forgets what was loaded; links and pins keep it running. */
   close(): void {
-    this.#resizes?.[Symbol.dispose]();
-    this.#resizes = undefined;
+    this.#migrations?.[Symbol.dispose]();
+    this.#migrations = undefined;
     this.#generation?.close();
     this.#generation = undefined;
     this.#tunnelIfindex = 0;
@@ -147,6 +146,10 @@ export class NodePrograms implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  get #exchange(): Pick<LoadOptions, "migrations"> {
+    return this.#migrations === undefined ? {} : { migrations: this.#migrations };
   }
 
   #isAttached(name: string, device: string, ifindex: number, hook: TcxHook): boolean {
@@ -161,13 +164,13 @@ export class NodePrograms implements Disposable {
   }
 
   #loadAll(digest: string, tunnelIfindex: number): Generation {
-    const onOtherSize = this.#onOtherSize;
-    using container = this.#objects.load("container", tunnelIfindex, { onOtherSize });
+    const exchange = this.#exchange;
+    using container = this.#objects.load("container", tunnelIfindex, exchange);
     const calls = container.map(mapNames.calls);
-    using host = this.#objects.load("host", tunnelIfindex, { calls, onOtherSize });
-    using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, onOtherSize });
+    using host = this.#objects.load("host", tunnelIfindex, { calls, ...exchange });
+    using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, ...exchange });
     // Endpoints get theirs later; that it loads is to be known now.
-    this.#objects.load("entry", tunnelIfindex, { calls, onOtherSize }).close();
+    this.#objects.load("entry", tunnelIfindex, { calls, ...exchange }).close();
     for (const { program, slot } of tailCalls) setTailCall(calls, slot, container.program(program));
     const generation = new Generation(
       digest,

@@ -14,12 +14,19 @@ export interface ObjectMapOptions {
   readonly maxEntries?: number;
   /** Re-used when it is there and fits (else MapIncompatibleError), made and pinned there when not. */
   readonly pinPath?: string;
-  /**
-   * Asked when what is pinned fits in all but its size: gives the map to use, the pinned one or one of the caller's.
-   * Without it, another size is a MapIncompatibleError.
-   */
-  readonly onOtherSize?: (pinned: BpfMap, wanted: number) => BpfMap;
+  /** Asked for what is pinned and of the same type and flags: whether to use it, when something else is wanted. */
+  readonly choose?: (pinned: BpfMap, wanted: MapShape) => MapChoice;
 }
+
+/** What an object declares. `maxEntries` 0: left to the loader. */
+export interface MapShape {
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+}
+
+/** A map of the caller's or the pinned one; or a new one with so many entries, that is not pinned. */
+export type MapChoice = { readonly use: BpfMap } | { readonly make: number };
 
 interface Preparation {
   readonly maps: Readonly<Record<string, ObjectMapOptions>>;
@@ -52,7 +59,8 @@ export function prepareMaps(handles: readonly MapHandle[], options: Preparation)
       reuse(handle, name, given.reuse, "memory");
     } else if (path !== undefined && existsSync(path)) {
       using pinned = BpfMap.openPinned(path);
-      reuse(handle, name, resized(handle, name, pinned, given), path);
+      const map = chosen(handle, name, pinned, given);
+      if (map !== undefined) reuse(handle, name, map, path);
     } else if (path !== undefined) {
       pins.set(name, path);
     }
@@ -61,13 +69,19 @@ export function prepareMaps(handles: readonly MapHandle[], options: Preparation)
   return pins;
 }
 
-function resized(handle: bigint, name: string, pinned: BpfMap, { onOtherSize }: ObjectMapOptions): BpfMap {
-  const wanted = libbpf().mapMaxEntries(handle);
-  const fits = differences(handle, pinned).length === 0;
-  if (onOtherSize === undefined || wanted === 0 || wanted === pinned.maxEntries || !fits) return pinned;
-  const map = onOtherSize(pinned, wanted);
-  checked(libbpf().mapSetMaxEntries(handle, map.maxEntries), "resize", name);
-  return map;
+/** The map to re-use; undefined: the object gets a new one. */
+function chosen(handle: bigint, name: string, pinned: BpfMap, { choose }: ObjectMapOptions): BpfMap | undefined {
+  const library = libbpf();
+  const sameKind = pinned.type === mapTypeName(library.mapType(handle)) && pinned.flags === library.mapFlags(handle);
+  if (choose === undefined || !sameKind) return pinned;
+  const choice = choose(pinned, {
+    keySize: library.mapKeySize(handle),
+    valueSize: library.mapValueSize(handle),
+    maxEntries: library.mapMaxEntries(handle),
+  });
+  const maxEntries = "make" in choice ? choice.make : choice.use.maxEntries;
+  if (library.mapMaxEntries(handle) !== 0) checked(library.mapSetMaxEntries(handle, maxEntries), "resize", name);
+  return "make" in choice ? undefined : choice.use;
 }
 
 /** Pins maps that were made by the load. */
@@ -88,24 +102,18 @@ function pinPath(handle: bigint, name: string, given: ObjectMapOptions, root: st
 
 function reuse(handle: bigint, name: string, map: BpfMap, path: string): void {
   const library = libbpf();
-  const found = differences(handle, map);
+  const found = [
+    difference("type", map.type, mapTypeName(library.mapType(handle))),
+    difference("key size", map.keySize, library.mapKeySize(handle)),
+    difference("value size", map.valueSize, library.mapValueSize(handle)),
+    difference("flags", map.flags, library.mapFlags(handle)),
+  ].filter((line) => line !== undefined);
   // 0 entries in the declaration: the kernel or the loader decides.
   const wanted = library.mapMaxEntries(handle);
   const size = wanted === 0 ? undefined : difference("size", map.maxEntries, wanted);
   if (size !== undefined) found.push(size);
   if (found.length > 0) throw new MapIncompatibleError(name, path, found);
   checked(library.mapReuseFd(handle, map.fd.value), "re-use", name);
-}
-
-/** Other than in size. */
-function differences(handle: bigint, map: BpfMap): string[] {
-  const library = libbpf();
-  return [
-    difference("type", map.type, mapTypeName(library.mapType(handle))),
-    difference("key size", map.keySize, library.mapKeySize(handle)),
-    difference("value size", map.valueSize, library.mapValueSize(handle)),
-    difference("flags", map.flags, library.mapFlags(handle)),
-  ].filter((line) => line !== undefined);
 }
 
 function difference(what: string, found: string | number, declared: string | number): string | undefined {

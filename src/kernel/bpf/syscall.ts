@@ -26,6 +26,7 @@ export const BpfCommand = {
   BPF_OBJ_GET_INFO_BY_FD: 15,
   BPF_PROG_QUERY: 16,
   BPF_RAW_TRACEPOINT_OPEN: 17,
+  BPF_BTF_GET_FD_BY_ID: 19,
   BPF_MAP_FREEZE: 22,
   BPF_MAP_LOOKUP_BATCH: 24,
   BPF_MAP_UPDATE_BATCH: 26,
@@ -131,9 +132,9 @@ export function openPinnedFd(path: string, what: string): Fd {
   return Fd.own(bpfChecked("BPF_OBJ_GET", attr, `Cannot open pinned ${what} "${path}"`), `${what} "${path}"`);
 }
 
-/** BPF_{MAP,PROG,LINK}_GET_FD_BY_ID. */
+/** BPF_{MAP,PROG,LINK,BTF}_GET_FD_BY_ID. */
 export function fdById(
-  command: "BPF_MAP_GET_FD_BY_ID" | "BPF_PROG_GET_FD_BY_ID" | "BPF_LINK_GET_FD_BY_ID",
+  command: "BPF_MAP_GET_FD_BY_ID" | "BPF_PROG_GET_FD_BY_ID" | "BPF_LINK_GET_FD_BY_ID" | "BPF_BTF_GET_FD_BY_ID",
   id: number,
   what: string,
 ): Fd {
