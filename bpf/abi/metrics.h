@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* cilium_metrics: packets and bytes by reason, direction and place (per-CPU hash). Reason 0 means forwarded. */
+/* Packets and bytes, for each CPU: of dropped packets by reason, direction and place (cilium_metrics), of forwarded ones
+ * by direction (cilium_forwarded). Readers show the latter as reason 0.
+ */
 #pragma once
 #include <linux/types.h>
 
-enum metric_direction { METRIC_UNKNOWN = 0, METRIC_INGRESS = 1, METRIC_EGRESS = 2, METRIC_SERVICE = 3 };
+enum metric_direction { METRIC_UNKNOWN = 0, METRIC_INGRESS = 1, METRIC_EGRESS = 2, METRIC_SERVICE = 3, METRIC_DIRECTIONS = 4 };
 
 struct metrics_key {
 	__u8 reason;

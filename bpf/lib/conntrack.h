@@ -3,7 +3,7 @@
  * books. The keys are from the endpoint's point of view, see abi/conntrack.h.
  */
 #pragma once
-#include "../maps/conntrack.h"
+#include "ct_key.h"
 #include "icmp.h"
 #include "ipcache.h"
 #include "policy.h"
@@ -11,11 +11,6 @@
 #define NS_PER_SECOND 1000000000ULL
 #define CT_CLOSING (CT_F_RX_CLOSING | CT_F_TX_CLOSING)
 #define CT_FIRST_EPHEMERAL_PORT 32768	/* net.ipv4.ip_local_port_range */
-
-union ct_key {
-	struct ct4_key v4;
-	struct ct6_key v6;
-};
 
 enum ct_state {
 	CT_NEW,
@@ -45,42 +40,6 @@ struct ct_flow {
 static __always_inline bool ct_tracked(const struct ct_flow *flow)
 {
 	return flow->state == CT_ESTABLISHED || flow->state == CT_REPLY;
-}
-
-static __always_inline void make_ct_key(union ct_key *key, const struct flow *flow, int family)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	if (family == FAMILY_IPV4) {
-		key->v4.local = flow->local.ipv4;
-		key->v4.remote = flow->remote.ipv4;
-		key->v4.local_port = flow->local_port;
-		key->v4.remote_port = flow->remote_port;
-		key->v4.protocol = flow->protocol;
-	} else {
-		__builtin_memcpy(key->v6.local, &flow->local, sizeof(key->v6.local));
-		__builtin_memcpy(key->v6.remote, &flow->remote, sizeof(key->v6.remote));
-		key->v6.local_port = flow->local_port;
-		key->v6.remote_port = flow->remote_port;
-		key->v6.protocol = flow->protocol;
-	}
-}
-
-static __always_inline void *ct_map(__u8 protocol, int family)
-{
-	if (family == FAMILY_IPV4)
-		return protocol == IPPROTO_TCP ? (void *)&cilium_ct4_global : (void *)&cilium_ct_any4_global;
-	return protocol == IPPROTO_TCP ? (void *)&cilium_ct6_global : (void *)&cilium_ct_any6_global;
-}
-
-static __always_inline void read_flow(const struct packet *packet, struct flow *flow)
-{
-	bool egress = packet->direction == DIRECTION_EGRESS;
-
-	flow->local = egress ? packet->source : packet->destination;
-	flow->remote = egress ? packet->destination : packet->source;
-	flow->local_port = egress ? packet->source_port : packet->destination_port;
-	flow->remote_port = egress ? packet->destination_port : packet->source_port;
-	flow->protocol = packet->protocol;
 }
 
 /* Does the entry's verdict still hold? */
@@ -119,66 +78,88 @@ static __always_inline enum ct_state classify(const struct ct_entry *entry, cons
 	return is_reply ? CT_REPLY : CT_ESTABLISHED;
 }
 
-static __always_inline void find_flow(struct __sk_buff *skb, const struct packet *packet,
+/* The flow that an ICMP error is about: CT_RELATED, if its verdict holds. */
+static __always_inline void find_quoted_flow(struct __sk_buff *skb, const struct packet *packet, struct ct_flow *flow,
+					     union ct_key *key, int family)
+{
+	struct flow quoted = {};
+	int quote = read_quote(skb, packet, &quoted, family);
+
+	if (quote == QUOTE_OF_NO_FLOW)
+		return;
+	flow->by_router = quote == QUOTE_BY_ROUTER;
+	fill_ct_key(key, &quoted.local, &quoted.remote, quoted.local_port | (__u32)quoted.remote_port << 16, quoted.protocol,
+		    family);
+	flow->entry = ct_lookup(key, quoted.protocol, flow->stamp.now, family);
+	if (flow->entry && ct_fresh(flow, packet))
+		flow->state = CT_RELATED;
+}
+
+static __always_inline void find_flow(struct __sk_buff *skb, struct packet *packet,
 				      const struct endpoint_config *endpoint, struct ct_flow *flow, union ct_key *key,
 				      int family)
 {
-	struct flow tuple = {};
-
 	/* Before anything that they vouch for is read. */
 	flow->stamp.policy_revision = *(const volatile __u32 *)&endpoint->policy_revision;
 	flow->stamp.ipcache_revision = runtime_config(RUNTIME_IPCACHE_REVISION);
-	flow->stamp.now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	if (!packet->now)
+		packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	flow->stamp.now = packet->now;
 	flow->entry = NULL;
 	flow->fresh = false;
 	flow->by_router = false;
 	flow->state = CT_UNTRACKED;
 	if (unlikely(packet->icmp_kind == KIND_ERROR)) {
-		int quote = read_quote(skb, packet, &tuple, family);
-
-		if (quote == QUOTE_OF_NO_FLOW)
-			return;
-		flow->by_router = quote == QUOTE_BY_ROUTER;
-	} else {
-		read_flow(packet, &tuple);
-	}
-	make_ct_key(key, &tuple, family);
-	flow->entry = bpf_map_lookup_elem(ct_map(tuple.protocol, family), key);
-	if (flow->entry && flow->entry->expires <= flow->stamp.now)
-		flow->entry = NULL;
-	if (unlikely(packet->icmp_kind == KIND_ERROR)) {
-		if (flow->entry && ct_fresh(flow, packet))
-			flow->state = CT_RELATED;
+		find_quoted_flow(skb, packet, flow, key, family);
 		return;
 	}
+	read_ct_key(packet, key, family);
+	flow->entry = ct_lookup(key, packet->protocol, flow->stamp.now, family);
 	flow->state = classify(flow->entry, packet);
 	flow->fresh = ct_tracked(flow) && ct_fresh(flow, packet);
 }
 
-/* Who is at the other end, and how to get there. */
-static __always_inline void find_peer(struct packet *packet, struct ct_flow *flow, int family)
+/* Asks the maps who is at the other end, and how to get there. Returns 0. */
+__verified_alone int look_up_peer(struct packet *packet, int family)
 {
-	bool egress = packet->direction == DIRECTION_EGRESS;
 	struct place place = {};
 
-	if (egress && likely(flow->fresh && flow->entry && flow->entry->route != CT_ROUTE_UNKNOWN)) {
-		packet->destination_identity = flow->entry->peer_identity;
-		packet->route = flow->entry->route;
-		packet->peer_endpoint = flow->entry->peer_endpoint;
-		packet->tunnel_family = flow->entry->tunnel_family;
-		packet->tunnel_endpoint = flow->entry->tunnel_endpoint;
-		return;
-	}
-	if (egress) {
+	if (!packet)
+		return 0;
+	if (packet->direction == DIRECTION_EGRESS) {
 		find_place(&packet->destination, &place, family);
 		take_destination(packet, &place);
-	} else if (!packet->source_identity) {
-		if (flow->fresh && flow->entry) {
-			packet->source_identity = flow->entry->peer_identity;
-			return;
-		}
+	} else {
 		find_place(&packet->source, &place, family);
 		packet->source_identity = place.identity;
+	}
+	return 0;
+}
+
+/* Who is at the other end, and how to get there: as the entry says, if it is fresh. */
+static __always_inline void find_peer(struct packet *packet, const struct ct_flow *flow, int family)
+{
+	const struct ct_entry *entry = flow->fresh ? flow->entry : NULL;
+
+	if (packet->direction != DIRECTION_EGRESS) {
+		if (packet->source_identity)
+			return;
+		if (entry)
+			packet->source_identity = entry->peer_identity;
+		else
+			look_up_peer(packet, family);
+		return;
+	}
+	if (unlikely(!entry || entry->route == CT_ROUTE_UNKNOWN)) {
+		look_up_peer(packet, family);
+		return;
+	}
+	packet->destination_identity = entry->peer_identity;
+	packet->route = entry->route;
+	packet->peer_endpoint = entry->peer_endpoint;
+	if (entry->route == CT_ROUTE_TUNNEL) {
+		packet->tunnel_family = entry->tunnel_family;
+		packet->tunnel_endpoint = entry->tunnel_endpoint;
 	}
 }
 
@@ -226,7 +207,9 @@ static __always_inline void ct_report(struct packet *packet, struct ct_entry *en
 	}
 }
 
-/* Books a packet of a known flow. */
+/* Books a packet of a known flow. Counters miss one when two CPUs book packets of one direction at once: atomic adds
+ * would cost as much as the rest of this function.
+ */
 static __always_inline void ct_account(struct packet *packet, struct ct_flow *flow, __u32 bytes)
 {
 	struct ct_entry *entry = flow->entry;
@@ -234,11 +217,11 @@ static __always_inline void ct_account(struct packet *packet, struct ct_flow *fl
 	__u32 expires;
 
 	if (packet->direction == DIRECTION_EGRESS) {
-		__sync_fetch_and_add(&entry->tx_packets, 1);
-		__sync_fetch_and_add(&entry->tx_bytes, bytes);
+		entry->tx_packets += 1;
+		entry->tx_bytes += bytes;
 	} else {
-		__sync_fetch_and_add(&entry->rx_packets, 1);
-		__sync_fetch_and_add(&entry->rx_bytes, bytes);
+		entry->rx_packets += 1;
+		entry->rx_bytes += bytes;
 	}
 	flags |= entry->flags;
 	if (flags != entry->flags)
@@ -296,7 +279,7 @@ static __always_inline int ct_insert(struct packet *packet, const union ct_key *
 		entry->last_rx_report = now;
 		entry->rx_flags_seen = seen;
 	}
-	if (bpf_map_update_elem(ct_map(packet->protocol, family), key, entry, BPF_ANY))
+	if (ct_update(key, entry, packet->protocol, family))
 		return drop(packet, DROP_CT_INSERT_FAILED);
 	return 0;
 }

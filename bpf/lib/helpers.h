@@ -23,6 +23,9 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Of a field: where 64 bits are read and written at once. */
+#define __in_words __attribute__((aligned(8)))
+
 #define ETH_LENGTH sizeof(struct ethhdr)
 
 /* A function that the verifier checks once, alone, for whatever arguments, and that costs a call: its states do not

@@ -6,8 +6,8 @@
 
 /* A flow as its endpoint sees it. */
 struct flow {
-	union ip_address local;
-	union ip_address remote;
+	union ip_address local __in_words;
+	union ip_address remote __in_words;
 	__be16 local_port;
 	__be16 remote_port;
 	__u8 protocol;

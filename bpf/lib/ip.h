@@ -45,8 +45,8 @@ static __always_inline bool parse_addresses(struct __sk_buff *skb, struct packet
 
 		if (!ip)
 			return false;
-		__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
-		__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+		read_ipv6_address(&packet->source, &ip->saddr);
+		read_ipv6_address(&packet->destination, &ip->daddr);
 	}
 	return true;
 }

@@ -98,8 +98,8 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pack
 	end = ETH_LENGTH + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	if (end > skb->len)
 		return drop(packet, DROP_INVALID);
-	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
-	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	read_ipv6_address(&packet->source, &ip->saddr);
+	read_ipv6_address(&packet->destination, &ip->daddr);
 	packet->protocol = ip->nexthdr;
 	packet->ttl = ip->hop_limit;
 	packet->l4_offset = ETH_LENGTH + sizeof(*ip);

@@ -19,14 +19,15 @@ static __always_inline int decrement_ipv4(struct __sk_buff *skb, struct packet *
 	return 0;
 }
 
-/* The header has no checksum, but the card's sum over the packet must follow. */
+/* The header has no checksum, but the card's sum over the packet, if there is one, must follow. */
 static __always_inline int decrement_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
-	__u8 hop_limit = packet->ttl - 1;
+	struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
 
-	if (bpf_skb_store_bytes(skb, ETH_LENGTH + __builtin_offsetof(struct ipv6hdr, hop_limit), &hop_limit, 1,
-				BPF_F_RECOMPUTE_CSUM))
-		return drop(packet, DROP_WRITE_ERROR);
+	if (!ip)
+		return drop(packet, DROP_INVALID);
+	ip->hop_limit--;
+	bpf_csum_update(skb, ~(__u32)bpf_htons(1));
 	return 0;
 }
 

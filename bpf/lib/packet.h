@@ -21,8 +21,8 @@ enum icmp_kind {
 };
 
 struct packet {
-	union ip_address source;
-	union ip_address destination;
+	union ip_address source __in_words;
+	union ip_address destination __in_words;
 	union ip_address tunnel_endpoint;
 	__u32 l4_offset;		/* from the start of the frame */
 	__u32 l4_length;		/* up to the end of the IP packet */
@@ -51,10 +51,11 @@ struct packet {
 	__u8 direction;			/* enum policy_direction of the program */
 	__u8 family;
 	__u8 pad;
+	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: not asked yet */
 };
 
 /* Kernels before 6.3 hand no uninitialized byte to a function that is verified alone. */
-_Static_assert(sizeof(struct packet) == 100, "no hidden padding");
+_Static_assert(sizeof(struct packet) == 104, "no hidden padding");
 
 /* The context's fields in assembler: else the compiler computes their address once and keeps it, and the verifier says
  * "dereference of modified ctx ptr disallowed".
@@ -86,6 +87,18 @@ static __always_inline void *packet_bytes(struct __sk_buff *skb, __u32 offset, _
 		return NULL;
 	data = packet_start(skb);
 	return data + offset + size <= packet_end(skb) ? data + offset : NULL;
+}
+
+/* From an IPv6 header. In words of 64 bits, though the packet's may lie anywhere: what was written in halves, the
+ * processor does not read at once.
+ */
+static __always_inline void read_ipv6_address(union ip_address *address, const struct in6_addr *from)
+{
+	const __u64 *words = (const void *)from;
+	__u64 first = words[0], second = words[1];
+
+	__builtin_memcpy(__builtin_assume_aligned(address, 8), &first, sizeof(first));
+	__builtin_memcpy(__builtin_assume_aligned(address->ipv6 + 8, 8), &second, sizeof(second));
 }
 
 static __always_inline bool address_equal(const union ip_address *a, const union ip_address *b, int family)

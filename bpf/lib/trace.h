@@ -13,14 +13,14 @@ struct trace_record {
 static __always_inline bool trace_wanted(const struct packet *packet, enum trace_point point)
 {
 	bool incoming = point >= TRACE_FROM_ENDPOINT && point <= TRACE_FROM_NETWORK;
-	__u64 level;
 
-	if (!(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_TRACE))
-		return false;
-	level = runtime_config(RUNTIME_MONITOR_AGGREGATION);
-	if (incoming)
-		return level == AGGREGATION_NONE;
-	return level < AGGREGATION_MEDIUM || packet->report;
+	if (incoming || !packet->report) {
+		__u64 level = runtime_config(RUNTIME_MONITOR_AGGREGATION);
+
+		if (level >= (incoming ? AGGREGATION_LOW : AGGREGATION_MEDIUM))
+			return false;
+	}
+	return runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_TRACE;
 }
 
 __verified_alone int send_trace_event(struct __sk_buff *skb, const struct packet *packet, __u32 point,

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Packets and bytes by reason, direction and place. Written by lib/metrics.h; read by src/datapath. */
+/* Packets and bytes. Written by lib/metrics.h; read by src/datapath. */
 #pragma once
 #include "../abi/metrics.h"
 #include "../lib/helpers.h"
 
+/* Dropped ones by reason, direction and place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct metrics_key);
 	__type(value, struct metrics_value);
 } cilium_metrics SEC(".maps");
+
+/* Forwarded ones. Key: enum metric_direction. An array, so that the look-up is inlined. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, METRIC_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct metrics_value);
+} cilium_forwarded SEC(".maps");

@@ -6,6 +6,7 @@ export const MetricDirection = {
   METRIC_INGRESS: 1,
   METRIC_EGRESS: 2,
   METRIC_SERVICE: 3,
+  METRIC_DIRECTIONS: 4,
 } as const;
 export type MetricDirection = (typeof MetricDirection)[keyof typeof MetricDirection];
 

@@ -187,11 +187,16 @@ export class World implements Disposable {
       "cilium_endpoints",
       "cilium_runtime_config",
       "cilium_underlay4",
+      "cilium_forwarded",
       "cilium_policy_v2_peers",
       "cilium_policy_v2_ports",
     ]);
     this.clearPolicies();
     for (const [name, map] of this.#maps) if (!kept.has(name) && !name.includes("rodata")) map.clear();
+    const noneForwarded = new Uint8Array(possibleCpus() * METRICS_VALUE_SIZE);
+    for (const [direction] of this.map("cilium_forwarded").entries()) {
+      this.map("cilium_forwarded").update(direction, noneForwarded);
+    }
     this.setCalls(true);
     for (const pod of [podA, podB]) {
       this.endpoint(pod);
@@ -316,15 +321,17 @@ export class World implements Disposable {
     }
   }
 
-  /** Counters summed over CPUs. */
+  /** Counters summed over CPUs; forwarded packets have reason 0. */
   metrics(): { reason: number; direction: number; line: number; file: number; packets: number; bytes: number }[] {
-    return [...this.map("cilium_metrics").entries()].map(([key, value]) => {
-      const slots = Array.from({ length: possibleCpus() }, (_, cpu) =>
-        decodeMetricsValue(value, cpu * METRICS_VALUE_SIZE),
-      );
-      const sum = (field: "packets" | "bytes") => slots.reduce((total, slot) => total + Number(slot[field]), 0);
-      return { ...decodeMetricsKey(key), packets: sum("packets"), bytes: sum("bytes") };
-    });
+    const dropped = [...this.map("cilium_metrics").entries()].map(([key, value]) => ({
+      ...decodeMetricsKey(key),
+      ...sumOverCpus(value),
+    }));
+    const forwarded = [...this.map("cilium_forwarded").entries()].map(([, value], direction) => ({
+      ...{ reason: 0, direction, line: 0, file: 0 },
+      ...sumOverCpus(value),
+    }));
+    return [...dropped, ...forwarded];
   }
 
   [Symbol.dispose](): void {
@@ -333,6 +340,12 @@ export class World implements Disposable {
 }
 
 const conntrackMaps = ["cilium_ct4_global", "cilium_ct_any4_global", "cilium_ct6_global", "cilium_ct_any6_global"];
+
+function sumOverCpus(value: Uint8Array): { packets: number; bytes: number } {
+  const slots = Array.from({ length: possibleCpus() }, (_, cpu) => decodeMetricsValue(value, cpu * METRICS_VALUE_SIZE));
+  const sum = (field: "packets" | "bytes") => slots.reduce((total, slot) => total + Number(slot[field]), 0);
+  return { packets: sum("packets"), bytes: sum("bytes") };
+}
 
 /** Names of the flags that are set. */
 export function flagNames(flags: number): string[] {

@@ -15,6 +15,7 @@ export const mapNames = {
   ct6Tcp: "cilium_ct6_global",
   ct6Any: "cilium_ct_any6_global",
   metrics: "cilium_metrics",
+  forwarded: "cilium_forwarded",
   runtimeConfig: "cilium_runtime_config",
   events: "cilium_events",
   calls: "cilium_calls",

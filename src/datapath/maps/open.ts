@@ -69,7 +69,7 @@ export class PinnedMaps implements OpenedMaps {
     );
   }
   get metrics() {
-    return this.#once("metrics", () => createMetricsMap(this.raw(mapNames.metrics)));
+    return this.#once("metrics", () => createMetricsMap(this.raw(mapNames.metrics), this.raw(mapNames.forwarded)));
   }
   get runtimeConfig() {
     return this.#once("runtimeConfig", () => createRuntimeConfigMap(this.raw(mapNames.runtimeConfig)));

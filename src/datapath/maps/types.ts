@@ -161,7 +161,7 @@ export interface ConntrackRow {
   readonly backendId: number;
 }
 
-/** cilium_metrics, summed over the CPUs. */
+/** cilium_metrics and cilium_forwarded, summed over the CPUs. */
 export interface MetricsRow {
   /** 0 forwarded, else a drop reason. */
   readonly reason: number;
