@@ -43,6 +43,11 @@ const steps: readonly Step[] = [
     needs: "tools/gen-protos.ts",
   },
   {
+    name: "generated page of drop reasons",
+    command: [node, "tools/gen-drop-docs.ts", "--check"],
+    repair: "node_modules/.bin/node tools/gen-drop-docs.ts",
+  },
+  {
     name: "unit tests",
     command: [node, "tools/test.ts", "--unit"],
     repair: "npm test -- PART-OF-THE-FILE'S-PATH runs a single file again",
