@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/policy.
 
+export { type DiffScope, diffPolicies, type FlowChange, type FlowOutcome, type PortSpan } from "./diff/diff.ts";
 export { checkEnforceable } from "./enforceable.ts";
 export {
   type AffectedEndpoints,
@@ -27,13 +28,23 @@ export {
   type PolicyRejection,
   type PolicySource,
 } from "./errors.ts";
+export { lintPolicies } from "./lint/lint.ts";
+export type { LintFinding, LintKind, LintWorld } from "./lint/types.ts";
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
 export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { IpProtocol, protocolName } from "./protocols.ts";
+export { sceneOfManifests } from "./scene/manifests.ts";
+export { Scene, type SceneEndpoint, type SceneSource } from "./scene/scene.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
+export { caseOutput, type Difference, differences } from "./simulate/output.ts";
+export { type Question, questionCase } from "./simulate/question.ts";
+export { readCases } from "./simulate/read.ts";
+export { simulateCase } from "./simulate/simulate.ts";
+export type { CaseAnswer, PolicyCase } from "./simulate/types.ts";
+export { flowInWords, flowRows } from "./simulate/words.ts";
 export { PolicyStore } from "./store.ts";
 export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./table.ts";
 export {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks of addresses in Kubernetes' own policy kinds.
-import { type Cidr, cidrContains, formatCidr, tryParseCidr } from "../../../core/index.ts";
+import { cidrContains, formatCidr } from "../../../core/index.ts";
 import { prefixSelector } from "../../selectors/address-selector.ts";
 import type { Selector } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
+import { parsePrefix } from "../peers/cidrs.ts";
 import { optionalItems } from "./fields.ts";
 
 /** Reads an `ipBlock`: addresses outside of the cluster, as far as no exception covers them. */
@@ -16,11 +17,4 @@ export function parseIpBlock(node: DocumentNode): Selector {
     return exception;
   });
   return prefixSelector(cidr, except);
-}
-
-/** Reads `ADDRESS/LENGTH`; bits behind the length do not count. */
-export function parsePrefix(node: DocumentNode): Cidr {
-  const cidr = tryParseCidr(node.string("bad-cidr"));
-  if (cidr === undefined) throw node.fail("bad-cidr", "a prefix such as 10.0.0.0/8 or fd00::/8");
-  return cidr;
 }

@@ -4,7 +4,7 @@ import { nameSelector, prefixSelector } from "../../selectors/address-selector.t
 import { makeSelector } from "../../selectors/selector.ts";
 import type { Direction, NameCondition, Requirement, RuleAction, Selector } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
-import { parsePrefix } from "./addresses.ts";
+import { parsePrefix } from "../peers/cidrs.ts";
 import { boundedItems, onlyField } from "./fields.ts";
 import { clusterOf, parseLabelSelector, podsOfNamespaces, requirementsOf } from "./selectors.ts";
 import type { KubernetesScope } from "./types.ts";

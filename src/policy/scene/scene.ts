@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a cluster, as lint, diff and trace look at it: whom policies select, and who their peers can be.
+import type { Labels } from "../../core/index.ts";
+import { Identity } from "../../identity/index.ts";
+import { PolicyEngine, type PolicyEngineOptions } from "../engine/engine.ts";
+import type { CidrGroup } from "../parse/cidr-group.ts";
+import { prefixSelector } from "../selectors/address-selector.ts";
+import type { NamedPort, ParsedPolicy, PolicyIdentity } from "../types.ts";
+import { addressLabels, type Families, selectorsOf } from "./addresses.ts";
+
+/** A pod, or the host, by its identity; several may share one. */
+export interface SceneEndpoint {
+  /** `namespace/pod`, or `host`. */
+  readonly name: string;
+  readonly identity: number;
+  /** As policies select it, where that is not the identity's labels: the host, by its node's labels. */
+  readonly labels?: Labels;
+  readonly namedPorts?: readonly NamedPort[];
+}
+
+/** What a scene is made of. */
+export interface SceneSource {
+  readonly options: PolicyEngineOptions;
+  readonly families: Families;
+  /** All that are known, reserved ones too. */
+  readonly identities: readonly PolicyIdentity[];
+  readonly endpoints: readonly SceneEndpoint[];
+  /** Every policy that will be looked at; their prefixes and names get identities. */
+  readonly policies: readonly ParsedPolicy[];
+  readonly cidrGroups?: readonly CidrGroup[];
+}
+
+const firstLocalIdentity = 1 << 24;
+
+/** Makes engines that all know the same world. */
+export class Scene {
+  /** Identities of endpoints, rising. */
+  readonly endpoints: readonly PolicyIdentity[];
+  /** Everybody, rising. */
+  readonly peers: readonly PolicyIdentity[];
+  readonly #source: SceneSource;
+  readonly #names = new Map<number, string>();
+
+  constructor(source: SceneSource) {
+    this.#source = source;
+    const absent = source.families === "dual" ? [Identity.world] : [Identity.worldIpv4, Identity.worldIpv6];
+    const known = source.identities.filter(({ id }) => !(absent as readonly number[]).includes(id));
+    const taken = new Set(known.map(({ labels }) => labels.canonical));
+    let next = Math.max(firstLocalIdentity, ...known.map(({ id }) => id + 1));
+    const groups = (source.cidrGroups ?? []).flatMap(({ cidrs }) => cidrs.map((cidr) => prefixSelector(cidr)));
+    const outside = addressLabels([...selectorsOf(source.policies), ...groups], source.families)
+      .filter(({ canonical }) => !taken.has(canonical))
+      .map((labels) => ({ id: next++, labels }));
+    this.peers = [...known, ...outside].sort((a, b) => a.id - b.id);
+    const subjects = new Map(source.endpoints.map(({ identity, labels }) => [identity, labels]));
+    this.endpoints = this.peers.flatMap(({ id, labels }) =>
+      subjects.has(id) ? [{ id, labels: subjects.get(id) ?? labels }] : [],
+    );
+    for (const peer of this.peers) this.#names.set(peer.id, this.#describe(peer));
+  }
+
+  /** An engine that knows everybody and has no policies; `overrides` go before the scene's options. */
+  createEngine(overrides: PolicyEngineOptions = {}): PolicyEngine {
+    const engine = new PolicyEngine({ ...this.#source.options, ...overrides });
+    engine.upsertIdentities(this.peers);
+    for (const { id } of this.endpoints) {
+      const ports = this.#source.endpoints.flatMap(({ identity, namedPorts = [] }) =>
+        identity === id ? namedPorts : [],
+      );
+      engine.setNamedPorts(id, ports);
+    }
+    for (const group of this.#source.cidrGroups ?? []) engine.upsertCidrGroup(group);
+    return engine;
+  }
+
+  /** As createEngine, with policies in force. */
+  engineWith(policies: Iterable<ParsedPolicy>): PolicyEngine {
+    const engine = this.createEngine();
+    for (const policy of policies) engine.upsertParsed(policy);
+    return engine;
+  }
+
+  /** An identity in a few words: its pods, its reserved name, its prefix, or its labels. */
+  nameOf(identity: number): string {
+    return this.#names.get(identity) ?? `identity ${identity}`;
+  }
+
+  #describe({ id, labels }: PolicyIdentity): string {
+    const pods = this.#source.endpoints.filter(({ identity }) => identity === id).map(({ name }) => name);
+    if (pods.length > 0) return pods.length > 2 ? `${pods[0]} and ${pods.length - 1} more` : pods.join(", ");
+    const outside = [...labels].find(({ source }) => source === "cidr" || source === "fqdn");
+    if (outside !== undefined) return outside.key.replaceAll("-", outside.source === "cidr" ? ":" : "-");
+    return labels.toStrings().join(",") || `identity ${id}`;
+  }
+}
