@@ -76,8 +76,9 @@ test("threats: etcd's password is in no log, command line, answer or state file"
   ];
   const answers = await Promise.all(commands.map((args) => scenario.onNode("node1", ["cilium-dbg", ...args])));
   for (const [at, { code, stdout, stderr }] of answers.entries()) {
-    assert.equal(code, 0, `${commands[at]?.join(" ")}: ${stderr}`);
-    assert.ok(stdout.length > 50 && !stdout.includes(password), commands[at]?.join(" "));
+    const command = String(commands[at]);
+    assert.equal(code, 0, `${command}: ${stderr}`);
+    assert.ok(stdout.length > 50 && !stdout.includes(password), command);
   }
   const written = [paths().agentLog, ...filesBelow(paths().state).filter((path) => statSync(path).isFile())];
   const proc = `/proc/${agentProcess(scenario.sandbox, node)?.pid}`;
