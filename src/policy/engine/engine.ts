@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy engine: policies and identities in, map entries and reasons out. No I/O, no clock.
-import type { Labels } from "../../core/index.ts";
+import type { Cidr, Labels } from "../../core/index.ts";
 import { CompiledPolicy, type EntryChange } from "../entries/compiled.ts";
 import { CookieRegistry } from "../entries/cookies.ts";
 import { decide } from "../entries/decide.ts";
 import { NamedPorts } from "../entries/named-ports.ts";
-import { parsePolicy } from "../parse/policy.ts";
+import { type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
 import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
 import type { EndpointPolicy, EnforcementMode, NamedPort, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
@@ -21,6 +21,10 @@ export interface PolicyEngineOptions {
   readonly mode?: EnforcementMode;
   /** Name of the local cluster; peers of policies are narrowed to it. Default `default`; null: not narrowed. */
   readonly cluster?: string | null;
+  /** Peers that name no cluster live in the local one. Default true. */
+  readonly policyDefaultLocalCluster?: boolean;
+  /** Policies may select nodes as peers by label. Default false. */
+  readonly nodeSelectorLabels?: boolean;
   /** Cookies of the run before. */
   readonly cookies?: CookieRegistry;
   /** Pods accept the local host where no rule denies it. Default true. */
@@ -49,7 +53,7 @@ export interface AffectedEndpoints {
 /** Computes policies of endpoints and says which of them a change concerns. */
 export class PolicyEngine {
   readonly cookies: CookieRegistry;
-  readonly #cluster: string | null | undefined;
+  readonly #parseOptions: ParsePolicyOptions;
   readonly #references = new References();
   readonly #repository = new PolicyRepository(this.#references.lookUp);
   readonly #cache = new SelectorCache();
@@ -61,7 +65,12 @@ export class PolicyEngine {
 
   constructor(options: PolicyEngineOptions = {}) {
     this.#mode = options.mode ?? "default";
-    this.#cluster = options.cluster;
+    const { cluster, policyDefaultLocalCluster = true, nodeSelectorLabels = false } = options;
+    this.#parseOptions = {
+      ...(cluster === undefined ? {} : { cluster }),
+      policyDefaultLocalCluster,
+      nodeSelectorLabels,
+    };
     this.cookies = options.cookies ?? new CookieRegistry();
     const { allowLocalhost = true, hostFirewall = true } = options;
     this.#standing = { allowLocalhost, hostFirewall };
@@ -87,10 +96,7 @@ export class PolicyEngine {
 
   /** Checks a policy resource as `upsertPolicy` would. Throws PolicyParseError. */
   parse(resource: unknown, origin?: string): ParsedPolicy {
-    return parsePolicy(resource, {
-      ...(origin === undefined ? {} : { origin }),
-      ...(this.#cluster === undefined ? {} : { cluster: this.#cluster }),
-    });
+    return parsePolicy(resource, { ...this.#parseOptions, ...(origin === undefined ? {} : { origin }) });
   }
 
   /** As upsertPolicy, for one that is parsed already. */
@@ -222,6 +228,11 @@ export class PolicyEngine {
   /** The rule that a cookie of an entry or event names. */
   ruleOf(cookie: number): RuleOrigin | undefined {
     return this.cookies.originOf(cookie);
+  }
+
+  /** Prefixes that policies in force speak of, exceptions too, by their text. */
+  prefixes(): ReadonlyMap<string, Cidr> {
+    return this.#cache.prefixes();
   }
 
   /** Lines of `cilium policy selectors`. */

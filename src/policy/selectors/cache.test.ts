@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Labels } from "../../core/index.ts";
+import { Labels, parseCidr } from "../../core/index.ts";
 import { randomNumbers } from "../testing.ts";
 import type { Requirement, Selector, SelectorOperator } from "../types.ts";
+import { prefixSelector } from "./address-selector.ts";
 import { SelectorIndex } from "./buckets.ts";
 import { SelectorCache } from "./cache.ts";
 import { matchesSelector } from "./match.ts";
@@ -113,4 +114,14 @@ test("after any sequence of changes the cache agrees with asking every selector 
       assert.deepEqual([...(cache.get(selector)?.ids ?? [])].sort(), expected.sort(), selector.text);
     }
   }
+});
+
+test("prefixes() has those of selectors in use, with their exceptions, once each", () => {
+  const cache = new SelectorCache();
+  const [ten, one, six] = [parseCidr("10.0.0.0/8"), parseCidr("10.1.0.0/16"), parseCidr("fd00::/8")];
+  cache.acquire(prefixSelector(ten, [one]), "default/a");
+  cache.acquire(prefixSelector(one), "default/b");
+  cache.acquire(prefixSelector(six), "default/b");
+  cache.release(prefixSelector(six), "default/b");
+  assert.deepEqual([...cache.prefixes().keys()].sort(), ["10.0.0.0/8", "10.1.0.0/16"]);
 });

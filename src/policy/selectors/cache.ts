@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Selectors in use and the identities that each selects, kept up to date change by change.
-import type { Labels } from "../../core/index.ts";
+import { type Cidr, formatCidr, type Labels } from "../../core/index.ts";
 import type { PolicyIdentity, Selector } from "../types.ts";
 import { SelectorIndex } from "./buckets.ts";
 import { IdentitySet } from "./identities.ts";
@@ -94,6 +94,16 @@ export class SelectorCache {
   removeIdentity(id: number): readonly SelectorChange[] {
     const labels = this.#identities.delete(id);
     return labels === undefined ? [] : this.#update(id, this.#index.candidates(labels), undefined);
+  }
+
+  /** Prefixes that selectors in use speak of, exceptions too, by their text. Asks every selector. */
+  prefixes(): ReadonlyMap<string, Cidr> {
+    const found = new Map<string, Cidr>();
+    for (const { selector } of this.#entries.values()) {
+      if (selector.prefix === undefined) continue;
+      for (const cidr of [selector.prefix.cidr, ...selector.prefix.except]) found.set(formatCidr(cidr), cidr);
+    }
+    return found;
   }
 
   /** All selectors in use, sorted. */
