@@ -5,10 +5,11 @@ import { deletePolicy } from "./policy/delete.ts";
 import { get } from "./policy/get.ts";
 import { importPolicies } from "./policy/import.ts";
 import { selectors } from "./policy/selectors.ts";
+import { simulate } from "./policy/simulate.ts";
 import { validate } from "./policy/validate.ts";
 
 export const policy: CommandSpec = {
   usage: "policy",
   summary: "Network policies",
-  commands: [get, importPolicies, deletePolicy, validate, selectors],
+  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate],
 };

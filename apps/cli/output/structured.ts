@@ -10,9 +10,9 @@ export type OutputFormat =
   | { readonly kind: "yaml" }
   | { readonly kind: "jsonpath"; readonly template: string };
 
-/** Reads the value of `-o`; undefined is text. Throws UsageError. */
+/** Reads the value of `-o`; undefined and `table` are text. Throws UsageError. */
 export function parseOutputFormat(text: string | undefined): OutputFormat {
-  if (text === undefined || text === "") return { kind: "text" };
+  if (text === undefined || text === "" || text === "table") return { kind: "text" };
   if (text === "json" || text === "yaml") return { kind: text };
   const template = /^jsonpath=(.+)$/s.exec(text)?.[1];
   if (template === undefined) {

@@ -39,7 +39,7 @@ function sideOutput(name: string, side: SideAnswer | undefined): FlowOutput {
     [name]: verdict,
     ...(l7 === undefined ? {} : { [`${name}L7`]: l7 }),
     ...(auth === undefined ? {} : { [`${name}Auth`]: auth }),
-    [`${name}Rule`]: rule,
+    ...("default" in rule && rule.default === "allow" ? {} : { [`${name}Rule`]: rule }),
   };
 }
 
