@@ -29,6 +29,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
     ipam: { ipam, endpoints },
     identities: { identities: cluster.allocator.table, endpoints, ipcache, nodes, self },
     policy: { engine, module: parts.policy, policies, endpoints },
+    policyHits: { engine, datapath },
     prefilter: parts.prefilter,
     events,
     metrics,

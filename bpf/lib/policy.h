@@ -3,6 +3,7 @@
 #pragma once
 #include "../maps/policy.h"
 #include "drop.h"
+#include "hits.h"
 #include "verdict.h"
 
 #define ANY_PORT_BITS 8		/* of prefix_bits: the protocol alone */
@@ -79,9 +80,9 @@ static __always_inline __u8 match_type(const struct policy_entry *entry, bool an
 static __always_inline int judge_entry(struct packet *packet, struct policy_question *question,
 				       const struct policy_entry *entry)
 {
+	packet->cookie = entry ? entry->cookie : 0;
 	if (!entry)
 		return drop(packet, DROP_POLICY);
-	packet->cookie = entry->cookie;
 	question->staged = entry->staged;
 	question->staged_cookie = entry->staged_cookie;
 	if (entry->verdict == POLICY_DENY)
@@ -110,5 +111,6 @@ __verified_alone int ask_policy(struct packet *packet, struct policy_question *q
 		question->verdict = 0;
 		question->audited = 1;
 	}
+	count_decision(packet->cookie, question);
 	return question->verdict;
 }

@@ -7,6 +7,7 @@ export * from "./conntrack.gen.ts";
 export * from "./drop.gen.ts";
 export * from "./endpoint.gen.ts";
 export * from "./events.gen.ts";
+export * from "./hits.gen.ts";
 export * from "./ipcache.gen.ts";
 export * from "./layout.gen.ts";
 export * from "./metrics.gen.ts";

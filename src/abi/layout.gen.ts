@@ -178,6 +178,18 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       pad2: [44, 4],
     },
   },
+  policy_hits: {
+    size: 48,
+    members: {
+      cookie: [0, 4],
+      pad: [4, 4],
+      allowed: [8, 8],
+      denied: [16, 8],
+      audited: [24, 8],
+      staged_allowed: [32, 8],
+      staged_denied: [40, 8],
+    },
+  },
   ipcache_key: {
     size: 24,
     members: {

@@ -17,6 +17,7 @@ import type {
   IPAMResponse,
   IPListEntry,
   Policy,
+  PolicyRuleHits,
   Prefilter,
   PrefilterSpec,
   SelectorIdentityMapping,
@@ -144,6 +145,10 @@ export class AgentClient {
 
   policySelectors(): Promise<SelectorIdentityMapping[]> {
     return this.#get("/policy/selectors");
+  }
+
+  policyHits(): Promise<PolicyRuleHits[]> {
+    return this.#get("/policy/hits");
   }
 
   getPrefilter(): Promise<Prefilter> {

@@ -62,6 +62,26 @@ export interface Policy {
   readonly policy: string;
 }
 
+/** How often a rule decided: for each new flow, each denied packet, and each flow after policy changed. */
+export interface PolicyRuleHits {
+  readonly cookie: number;
+  /** Absent for cookie 0: no rule decided, which is default deny. */
+  readonly rule?: {
+    /** `namespace/name`. */
+    readonly policy: string;
+    readonly kind: string;
+    readonly direction: "ingress" | "egress";
+    readonly section: string;
+  };
+  readonly allowed: number;
+  readonly denied: number;
+  /** Would have been denied without audit mode. */
+  readonly audited: number;
+  /** As a rule of a staged policy. */
+  readonly "staged-allowed": number;
+  readonly "staged-denied": number;
+}
+
 /** Source prefixes that are denied, as of a revision. */
 export interface PrefilterSpec {
   readonly revision: number;

@@ -55,6 +55,7 @@ export function createMemoryAgent(options: MemoryAgentOptions = {}): MemoryAgent
     identityEndpoints: () => (options.identities ?? []).map((identity) => ({ identity, refCount: 1 })),
     listIps: ({ cidr }) => (options.ips ?? []).filter((ip) => cidr === undefined || ip.cidr.startsWith(cidr)),
     nodes: () => ({ self: "default/node1", "nodes-added": options.nodes ?? [] }),
+    policyHits: () => [],
     explainDrop: () => ({ kind: "default-deny", by: ["default/rule1"] }),
     subscribeMonitor: (listener) => {
       listeners.add(listener);

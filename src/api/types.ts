@@ -16,6 +16,7 @@ import type {
   IPAMResponse,
   IPListEntry,
   Policy,
+  PolicyRuleHits,
   SelectorIdentityMapping,
   StatusResponse,
   VersionInfo,
@@ -103,6 +104,7 @@ export interface AgentApi {
   /** Of the policies that came by PUT; `name` is "namespace/name" or "name", absent means all. 404 when there is none. */
   deletePolicy(selection: { readonly name?: string }): Awaitable<Policy>;
   policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
+  policyHits(): Awaitable<readonly PolicyRuleHits[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;
 
   /** Absent when it is off. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which entry of a policy set decides, and what is said about it.
-import { DropReason, EndpointConfigFlags, PolicyMatch, PolicyStaged } from "../../src/abi/index.ts";
+import assert from "node:assert/strict";
+import { DropReason, EndpointConfigFlags, POLICY_HITS_SLOTS, PolicyMatch, PolicyStaged } from "../../src/abi/index.ts";
 import {
   arriving,
   bothFamilies,
@@ -14,7 +15,7 @@ import {
 } from "./case.ts";
 import { echo, sctp, tcp, udp } from "./packet.ts";
 import { all, egress, ingress } from "./rules.ts";
-import { cidrHost, internet, type PolicyRow, podA, podB, podC, router } from "./world.ts";
+import { cidrHost, internet, type PolicyRow, podA, podB, podC, router, type World } from "./world.ts";
 
 const TCP = 6;
 const UDP = 17;
@@ -65,6 +66,17 @@ const denied: readonly (readonly [string, Rule])[] = [
   ["a port range beside", { protocol: TCP, port: 128, portBits: 9 }],
   ["another set", { cookie: 3, set: 99 } as Rule],
 ];
+
+type Counts = Readonly<Record<string, number>>;
+
+/** Looks at two rules' counters. */
+function countsOf(cookie: number, counts: Counts, other: number, otherCounts: Counts) {
+  const none = { allowed: 0, denied: 0, audited: 0, stagedAllowed: 0, stagedDenied: 0 };
+  return (world: World) => {
+    assert.deepEqual(world.hits(cookie), { cookie, ...none, ...counts });
+    assert.deepEqual(world.hits(other), { cookie: other, ...none, ...otherCounts });
+  };
+}
 
 export const policyCases: readonly Case[] = [
   ...bothFamilies((words) => [
@@ -265,6 +277,49 @@ export const policyCases: readonly Case[] = [
               staged: PolicyStaged.STAGED_DEFAULT_DENY,
             },
           ],
+        },
+      ],
+    },
+    {
+      name: "counts decisions by rule: those of new flows and of denied packets, not of established ones",
+      steps: [
+        {
+          change: ingress(podB, { cookie: 700, staged: PolicyStaged.STAGED_DENY, stagedCookie: 701 }),
+          send: sent(words, podA, podB, syn),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          check: countsOf(700, { allowed: 1 }, 701, { stagedDenied: 1 }),
+        },
+        {
+          send: sent(words, podA, podB, tcp({ sport: 4000, dport: 80, flags: 16 })),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          check: countsOf(700, { allowed: 1 }, 701, { stagedDenied: 1 }),
+        },
+        {
+          change: ingress(podB, { cookie: 702, deny: true }),
+          send: sent(words, podA, podB, tcp({ sport: 4001, dport: 80, flags: 2 })),
+          into: fromA,
+          drop: DropReason.DROP_POLICY_DENY,
+          check: countsOf(702, { denied: 1 }, 700, { allowed: 1 }),
+        },
+        {
+          change: ingress(podB, { cookie: 702, audit: true }),
+          send: sent(words, podA, podB, tcp({ sport: 4002, dport: 80, flags: 2 })),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          check: countsOf(702, { denied: 1, audited: 1 }, 700, { allowed: 1 }),
+        },
+        {
+          // Of one slot with cookie 700, and newer.
+          change: ingress(podB, { cookie: 700 + POLICY_HITS_SLOTS }),
+          send: sent(words, podA, podB, tcp({ sport: 4003, dport: 80, flags: 2 })),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          check: (world: World) => {
+            countsOf(700 + POLICY_HITS_SLOTS, { allowed: 1 }, 702, { denied: 1, audited: 1 })(world);
+            for (const cookie of [700, 701, 702]) world.forgetHits(cookie);
+          },
         },
       ],
     },

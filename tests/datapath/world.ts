@@ -9,6 +9,7 @@ import {
   decodeCtEntry,
   decodeMetricsKey,
   decodeMetricsValue,
+  decodePolicyHits,
   EndpointConfigFlags,
   EndpointInfoFlags,
   elfSection,
@@ -23,6 +24,8 @@ import {
   encodeNodeValue,
   IpcacheFlags,
   METRICS_VALUE_SIZE,
+  POLICY_HITS_SIZE,
+  POLICY_HITS_SLOTS,
   PolicyDirection,
   parseBtf,
   RuntimeConfigIndex,
@@ -187,6 +190,7 @@ export class World implements Disposable {
       "cilium_endpoints",
       "cilium_runtime_config",
       "cilium_underlay4",
+      "cilium_policystats",
       "cilium_forwarded",
       "cilium_policy_v2_peers",
       "cilium_policy_v2_ports",
@@ -319,6 +323,16 @@ export class World implements Disposable {
         map.update(key, encodeCtEntry({ ...decodeCtEntry(value), ...change }));
       }
     }
+  }
+
+  /** A rule's decisions. */
+  hits(cookie: number): Record<string, number> {
+    const value = this.map("cilium_policystats").lookup(u32le(cookie % POLICY_HITS_SLOTS)) ?? new Uint8Array();
+    return Object.fromEntries(Object.entries(decodePolicyHits(value)).map(([name, count]) => [name, Number(count)]));
+  }
+
+  forgetHits(cookie: number): void {
+    this.map("cilium_policystats").update(u32le(cookie % POLICY_HITS_SLOTS), new Uint8Array(POLICY_HITS_SIZE));
   }
 
   /** Counters summed over CPUs; forwarded packets have reason 0. */

@@ -9,6 +9,7 @@ import { createEndpointCalls, type EndpointApiDeps } from "./endpoints.ts";
 import { createIdentityCalls, type IdentityApiDeps } from "./identities.ts";
 import { createIpamCalls, type IpamApiDeps } from "./ipam.ts";
 import { createPolicyCalls, type PolicyApiDeps } from "./policy.ts";
+import { createPolicyHitsCalls, type PolicyHitsDeps } from "./policy-hits.ts";
 import { createPrefilterCalls } from "./prefilter.ts";
 import { createStatusCalls, type StatusApiDeps } from "./status.ts";
 
@@ -20,6 +21,7 @@ export interface AgentApiDeps {
   readonly ipam: Omit<IpamApiDeps, "hostAddressing">;
   readonly identities: IdentityApiDeps;
   readonly policy: PolicyApiDeps;
+  readonly policyHits: PolicyHitsDeps;
   /** Absent when it is off. */
   readonly prefilter: Prefilter | undefined;
   readonly events: EventModule;
@@ -39,6 +41,7 @@ export function createAgentApi(deps: AgentApiDeps): AgentApi {
     ...createIpamCalls({ ...deps.ipam, hostAddressing }),
     ...createIdentityCalls(deps.identities),
     ...createPolicyCalls(deps.policy),
+    ...createPolicyHitsCalls(deps.policyHits),
     ...createPrefilterCalls(deps.prefilter),
     metrics: deps.metrics,
     subscribeMonitor: (listener) => deps.events.subscribe(listener),

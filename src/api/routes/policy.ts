@@ -29,6 +29,7 @@ export const policyRoutes: readonly Route[] = [
       return { status: 200, body: await api.policySelectors() };
     },
   },
+  { method: "GET", path: "/policy/hits", handle: async ({ api }) => ({ status: 200, body: await api.policyHits() }) },
   {
     method: "GET",
     path: "/policy/explain",

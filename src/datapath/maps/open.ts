@@ -12,6 +12,7 @@ import { createMetricsMap } from "./metrics.ts";
 import { type MapName, mapNames, mapPinRoot } from "./names.ts";
 import { createNodesMap } from "./nodes.ts";
 import { createPolicyMap } from "./policy.ts";
+import { createPolicyHitsMap } from "./policy-hits.ts";
 import { createRuntimeConfigMap } from "./runtime-config.ts";
 import type { OpenedMaps } from "./types.ts";
 
@@ -67,6 +68,9 @@ export class PinnedMaps implements OpenedMaps {
         { map: this.raw(mapNames.ct6Any), family: 6, table: "any" },
       ]),
     );
+  }
+  get policyHits() {
+    return this.#once("policyHits", () => createPolicyHitsMap(this.raw(mapNames.policyHits)));
   }
   get metrics() {
     return this.#once("metrics", () => createMetricsMap(this.raw(mapNames.metrics), this.raw(mapNames.forwarded)));

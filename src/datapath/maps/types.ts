@@ -172,6 +172,19 @@ export interface MetricsRow {
   readonly bytes: bigint;
 }
 
+/** cilium_policystats: how often a rule decided; a flow asks when it is new, and when its answer may have changed. */
+export interface PolicyHitsRow {
+  /** Names the rule; 0: none, which is default deny. */
+  readonly cookie: number;
+  readonly allowed: bigint;
+  readonly denied: bigint;
+  /** Would have been denied. */
+  readonly audited: bigint;
+  /** As a staged rule. */
+  readonly stagedAllowed: bigint;
+  readonly stagedDenied: bigint;
+}
+
 /** cilium_runtime_config, decoded. */
 export interface RuntimeConfigRow {
   readonly utimeOffset: bigint;
@@ -254,6 +267,11 @@ export interface MetricsMap {
   list(): MetricsRow[];
 }
 
+export interface PolicyHitsMap {
+  /** Rules that decided at least once. */
+  list(): PolicyHitsRow[];
+}
+
 export interface RuntimeConfigMap {
   get(): RuntimeConfigRow;
   /** Tells the programs that a known address may have changed identity or place. Returns the new revision. */
@@ -275,6 +293,7 @@ export interface DatapathMaps {
   readonly nodes: NodesMap;
   readonly policy: PolicyMap;
   readonly conntrack: ConntrackMap;
+  readonly policyHits: PolicyHitsMap;
   readonly metrics: MetricsMap;
   readonly runtimeConfig: RuntimeConfigMap;
 }
