@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/policy.
 
-export { type DiffScope, diffPolicies, type FlowChange, type FlowOutcome, type PortSpan } from "./diff/diff.ts";
+export { type DiffScope, diffPolicies, type FlowChange, type FlowOutcome } from "./diff/diff.ts";
+export { formatSpan, type PortSpan } from "./diff/span.ts";
 export { checkEnforceable } from "./enforceable.ts";
 export {
   type AffectedEndpoints,
@@ -31,10 +32,11 @@ export {
 export { lintPolicies } from "./lint/lint.ts";
 export type { LintFinding, LintKind, LintWorld } from "./lint/types.ts";
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
+export { policyName } from "./names.ts";
 export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
-export { IpProtocol, protocolName } from "./protocols.ts";
+export { IpProtocol, protocolName, protocolNumbers } from "./protocols.ts";
 export { sceneOfManifests } from "./scene/manifests.ts";
 export { Scene, type SceneEndpoint, type SceneSource } from "./scene/scene.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";

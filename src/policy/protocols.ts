@@ -24,3 +24,8 @@ const names: ReadonlyMap<number, string> = new Map([
 export function protocolName(protocol: number): string {
   return names.get(protocol) ?? String(protocol);
 }
+
+/** Protocol numbers of a name in any case, several for ANY; none for a name that is not known. */
+export function protocolNumbers(name: string): readonly number[] {
+  return protocolsByName.get(name.toUpperCase()) ?? [];
+}

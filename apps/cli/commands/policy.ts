@@ -2,8 +2,10 @@
 // policy: the group of commands about network policies.
 import type { CommandSpec } from "../define.ts";
 import { deletePolicy } from "./policy/delete.ts";
+import { diff } from "./policy/diff.ts";
 import { get } from "./policy/get.ts";
 import { importPolicies } from "./policy/import.ts";
+import { lint } from "./policy/lint.ts";
 import { selectors } from "./policy/selectors.ts";
 import { simulate } from "./policy/simulate.ts";
 import { validate } from "./policy/validate.ts";
@@ -11,5 +13,5 @@ import { validate } from "./policy/validate.ts";
 export const policy: CommandSpec = {
   usage: "policy",
   summary: "Network policies",
-  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate],
+  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, lint, diff],
 };

@@ -60,6 +60,12 @@ test("a wider range changes the added ports alone, and names the rule", () => {
   assert.deepEqual(changes([range(99)], [range(89)]), ["301>300 [6]/90-99 allow>deny ingress[0].toPorts[0]"]);
 });
 
+test("a default deny names the policies that made it, and the side", () => {
+  const [change] = diffPolicies(engineWith(), engineWith(ingress("p", fromApi)), { endpoints, peers: endpoints });
+  assert.deepEqual(change?.before, { verdict: "allow", direction: "ingress" });
+  assert.deepEqual(change.after, { verdict: "deny", direction: "ingress", by: ["default/p"] });
+});
+
 test("protocols with the same change are told together, the rest as all but those", () => {
   const any = { ports: [{ port: "53", protocol: "ANY" }] };
   const found = changes([ingress("p", { ...fromApi, toPorts: [any] })], [ingress("p", fromApi)]);

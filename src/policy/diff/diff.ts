@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which flows two states of the policies treat differently, exactly: over every pair of identities and every port.
 import type { PolicyEngine } from "../engine/engine.ts";
-import type { Direction, PolicyIdentity, RuleOrigin } from "../types.ts";
+import type { Direction, EndpointPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
 import { overlay, type Region, type RegionVerdict, RegionView, sameVerdict } from "./regions.ts";
+import type { PortSpan } from "./span.ts";
 
 /** Whose flows are compared. */
 export interface DiffScope {
@@ -17,17 +18,10 @@ export interface FlowOutcome {
   readonly verdict: RegionVerdict["verdict"];
   /** The side that denies, else the destination's if it enforces. */
   readonly direction: Direction;
-  /** Undefined: no rule; what is denied then is a default deny, what is allowed not enforced. */
-  readonly rule: RuleOrigin | undefined;
-}
-
-/** Ports `first` to `last` (ICMP: types) of these protocols, or with `allBut` of all others. */
-export interface PortSpan {
-  /** IP protocol numbers, rising. */
-  readonly protocols: readonly number[];
-  readonly allBut: boolean;
-  readonly first: number;
-  readonly last: number;
+  /** Absent: no rule; what is denied then is a default deny, what is allowed not enforced. */
+  readonly rule?: RuleOrigin;
+  /** For a default deny the policies that made it, `namespace/name`. */
+  readonly by?: readonly string[];
 }
 
 /** New flows from one identity to another that would be treated differently. */
@@ -69,8 +63,8 @@ function changesOf(from: number, to: number, old: Views, next: Views): readonly 
   const named = new Set(pairs.map(({ protocol }) => protocol).filter((protocol) => protocol !== 0));
   return spansOf(differing, named).map(({ span, value }) => ({
     ...{ from, to, ...span },
-    before: old.outcome(value.before),
-    after: next.outcome(value.after),
+    before: old.outcome(value.before, from, to),
+    after: next.outcome(value.after, from, to),
   }));
 }
 
@@ -113,20 +107,22 @@ function sameSides(a: Sides, b: Sides): boolean {
 class Views {
   readonly #engine: PolicyEngine;
   readonly #views = new Map<number, RegionView>();
-  readonly #fingerprints = new Map<number, string>();
+  readonly #policies = new Map<number, EndpointPolicy>();
 
   constructor(engine: PolicyEngine, endpoints: readonly PolicyIdentity[]) {
     this.#engine = engine;
     for (const { id, labels } of endpoints) {
       const policy = engine.resolveEndpoint(labels, id);
       this.#views.set(id, new RegionView(policy));
-      this.#fingerprints.set(id, `${policy.fingerprint} ${policy.error ?? ""}`);
+      this.#policies.set(id, policy);
     }
   }
 
   /** Cookies are an engine's own; equal entries of two engines may differ in them. Then the ports are compared. */
   equal(other: Views, id: number): boolean {
-    return this.#engine.cookies === other.#engine.cookies && this.#fingerprints.get(id) === other.#fingerprints.get(id);
+    const [mine, theirs] = [this.#policies.get(id), other.#policies.get(id)];
+    if (this.#engine.cookies !== other.#engine.cookies || mine?.error !== theirs?.error) return false;
+    return mine?.fingerprint === theirs?.fingerprint;
   }
 
   /** What a flow meets: the source's egress, then the destination's ingress. */
@@ -138,8 +134,12 @@ class Views {
     return overlay(egress, ingress, (a, b) => stricter(a as Sides, b as Sides), sameSides);
   }
 
-  outcome({ verdict, direction, cookie }: Sides): FlowOutcome {
-    return { verdict, direction, rule: cookie === 0 ? undefined : this.#engine.ruleOf(cookie) };
+  outcome({ verdict, direction, cookie }: Sides, from: number, to: number): FlowOutcome {
+    const rule = cookie === 0 ? undefined : this.#engine.ruleOf(cookie);
+    if (rule !== undefined) return { verdict, direction, rule };
+    if (verdict !== "deny") return { verdict, direction };
+    const by = this.#policies.get(direction === "egress" ? from : to)?.defaultDenyBy[direction] ?? [];
+    return { verdict, direction, by };
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks for rules that cannot mean what they say. Exact: rules are judged by the flows that they decide, not by text.
+import { policyName } from "../names.ts";
 import { protocolsByName } from "../protocols.ts";
 import { matchesSelector } from "../selectors/match.ts";
 import { type DirectionRule, directions, type ParsedPolicy, type PolicyIdentity, type Rule } from "../types.ts";
@@ -32,7 +33,7 @@ function conflicts({ errors }: EffectFinder): readonly LintFinding[] {
 }
 
 function lintSpec(policy: ParsedPolicy, rule: Rule, spec: number, context: Context): readonly LintFinding[] {
-  const at = (section: string) => ({ policy: nameOf(policy), policyKind: policy.kind, section });
+  const at = (section: string) => ({ policy: policyName(policy), policyKind: policy.kind, section });
   const selected = context.world.endpoints.filter((endpoint) => selects(rule, endpoint));
   if (selected.length === 0) {
     const message = `selects no endpoint that is known now`;
@@ -119,8 +120,4 @@ function coversEveryPort(toPorts: NonNullable<DirectionRule["toPorts"]>): boolea
 
 function selects({ subject, subjectKind }: Rule, { labels }: Pick<PolicyIdentity, "labels">): boolean {
   return (subjectKind === "node") === labels.has("reserved", "host") && matchesSelector(subject, labels);
-}
-
-function nameOf({ namespace, name }: ParsedPolicy): string {
-  return namespace === "" ? name : `${namespace}/${name}`;
 }

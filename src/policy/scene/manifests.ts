@@ -6,7 +6,7 @@ import type { ResourceRow } from "../../kubernetes/index.ts";
 import type { PolicyEngineOptions } from "../engine/engine.ts";
 import { cidrGroupKind, parseCidrGroup } from "../parse/cidr-group.ts";
 import { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
-import { protocolsByName } from "../protocols.ts";
+import { protocolNumbers } from "../protocols.ts";
 import type { NamedPort, PolicyIdentity } from "../types.ts";
 import type { SceneEndpoint, SceneSource } from "./scene.ts";
 
@@ -67,8 +67,7 @@ function namedPortsOf(containers: unknown): readonly NamedPort[] {
     listOf(at(container, "ports")).flatMap((item): NamedPort[] => {
       const [name, port, protocol = "TCP"] = ["name", "containerPort", "protocol"].map((field) => at(item, field));
       if (typeof name !== "string" || typeof port !== "number") return [];
-      const numbers = protocolsByName.get(String(protocol)) ?? [];
-      return numbers.map((number) => ({ name: name.toLowerCase(), protocol: number, port }));
+      return protocolNumbers(String(protocol)).map((number) => ({ name: name.toLowerCase(), protocol: number, port }));
     }),
   );
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of a cluster, as lint, diff and trace look at it: whom policies select, and who their peers can be.
-import type { Labels } from "../../core/index.ts";
+import { formatCidr, type Labels } from "../../core/index.ts";
 import { Identity } from "../../identity/index.ts";
 import { PolicyEngine, type PolicyEngineOptions } from "../engine/engine.ts";
+import { namespaceKey } from "../names.ts";
 import type { CidrGroup } from "../parse/cidr-group.ts";
 import { prefixSelector } from "../selectors/address-selector.ts";
+import { cidrOfLabelKey } from "../selectors/addresses.ts";
 import type { NamedPort, ParsedPolicy, PolicyIdentity } from "../types.ts";
 import { addressLabels, type Families, selectorsOf } from "./addresses.ts";
 
@@ -31,6 +33,7 @@ export interface SceneSource {
 }
 
 const firstLocalIdentity = 1 << 24;
+const systemPrefix = "io.cilium.k8s.";
 
 /** Makes engines that all know the same world. */
 export class Scene {
@@ -88,8 +91,23 @@ export class Scene {
   #describe({ id, labels }: PolicyIdentity): string {
     const pods = this.#source.endpoints.filter(({ identity }) => identity === id).map(({ name }) => name);
     if (pods.length > 0) return pods.length > 2 ? `${pods[0]} and ${pods.length - 1} more` : pods.join(", ");
-    const outside = [...labels].find(({ source }) => source === "cidr" || source === "fqdn");
-    if (outside !== undefined) return outside.key.replaceAll("-", outside.source === "cidr" ? ":" : "-");
-    return labels.toStrings().join(",") || `identity ${id}`;
+    return namesOutside(labels) ?? namesPod(labels) ?? (labels.toStrings().join(",") || `identity ${id}`);
   }
+}
+
+function namesOutside(labels: Labels): string | undefined {
+  for (const { source, key } of labels) {
+    if (source === "cidr") return formatCidr(cidrOfLabelKey(key));
+    if (source === "fqdn") return key;
+  }
+  return undefined;
+}
+
+/** `app=web in default`: the labels that are a pod's own. */
+function namesPod(labels: Labels): string | undefined {
+  const namespace = labels.get("k8s", namespaceKey);
+  if (namespace === undefined) return undefined;
+  const own = [...labels].filter(({ key }) => key !== namespaceKey && !key.startsWith(systemPrefix));
+  const texts = own.map(({ source, key, value }) => `${source === "k8s" ? "" : `${source}:`}${key}=${value}`);
+  return `${texts.join(",") || "pods without labels"} in ${namespace}`;
 }

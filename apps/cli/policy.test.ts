@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that look at policies without changing anything: against manifests, and against an agent.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { Endpoint, Identity } from "../../src/api/index.ts";
+import { createMemoryAgent } from "../../src/api/testing.ts";
+import { configureLogging } from "../../src/core/index.ts";
+import { reservedIdentityRows } from "../../src/identity/index.ts";
+import { type Cli, golden, startCli } from "./harness.ts";
+
+configureLogging({ level: "silent" });
+
+const shop = join(import.meta.dirname, "testdata/shop.yaml");
+const changed = join(import.meta.dirname, "testdata/shop-new.yaml");
+
+const screens: Readonly<Record<string, readonly string[]>> = {
+  "policy-lint": ["policy", "lint", "-m", shop],
+  "policy-lint-json": ["policy", "lint", "-m", shop, "-o", "jsonpath={[*].kind}"],
+  "policy-diff": ["policy", "diff", "-m", shop, "-f", changed],
+  "policy-diff-json": ["policy", "diff", "-m", shop, "-f", changed, "-o", "json"],
+};
+
+for (const [name, args] of Object.entries(screens)) {
+  test(`${args.map((arg) => arg.replace(/.*\//, "")).join(" ")} prints testdata/${name}.txt`, async (t) => {
+    const { run } = await startCli(t, undefined);
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(stderr, "");
+    assert.equal(code, 0);
+    golden(name, stdout);
+  });
+}
+
+test("--check makes findings and changes an exit code", async (t) => {
+  const { run } = await startCli(t, undefined);
+  assert.equal((await run(["policy", "lint", "-m", shop, "--check"])).code, 1);
+  assert.equal((await run(["policy", "diff", "-m", shop, "-f", changed, "--check"])).code, 1);
+});
+
+const identity = (id: number, app: string): Identity => ({
+  id,
+  labels: [`k8s:app=${app}`, "k8s:io.kubernetes.pod.namespace=default", "k8s:io.cilium.k8s.policy.cluster=default"],
+});
+const identities = [
+  ...reservedIdentityRows().map(({ id, labels }) => ({ id, labels: labels.toStrings() })),
+  identity(300, "web"),
+  identity(301, "api"),
+];
+
+async function agentCli(t: TestContext): Promise<Cli> {
+  const [web] = identities.slice(-2);
+  const endpoint: Endpoint = {
+    id: 7,
+    status: {
+      "external-identifiers": { "pod-name": "default/web-0" },
+      ...(web === undefined ? {} : { identity: web }),
+      labels: { "security-relevant": [] },
+      networking: { addressing: [] },
+      policy: { realized: { "policy-revision": 1, "policy-enabled": "none" } },
+      state: "ready",
+    },
+  };
+  return startCli(t, createMemoryAgent({ endpoints: [endpoint], identities }).api);
+}
+
+const policy = (port: number) => `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: p}
+spec:
+  endpointSelector: {matchLabels: {app: web}}
+  ingress: [{fromEndpoints: [{matchLabels: {app: api}}], toPorts: [{ports: [{port: "${port}", protocol: TCP}]}]}]
+`;
+
+const denied = "deny (ingress default deny by default/p)";
+
+test("without manifests the agent's endpoints, identities and policies count", async (t) => {
+  const { run } = await agentCli(t);
+  assert.equal((await run(["policy", "import", "-"], { stdin: policy(80) })).code, 0);
+  assert.match((await run(["policy", "lint"])).stdout, /^Nothing found in 1 policies, 1 kinds of endpoints, \d+ kinds/);
+  const { stdout } = await run(["policy", "diff", "-f", "-"], { stdin: policy(81) });
+  const rows = stdout.split("\n").map((line) => line.split(/ {3,}/));
+  assert.deepEqual(rows.slice(1, 3), [
+    ["app=api in default", "default/web-0", "80/TCP", "allow (default/p ingress[0].toPorts[0])", denied],
+    ["app=api in default", "default/web-0", "81/TCP", denied, "allow (default/p ingress[0].toPorts[0])"],
+  ]);
+});
+
+test("policies that nobody named, and files that are none, are refused", async (t) => {
+  const { run } = await startCli(t, undefined);
+  const failed = async (args: readonly string[], code: number, message: RegExp) => {
+    const result = await run(["policy", ...args]);
+    assert.match(result.stderr, message);
+    assert.equal(result.code, code);
+  };
+  await failed(["diff", "-m", shop], 2, /give -f FILE or --remove POLICY/);
+  await failed(["diff", "-m", shop, "--remove", "shop/none"], 2, /Cannot remove policy "shop\/none": there is none/);
+  await failed(["lint", "-m", "/nonexistent"], 1, /Cannot read "\/nonexistent": ENOENT/);
+});
