@@ -8,6 +8,7 @@ export {
   type KvstoreIdentityConfig,
   type KvstoreIdentityDeps,
 } from "./kvstore-allocator.ts";
+export { LocalIdentities, type LocalIdentitySnapshot, localIdentityRange } from "./local-identities.ts";
 export {
   createMemoryIdentityAllocator,
   MemoryIdentityBackend,

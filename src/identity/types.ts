@@ -3,7 +3,7 @@
 import type { Labels, ReadonlyTable } from "../core/index.ts";
 
 /** Where an identity's number comes from. */
-export type IdentitySource = "reserved" | "memory" | "kvstore" | "custom-resource";
+export type IdentitySource = "reserved" | "memory" | "kvstore" | "custom-resource" | "local";
 
 /** One identity: a number for a set of security-relevant labels. */
 export interface IdentityRow {

@@ -6,6 +6,12 @@ export { createIpcache, type Ipcache, type IpcacheConfig, type IpcacheDeps } fro
 export { worldIdentity } from "./node-entries.ts";
 export { createNodeMap, type NodeAddressRow, type NodeMap, type NodeMapDeps, type NodeMapRow } from "./node-map.ts";
 export {
+  type PolicyPrefixConfig,
+  type PolicyPrefixDeps,
+  PolicyPrefixes,
+  type PolicyPrefixState,
+} from "./policy-prefixes.ts";
+export {
   createIpcacheReconciler,
   type IpcacheReconcilerConfig,
   type IpcacheReconcilerDeps,
