@@ -23,10 +23,24 @@ export interface PodNetwork {
   readonly mac: string;
 }
 
+/** Sockets of one command, in the host's namespace and in the container's. */
+export class Namespaces implements Disposable {
+  readonly host: Rtnetlink;
+  readonly pod: Rtnetlink;
+
+  constructor(netns: Fd) {
+    this.host = new Rtnetlink();
+    this.pod = new Rtnetlink({ netns });
+  }
+
+  [Symbol.dispose](): void {
+    this.host.close();
+    this.pod.close();
+  }
+}
+
 /** Makes the pair, both ends up, addresses and routes in place. On an error the pair is removed again. */
-export function createPodNetwork(spec: PodNetworkSpec): PodNetwork {
-  using host = new Rtnetlink();
-  using pod = new Rtnetlink({ netns: spec.netns });
+export function createPodNetwork({ host, pod }: Namespaces, spec: PodNetworkSpec): PodNetwork {
   const mtu = spec.deviceMtu > 0 ? { mtu: spec.deviceMtu } : {};
   const [hostMac, mac] = [randomMac(), randomMac()];
   const peer = { name: spec.interfaceName, netns: spec.netns, mac, ...mtu };
@@ -80,14 +94,12 @@ export function linkLocal(mac: string): string {
  * Removes what an interrupted ADD left: a device of the same name in the container, if this plugin made it, and the
  * host side. Throws CniError 103 when the container's device is somebody else's.
  */
-export function removeLeftovers(netns: Fd, interfaceName: string, hostInterface: string): void {
-  using pod = new Rtnetlink({ netns });
+export function removeLeftovers({ host, pod }: Namespaces, interfaceName: string, hostInterface: string): void {
   const link = pod.link(interfaceName);
   if (link !== undefined && !link.altNames.includes(podAltName(interfaceName))) {
     throw new CniError(cniCodes.alreadyAttached, `Cannot create "${interfaceName}": the container has such a device`);
   }
   if (link !== undefined) pod.deleteLink(link.ifindex);
-  using host = new Rtnetlink();
   host.deleteLink(hostInterface);
 }
 

@@ -145,6 +145,10 @@ class NodeDatapath implements Datapath {
     return this.#endpoints.ensure(endpoint);
   }
 
+  expectEndpoints(ids: readonly number[]): void {
+    this.#endpoints.expect(ids);
+  }
+
   attachedEndpoints(): readonly number[] {
     return this.#endpoints.list();
   }

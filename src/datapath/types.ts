@@ -104,13 +104,18 @@ export interface Datapath {
   stop(): Promise<void>;
   /** Removes links, pins, devices and routes, as well as those of an earlier run. Callable without `start()`. */
   destroy(): Promise<void>;
-  /** Loads the entry programs of an endpoint and attaches them to both hooks of its host device; replaces atomically. */
+  /** Links the entry programs of an endpoint to both hooks of its host device, or replaces them without a gap. */
   attachEndpoint(endpoint: EndpointDevice): Promise<void>;
-  /** Removes the endpoint's links and pins; no error when there are none. */
+  /** Removes the endpoint's filters, links and pins; no error when there are none. */
   detachEndpoint(id: number): Promise<void>;
-  /** Cheap check (no load): true when both links are in place on that device, else attaches and returns false. */
+  /**
+   * Cheap check (no load): true when the programs are in place on that device, else attaches and returns false. A device
+   * without links gets filters, which wait for nothing in the kernel; they become links when no pod comes or goes.
+   */
   ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean>;
-  /** Ids of endpoints with pinned links, also of an earlier run. */
+  /** Ids of the endpoints that will come next: their programs are loaded while nobody waits. */
+  expectEndpoints(ids: readonly number[]): void;
+  /** Ids of endpoints with links or filters, also of an earlier run. */
   attachedEndpoints(): readonly number[];
   /** Replaces the wanted set of remote nodes; their pod CIDR routes are written, changed and pruned at once. */
   setRemoteNodes(nodes: readonly RemoteNode[]): Promise<void>;

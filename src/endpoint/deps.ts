@@ -30,7 +30,7 @@ export interface EndpointAddressPool {
 /** The part of the datapath that endpoints use. */
 export type EndpointDatapath = Pick<
   Datapath,
-  "attachEndpoint" | "detachEndpoint" | "ensureEndpointAttached" | "attachedEndpoints"
+  "attachEndpoint" | "detachEndpoint" | "ensureEndpointAttached" | "attachedEndpoints" | "expectEndpoints"
 > & { readonly maps: Pick<Datapath["maps"], "endpoints" | "lxc" | "policy"> };
 
 export interface EndpointDeps {

@@ -23,6 +23,16 @@ export class IdPool {
     throw new Error("Cannot create endpoint: all 65535 endpoint ids are in use (delete endpoints of this node)");
   }
 
+  /** The ids that allocate() gives next, at most `count`. */
+  upcoming(count: number): number[] {
+    const ids: number[] = [];
+    for (let tried = 0, id = this.#next; tried < 65535 && ids.length < count; tried++) {
+      if (!this.#used.has(id)) ids.push(id);
+      id = id === 65535 ? 1 : id + 1;
+    }
+    return ids;
+  }
+
   /** Marks an id as used; the next ones handed out lie behind the highest taken. False when it was in use. */
   take(id: number): boolean {
     if (this.#used.has(id)) return false;

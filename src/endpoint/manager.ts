@@ -28,6 +28,8 @@ import { waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
 const resyncMs = 60_000;
+/** Endpoints whose programs are loaded ahead: as many as come together on a node that starts a workload. */
+const expectedAtOnce = 8;
 
 /** A request for a new endpoint; its device and addresses are there already. */
 export type CreateEndpoint = Pick<
@@ -158,6 +160,7 @@ class Manager implements EndpointManager {
 
   open(): void {
     this.#open.resolve();
+    this.#expectMore();
   }
 
   create(request: CreateEndpoint, wanted = 0): EndpointRow {
@@ -190,6 +193,7 @@ class Manager implements EndpointManager {
     }
     this.#table.upsert(row);
     this.#identities.request(id, row.labels);
+    this.#expectMore();
     return row;
   }
 
@@ -232,6 +236,10 @@ class Manager implements EndpointManager {
 
   policySize(): { sets: number; entries: number } {
     return this.#sets.size();
+  }
+
+  #expectMore(): void {
+    this.#deps.datapath.expectEndpoints(this.#ids.upcoming(expectedAtOnce));
   }
 
   async #delete(row: EndpointRow): Promise<boolean> {

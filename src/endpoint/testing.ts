@@ -127,6 +127,7 @@ export class MemoryDatapath implements EndpointDatapath {
   readonly addresses = new Map<string, LxcRow>();
   readonly policy = new MemoryPolicyMap((write) => this.#write(write));
   readonly maps: EndpointDatapath["maps"];
+  expected: readonly number[] = [];
   /** Makes writes fail that it returns an error for. */
   refuse: (write: string) => Error | undefined = () => undefined;
   /** Awaited by each attaching. */
@@ -158,6 +159,10 @@ export class MemoryDatapath implements EndpointDatapath {
     this.#write(`detach ${id}`);
     await this.detaching;
     this.links.delete(id);
+  }
+
+  expectEndpoints(ids: readonly number[]): void {
+    this.expected = ids;
   }
 
   attachedEndpoints(): readonly number[] {

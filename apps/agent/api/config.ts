@@ -21,6 +21,9 @@ const eventOptions: Readonly<Record<string, keyof MonitorEvents>> = {
   PolicyVerdictNotification: "policyVerdict",
 };
 
+/** Counted once: the system reads a page of text for it. */
+const cpuCount = cpus().length;
+
 export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfig" | "patchConfig"> {
   const current = (): DaemonConfiguration => {
     const spec = { options: realized(deps), "policy-enforcement": deps.engine.mode };
@@ -33,7 +36,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         datapathMode: "veth",
         deviceMTU: deps.datapath.mtu.device,
         routeMTU: deps.datapath.mtu.route,
-        nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096 },
+        nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096 },
         kvstoreConfiguration: { type: deps.config.get(options.kvstore) },
         daemonConfigurationMap: Object.fromEntries(
           Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]),

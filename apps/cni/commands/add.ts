@@ -14,7 +14,14 @@ import { attachmentRef, hostInterfaceName } from "../attachment.ts";
 import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
 import { openContainerNetns } from "../netns.ts";
-import { createPodNetwork, deletePodNetwork, type PodNetwork, removeLeftovers, setPodMac } from "../pod-network.ts";
+import {
+  createPodNetwork,
+  deletePodNetwork,
+  Namespaces,
+  type PodNetwork,
+  removeLeftovers,
+  setPodMac,
+} from "../pod-network.ts";
 import type { Answer, Request } from "../request.ts";
 import { formatResult, type PodAddress } from "../result.ts";
 
@@ -23,6 +30,7 @@ interface Context {
   readonly attachment: AttachmentEnvironment;
   readonly client: Agent;
   readonly netns: Fd;
+  readonly namespaces: Namespaces;
   readonly hostInterface: string;
 }
 
@@ -35,12 +43,13 @@ export async function add(request: Request): Promise<Answer> {
     );
   }
   using netns = openContainerNetns(attachment.netns);
+  using namespaces = new Namespaces(netns);
   const client = request.agentAt(request.config.agentSocket);
   const hostInterface = hostInterfaceName(attachment.containerId, attachment.interfaceName);
-  const context: Context = { request, attachment, client, netns, hostInterface };
+  const context: Context = { request, attachment, client, netns, namespaces, hostInterface };
   const agentConfig = await whenAgentAnswers(() => client.getConfig(), request.patience);
   await refuseSecondAdd(context);
-  removeLeftovers(netns, attachment.interfaceName, hostInterface);
+  removeLeftovers(namespaces, attachment.interfaceName, hostInterface);
   // Awaited here: the namespace is closed when this function ends.
   return await attach(context, agentConfig);
 }
@@ -71,7 +80,7 @@ async function attach(context: Context, agentConfig: DaemonConfiguration): Promi
     const routeMtu = routeMTU > 0 && deviceMtu > 0 ? Math.min(routeMTU, deviceMtu) : routeMTU;
     const { interfaceName } = attachment;
     const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu };
-    const network = createPodNetwork(spec);
+    const network = createPodNetwork(context.namespaces, spec);
     const endpoint = await client.putEndpoint(0, endpointRequest(context, lease, network));
     const mac = endpoint.status.networking.mac ?? network.mac;
     if (mac.toLowerCase() !== network.mac) setPodMac(netns, interfaceName, mac);

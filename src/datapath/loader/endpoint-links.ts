@@ -17,7 +17,8 @@ import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
 import { EntryFilters } from "./entry-filters.ts";
-import { type EntryPair, entryPair, entryPrograms } from "./entry-programs.ts";
+import { EntryPair, entryPrograms } from "./entry-programs.ts";
+import { EntryStock } from "./entry-stock.ts";
 import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pins.ts";
 import { PreparedEntries } from "./prepared-entries.ts";
 import type { NodePrograms } from "./programs.ts";
@@ -32,6 +33,7 @@ export class EndpointLinks {
   readonly #programs: NodePrograms;
   readonly #filters: EntryFilters;
   readonly #promotions: Promotions;
+  readonly #stock = new EntryStock((id) => this.#load(id));
   /** Those that this process attached or checked; they are kept in place. */
   readonly #kept = new Map<number, EndpointDevice>();
   /** Program ids, by hook, that the last whole check of an endpoint found. */
@@ -61,6 +63,12 @@ export class EndpointLinks {
   /** Endpoints that are on filters stay there. */
   stop(): void {
     this.#promotions[Symbol.dispose]();
+    this.#stock[Symbol.dispose]();
+  }
+
+  /** Ids of endpoints that will come next. */
+  expect(ids: readonly number[]): void {
+    this.#stock.expect(ids);
   }
 
   /**
@@ -69,8 +77,7 @@ export class EndpointLinks {
    */
   attach(endpoint: EndpointDevice): void {
     this.#attachBy(endpoint, () => {
-      using object = this.#programs.loadEntry(endpoint.id);
-      const programs = entryPair(object);
+      using programs = this.#stock.take(endpoint.id);
       for (const { pin, hook } of entryPrograms) {
         const path = endpointLinkPin(this.#bpfRoot, endpoint.id, pin);
         attachTcx({ program: programs[hook], ifindex: endpoint.ifindex, hook, pin: path }).close();
@@ -103,13 +110,13 @@ export class EndpointLinks {
    * yet. Replacing them is then a matter of microseconds.
    */
   prepare(): PreparedEntries {
+    this.#stock.renew();
     const prepared = new PreparedEntries();
     for (const id of this.list()) {
       if (this.#isCurrent(id)) continue;
       try {
-        using object = this.#programs.loadEntry(id);
-        this.#prepareLinks(prepared, id, entryPair(object));
-        this.#prepareFilters(prepared, id, entryPair(object));
+        const programs = this.#load(id);
+        prepared.add(id, programs, this.#replacements(id, programs));
       } catch (thrown) {
         prepared.failed.set(id, toError(thrown));
       }
@@ -126,6 +133,7 @@ export class EndpointLinks {
   detach(id: number): void {
     this.#promotions.busy();
     this.#promotions.remove(id);
+    this.#stock.drop(id);
     this.#kept.delete(id);
     this.#running.delete(id);
     this.#stuck.delete(id);
@@ -171,8 +179,8 @@ export class EndpointLinks {
     this.#promotions.busy();
     try {
       this.#attachBy(endpoint, () => {
-        using object = this.#programs.loadEntry(id);
-        this.#filters.attach(id, ifindex, entryPair(object));
+        using programs = this.#stock.take(id);
+        this.#filters.attach(id, ifindex, programs);
       });
     } catch (error) {
       this.#linksOnly = lacksClsact(error);
@@ -239,22 +247,23 @@ export class EndpointLinks {
     return true;
   }
 
-  #prepareLinks(prepared: PreparedEntries, id: number, programs: EntryPair): void {
-    for (const { pin, hook } of entryPrograms) {
+  /** What puts other programs in place of those on the links and filters that an endpoint has now. */
+  #replacements(id: number, programs: EntryPair): (() => void)[] {
+    const held = this.#filters.get(id);
+    const filters = held === undefined ? [] : [() => this.#filters.attach(id, held.ifindex, programs)];
+    const links = entryPrograms.flatMap(({ pin, hook }) => {
       const path = endpointLinkPin(this.#bpfRoot, id, pin);
       const target = linkTarget(path);
-      if (target === undefined) continue;
-      const program = programs[hook].dup();
+      if (target === undefined) return [];
       const { ifindex } = target;
-      prepared.add(id, [program], () => attachTcx({ program, ifindex, hook, pin: path }).close());
-    }
+      return [() => attachTcx({ program: programs[hook], ifindex, hook, pin: path }).close()];
+    });
+    return [...links, ...filters];
   }
 
-  #prepareFilters(prepared: PreparedEntries, id: number, programs: EntryPair): void {
-    const held = this.#filters.get(id);
-    if (held === undefined) return;
-    const pair = { ingress: programs.ingress.dup(), egress: programs.egress.dup() };
-    prepared.add(id, Object.values(pair), () => this.#filters.attach(id, held.ifindex, pair));
+  #load(id: number): EntryPair {
+    using object = this.#programs.loadEntry(id);
+    return EntryPair.of(object);
   }
 
   #stillRuns(endpoint: EndpointDevice): boolean {

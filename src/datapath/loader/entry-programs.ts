@@ -8,12 +8,25 @@ export const entryPrograms: readonly { readonly program: string; readonly pin: s
   { program: "cil_to_container_entry", pin: "cil_to_container", hook: "egress" },
 ];
 
-/** An endpoint's entry programs by hook. */
-export type EntryPair = Readonly<Record<TcxHook, BpfProgram>>;
+/** An endpoint's entry programs; closing leaves what is attached. */
+export class EntryPair implements Disposable {
+  readonly ingress: BpfProgram;
+  readonly egress: BpfProgram;
 
-/** Those of a loaded object, which owns them. */
-export function entryPair(object: BpfObject): EntryPair {
-  const [ingress, egress] = entryPrograms.map(({ program }) => object.program(program));
-  if (ingress === undefined || egress === undefined) throw new Error("Cannot find the entry programs");
-  return { ingress, egress };
+  constructor(ingress: BpfProgram, egress: BpfProgram) {
+    this.ingress = ingress;
+    this.egress = egress;
+  }
+
+  /** Of a loaded object, which may be closed then. */
+  static of(object: BpfObject): EntryPair {
+    const [ingress, egress] = entryPrograms.map(({ program }) => object.program(program).dup());
+    if (ingress === undefined || egress === undefined) throw new Error("Cannot find the entry programs");
+    return new EntryPair(ingress, egress);
+  }
+
+  [Symbol.dispose](): void {
+    this.ingress.close();
+    this.egress.close();
+  }
 }

@@ -25,7 +25,8 @@ const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 
 const MSG_TRUNC = 0x20;
-const RECEIVE_SIZE = 256 * 1024;
+/** For whichever socket receives: none keeps anything in it, and a quarter megabyte each would wake the collector. */
+const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const TIMEOUT_S = 5;
 const DUMP_TRIES = 10;
 
@@ -73,7 +74,6 @@ export function receive(fd: Fd, buffer: Buffer): number {
 /** Synchronous requests over one socket. */
 export class NetlinkSocket implements Disposable {
   readonly #fd: Fd;
-  readonly #buffer = Buffer.allocUnsafeSlow(RECEIVE_SIZE);
   #sequence = 0;
 
   constructor(protocol: number, netns?: Netns) {
@@ -120,10 +120,10 @@ export class NetlinkSocket implements Disposable {
     const messages: Message[] = [];
     let interrupted = false;
     for (;;) {
-      const length = receive(this.#fd, this.#buffer);
+      const length = receive(this.#fd, buffer);
       if (length < 0) throw new SyscallError({ call: "recv(netlink)", errno: -length, what });
       // Copied: the buffer is used again before the messages are read.
-      for (const answer of parseMessages(Buffer.from(this.#buffer.subarray(0, length)))) {
+      for (const answer of parseMessages(Buffer.from(buffer.subarray(0, length)))) {
         // Of a request that was given up before.
         if (answer.sequence !== sequence) continue;
         if ((answer.flags & Nlm.DUMP_INTR) !== 0) interrupted = true;
