@@ -21,7 +21,7 @@ export function createParts(config: Config) {
   const endpoints = createEndpointTable();
   const policies = createPolicyTable();
   const directory = config.get(options.staticResources);
-  const sources = directory === "" ? [] : [createStaticSource({ resources }, { directory })];
+  const sources = directory === "" ? [] : [createStaticSource({ resources }, { directory, keep: paths.manifests })];
 
   const datapath = createDatapath(datapathConfig(config, local));
   const cluster = createCluster({ config, local, datapath });

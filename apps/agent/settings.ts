@@ -149,5 +149,10 @@ export function statePaths(config: Config) {
   const stateDir = config.get(options.stateDir);
   const socket = config.get(options.socketPath) || join(stateDir, "cilium.sock");
   const monitor = monitorSocketPath(socket);
-  return { stateDir, socket, monitor, endpoints: join(stateDir, "state"), policies: join(stateDir, "policy") };
+  return {
+    ...{ stateDir, socket, monitor },
+    endpoints: join(stateDir, "state"),
+    policies: join(stateDir, "policy"),
+    manifests: join(stateDir, "manifests"),
+  };
 }

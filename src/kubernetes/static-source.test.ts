@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -106,4 +106,33 @@ test("static source takes at most 16 MiB", async (t) => {
   writeFileSync(join(directory, "a.yaml"), Buffer.alloc(16 * 1024 * 1024 + 1, "#"));
   source.rescan();
   assert.match(source.errors()[0]?.message ?? "", /16777217 bytes, expected at most 16777216/);
+});
+
+test("static source keeps objects over a restart while their file is bad, and says so", async (t) => {
+  const { directory, source } = await setUp(t);
+  const keep = mkdtempSync(join(tmpdir(), "static-keep-"));
+  t.after(() => rmSync(keep, { recursive: true }));
+  await source.stop?.();
+  const run = async () => {
+    const resources = createResourceTable();
+    const other = createStaticSource({ resources }, { directory, keep: join(keep, "manifests") });
+    await other.start(new AbortController().signal);
+    await other.stop?.();
+    return { ids: [...resources.all()].map((row) => row.id).sort(), errors: other.errors().map(({ file }) => file) };
+  };
+  writeFileSync(join(directory, "a.yaml"), pod("a", "x"));
+  writeFileSync(join(directory, "b.yaml"), pod("b", "x"));
+  assert.deepEqual(await run(), { ids: ["Pod/default/a", "Pod/default/b"], errors: [] });
+  assert.equal(statSync(join(keep, "manifests", "a.yaml")).mode & 0o777, 0o600);
+  writeFileSync(join(directory, "a.yaml"), "kind: [");
+  writeFileSync(join(directory, "c.yaml"), "kind: [");
+  rmSync(join(directory, "b.yaml"));
+  assert.deepEqual(await run(), { ids: ["Pod/default/a"], errors: ["a.yaml", "c.yaml"] });
+  assert.deepEqual(await run(), { ids: ["Pod/default/a"], errors: ["a.yaml", "c.yaml"] });
+  writeFileSync(join(keep, "manifests", "a.yaml"), "kind: [");
+  assert.deepEqual(await run(), { ids: [], errors: ["a.yaml", "c.yaml"] });
+  writeFileSync(join(directory, "a.yaml"), pod("d", "x"));
+  rmSync(join(directory, "c.yaml"));
+  assert.deepEqual(await run(), { ids: ["Pod/default/d"], errors: [] });
+  assert.deepEqual(readdirSync(join(keep, "manifests")), ["a.yaml"]);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -154,6 +154,32 @@ test("a refused manifest keeps the last good policy in force, and is told until 
   assert.deepEqual(ports(), [81, 82]);
   assert.deepEqual(module.refused(), []);
   assert.equal(module.health?.().state, "ok");
+});
+
+test("a manifest that is refused at the next start is in force as it last was, until it is mended or gone", async (t) => {
+  const { directory, resources, restart } = await setUp(t);
+  resources.upsert(file("a", rule(80)));
+  resources.upsert(file("b", rule(90)));
+  await turn();
+  const kept = () => readdirSync(join(directory, "manifests"));
+  assert.deepEqual(
+    kept().map((name) => statSync(join(directory, "manifests", name)).mode & 0o777),
+    [0o600, 0o600],
+  );
+  const next = await restart();
+  next.resources.upsert(file("a", rule(70_000)));
+  next.resources.upsert(file("c", rule(70_001)));
+  await next.module.start(new AbortController().signal);
+  assert.deepEqual(next.ports(), [80]);
+  assert.deepEqual(
+    next.module.refused().map(({ id }) => id),
+    ["CiliumNetworkPolicy/default/a", "CiliumNetworkPolicy/default/c"],
+  );
+  assert.equal(kept().length, 1);
+  next.resources.delete("CiliumNetworkPolicy/default/a");
+  await turn();
+  assert.deepEqual([next.ports(), kept()], [[], []]);
+  await next.module.stop?.();
 });
 
 test("a manifest takes the place of an import, a refused one does not", async (t) => {

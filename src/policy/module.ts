@@ -67,7 +67,8 @@ class Repository implements PolicyModule {
       }),
     );
     for (const resource of store.loadImported()) this.#restoreImported(resource);
-    for (const row of resources.all()) this.#upsertObject(row);
+    for (const row of resources.all()) if (!this.#upsertObject(row)) this.#restoreObject(row);
+    store.manifests.prune([...resources.all()].filter(({ kind }) => policyKinds.has(kind)).map(({ id }) => id));
     this.#watches.push(
       resources.onChange((batch) => {
         for (const { kind, row } of batch) kind === "upsert" ? this.#upsertObject(row) : this.#deleteObject(row);
@@ -145,8 +146,9 @@ class Repository implements PolicyModule {
     this.#unusable = [];
   }
 
-  #upsertObject(row: ResourceRow): void {
-    if (!policyKinds.has(row.kind)) return;
+  /** Whether it is in force now; a refused one changes nothing. */
+  #upsertObject(row: ResourceRow): boolean {
+    if (!policyKinds.has(row.kind)) return true;
     try {
       const wasImported = this.#deps.policies.get(row.id)?.source === "api";
       const policy = this.#parse(row.object, row.origin);
@@ -156,11 +158,28 @@ class Repository implements PolicyModule {
         log.warn("A manifest took the place of an imported policy", { policy: row.id, origin: row.origin });
         this.#saveImported(this.#imported());
       }
+      this.#deps.store.manifests.write(row.id, row.object);
+      return true;
     } catch (thrown) {
       const message = toError(thrown).message;
       if (this.#refused.get(row.id) !== message)
         log.error("Policy refused, its last good state stays", { error: message });
       this.#refused.set(row.id, message);
+      return false;
+    }
+  }
+
+  /** Puts into force what a refused object was in an earlier run, unless an import has its name. */
+  #restoreObject({ id, origin }: ResourceRow): void {
+    const { engine, policies, store } = this.#deps;
+    if (policies.get(id) !== undefined) return;
+    try {
+      const object = store.manifests.read(id);
+      if (object === undefined) return;
+      this.#put(engine.upsertParsed(this.#parse(object, `${origin}, as last in force`)), object, "directory");
+      log.warn("Policy restored as it was last in force", { policy: id, origin });
+    } catch (thrown) {
+      log.error("Cannot restore a policy as it was last in force", { policy: id, error: toError(thrown).message });
     }
   }
 
@@ -169,6 +188,7 @@ class Repository implements PolicyModule {
     this.#refused.delete(row.id);
     // A refused object was not in force; under its name there may be an imported policy.
     if (this.#deps.policies.get(row.id)?.source === "directory") this.#drop(row.id);
+    this.#deps.store.manifests.remove(row.id);
   }
 
   #put({ policy, revision }: PolicySummary, resource: unknown, source: PolicySourceKind): void {

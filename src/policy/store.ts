@@ -4,17 +4,20 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { createLogger, toError } from "../core/index.ts";
 import { CookieRegistry, type CookieSnapshot } from "./entries/cookies.ts";
+import { KeptManifests } from "./kept-manifests.ts";
 
 const log = createLogger("policy-store");
 
-/** Files `policy-imported.json` and `policy-cookies.json` in a folder; each write is atomic. */
+/** Files `policy-imported.json` and `policy-cookies.json` in a folder, and its folder `manifests`; each write is atomic. */
 export class PolicyStore {
+  readonly manifests: KeptManifests;
   readonly #directory: string;
   #cookiesText = "";
 
   constructor(directory: string) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true });
+    this.manifests = new KeptManifests(join(directory, "manifests"));
   }
 
   /** Policies as they were imported. Throws when the file is there and cannot be read: a lost deny must not go unseen. */

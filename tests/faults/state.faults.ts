@@ -83,7 +83,36 @@ const corruptCookies: Fault = {
   },
 };
 
-export const stateFaults: readonly Fault[] = [diskFull, corruptEndpoint, corruptPolicies, corruptCookies];
+const badManifest: Fault = {
+  name: "a policy's manifest went bad while the agent was away: it stays in force as last taken, the status names the file",
+  async run(world) {
+    const { staticResources } = world.paths("node1");
+    const files = readdirSync(staticResources).map((name) => join(staticResources, name));
+    const file = files.find((path) => readFileSync(path, "utf8").includes("only-client")) ?? assert.fail("no manifest");
+    const good = readFileSync(file, "utf8");
+    const stranger = clientPod("stranger", "node1", { app: "stranger" });
+    await world.scenario.apply(stranger);
+    const denied = [{ protocol: "TCP", ip: world.scenario.ip("echo-node1", 4), port: 7000 }] as const;
+    for (const bad of [good.slice(0, good.length / 2), good.replace("fromEndpoints", "fromNowhere")]) {
+      await world.unnoticed(async () => {
+        await world.kill("node1");
+        writeFileSync(file, bad);
+        await world.start("node1");
+        assert.deepEqual(await world.scenario.probe("stranger", denied), [false]);
+        const health = `${await world.health("node1", "static-resources")} ${await world.health("node1", "policy")}`;
+        assert.match(health, /degraded/);
+        assert.ok(health.includes(file), health);
+        await world.kill("node1");
+        writeFileSync(file, good);
+        await world.start("node1");
+        assert.match(await world.health("node1", "policy"), /^ok/);
+      });
+    }
+    await world.scenario.remove(stranger);
+  },
+};
+
+export const stateFaults: readonly Fault[] = [diskFull, corruptEndpoint, corruptPolicies, corruptCookies, badManifest];
 
 async function onFullDisk(world: World, state: string): Promise<void> {
   const pod = clientPod("full", "node1", { app: "late" });

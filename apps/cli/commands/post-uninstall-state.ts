@@ -8,6 +8,7 @@ import { toError } from "../../../src/core/index.ts";
 const ours = [
   /^state$/,
   /^policy$/,
+  /^manifests$/,
   /^deleteQueue$/,
   /^machine\.json(\.tmp)?$/,
   /^cilium\.pid(\.\d+)?(\.old)?$/,
