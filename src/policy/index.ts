@@ -37,8 +37,10 @@ export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-grou
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { IpProtocol, protocolName, protocolNumbers } from "./protocols.ts";
+export { createPolicyReferences, type PolicyReferencesDeps } from "./references-module.ts";
 export { sceneOfManifests } from "./scene/manifests.ts";
 export { Scene, type SceneEndpoint, type SceneSource } from "./scene/scene.ts";
+export { cidrLabel } from "./selectors/addresses.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
 export { caseOutput, type Difference, differences } from "./simulate/output.ts";
@@ -49,6 +51,7 @@ export type { CaseAnswer, PolicyCase } from "./simulate/types.ts";
 export { flowInWords, flowRows } from "./simulate/words.ts";
 export { PolicyStore } from "./store.ts";
 export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./table.ts";
+export type { SideTrace, TracedPolicy, TracedRule } from "./trace/trace.ts";
 export {
   type Direction,
   directions,

@@ -8,6 +8,7 @@ import { NamedPorts } from "../entries/named-ports.ts";
 import { type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
 import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
+import { type SideTrace, traceSide } from "../trace/trace.ts";
 import type { EndpointPolicy, EnforcementMode, NamedPort, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
 import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
 import { type CidrGroupPeers, References, type ServicePeers } from "./references.ts";
@@ -223,6 +224,15 @@ export class PolicyEngine {
     const remote = { labels: this.#cache.labelsOf(remoteIdentity), namedPorts: this.#namedPorts.of(remoteIdentity) };
     const miss = nearestMiss(direction, question, remote);
     return { default: "deny", by, ...(miss === undefined ? {} : { nearestMiss: miss }) };
+  }
+
+  /** How a flow's verdict comes about on the side of an endpoint with these labels, step by step. */
+  traceFlow(labels: Labels, question: DropQuestion): SideTrace {
+    const { localIdentity, remoteIdentity } = question;
+    const { resolved, compiled } = this.#subjects.fresh(localIdentity, labels) ?? this.#compile(labels, localIdentity);
+    const remote = { labels: this.#cache.labelsOf(remoteIdentity), namedPorts: this.#namedPorts.of(remoteIdentity) };
+    const decision = decide(compiled, { ...question, identity: remoteIdentity });
+    return traceSide({ resolved, question, remote, decision, ruleOf: (cookie) => this.ruleOf(cookie) });
   }
 
   /** The rule that a cookie of an entry or event names. */

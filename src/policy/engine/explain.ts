@@ -71,10 +71,15 @@ export function nearestMiss(
   let best: NearestMiss | undefined;
   for (const rule of rules) {
     if (rule.action !== "allow" || rule.stage === "staged") continue;
-    const fields = [...missingPeer(rule, flow, remote.labels), ...missingPorts(rule, flow, remote.namedPorts)];
+    const fields = missingFields(rule, flow, remote);
     if (best === undefined || fields.length < best.fields.length) best = { rule: rule.origin, fields };
   }
   return best;
+}
+
+/** What would have to be otherwise for a rule to speak of a flow; nothing when it does. */
+export function missingFields(rule: ResolvedRule, flow: DropQuestion, remote: RemotePeer): readonly NearestMissField[] {
+  return [...missingPeer(rule, flow, remote.labels), ...missingPorts(rule, flow, remote.namedPorts)];
 }
 
 /** One condition of a selector, in words. */
