@@ -13,7 +13,7 @@ export interface MetricsDeps {
   readonly identities: ReadonlyTable<IdentityRow, number>;
   readonly policies: ReadonlyTable<PolicyRow, string>;
   readonly engine: PolicyEngine;
-  readonly manager: Pick<EndpointManager, "policySize">;
+  readonly manager: Pick<EndpointManager, "policySize" | "policyOverflows">;
   readonly datapath: Pick<Datapath, "maps">;
   readonly ipam: Ipam;
 }
@@ -30,6 +30,7 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   gauge("policy_max_revision", "Revision of the policy repository", () => deps.engine.revision);
   gauge("policy_sets", "Policy sets in the kernel", () => deps.manager.policySize().sets);
   gauge("policy_set_entries", "Entries in all policy sets", () => deps.manager.policySize().entries);
+  registerPolicyMaps(metrics, deps);
   gauge("agent_heap_bytes", "Bytes of the agent's heap in use", () => process.memoryUsage().heapUsed);
   metrics.gauge({
     name: "agent_active_resources",
@@ -66,6 +67,33 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
     },
   });
   registerTraffic(metrics, deps.datapath);
+}
+
+function registerPolicyMaps(metrics: Metrics, { manager, datapath }: MetricsDeps): void {
+  metrics.gauge({
+    name: "bpf_map_pressure",
+    help: "Part of a map's room that is in use",
+    labels: ["map_name"],
+    collect(metric) {
+      for (const { map, entries, capacity } of datapath.maps.policy.usage()) {
+        metric.set(entries / capacity, { map_name: map.replace("cilium_", "") });
+      }
+    },
+  });
+  const seen = new Set<string>();
+  metrics.gauge({
+    name: "policy_overflow_entries",
+    help: "Entries of the policy that adds most where an endpoint's policy does not fit into the maps",
+    labels: ["policy"],
+    collect(metric) {
+      const overflows = manager.policyOverflows();
+      for (const policy of seen) metric.set(overflows.get(policy) ?? 0, { policy });
+      for (const [policy, entries] of overflows) {
+        seen.add(policy);
+        metric.set(entries, { policy });
+      }
+    },
+  });
 }
 
 function registerTraffic(metrics: Metrics, datapath: Pick<Datapath, "maps">): void {

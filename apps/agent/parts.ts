@@ -44,6 +44,7 @@ export function createParts(config: Config) {
       },
       announcer: cluster.announcer,
       resolvePolicy: (labels, identity) => engine.resolveEndpoint(labels, identity),
+      policyOf: (cookie) => engine.ruleOf(cookie)?.policy || undefined,
       deviceExists,
       clock: systemClock,
     },

@@ -23,11 +23,13 @@ enum endpoint_config_flags {
 	ENDPOINT_ENFORCE_EGRESS = 2,
 	ENDPOINT_AUDIT = 4,		/* a denied packet is reported as audited and passes */
 	ENDPOINT_READY = 8,		/* cleared: every packet is dropped with DROP_EP_NOT_READY */
+	ENDPOINT_CHANGING = 128,	/* a set is losing something; policy_revision still has to move. For user space */
 };
 
 /* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. Programs read policy_revision
  * before they ask a set, so whoever changes a set's number writes the slot twice, with a new revision each time: the
- * second one is for packets that saw the first one together with an old set.
+ * second one is for packets that saw the first one together with an old set. Whoever takes something out of a set in
+ * use marks the slots that name it first, so that the revision moves behind it whatever ends the agent.
  */
 struct endpoint_config {
 	__u8 mac[6];		/* of the pod's eth0 */

@@ -12,6 +12,7 @@ export const EndpointConfigFlags = {
   ENDPOINT_ENFORCE_EGRESS: 2,
   ENDPOINT_AUDIT: 4,
   ENDPOINT_READY: 8,
+  ENDPOINT_CHANGING: 128,
 } as const;
 export type EndpointConfigFlags = (typeof EndpointConfigFlags)[keyof typeof EndpointConfigFlags];
 

@@ -32,7 +32,7 @@ export type {
 export { MachineRecord } from "./machine-record.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { createPolicyMap } from "./maps/policy.ts";
-export { portList, withAnybody } from "./maps/port-lists.ts";
+export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";
 export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
 export type * from "./maps/types.ts";
 export { computeMtu } from "./mtu.ts";

@@ -18,7 +18,7 @@ test("delete() takes addresses out first and gives everything back", async (t) =
     "address fd00::1 removed",
     "detach 1",
     "slot 1 cleared",
-    "policy delete 1",
+    "policy retire 1",
   ]);
   await n.settled();
   assert.equal(n.stateOf(id), "gone");

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What endpoints need of the rest of the agent.
 import type { Clock, Labels } from "../core/index.ts";
-import type { Datapath, PolicyMapEntry } from "../datapath/index.ts";
+import type { Datapath, Direction, PolicyMapPort } from "../datapath/index.ts";
 import type { IdentityAllocator } from "../identity/index.ts";
 import type { EndpointRow } from "./types.ts";
+
+/** What a policy says of each peer in one direction. It follows identities: read it, do not keep copies. */
+export interface PeerPorts {
+  /** Entries by peer (0: anybody); peers that are treated alike share an object, which never changes. */
+  readonly groups: ReadonlyMap<number, ReadonlyMap<number, PolicyMapPort>>;
+  /** Grows with each change. */
+  readonly version: number;
+  /** Peers that changed since a version; undefined when that is not known any more. */
+  changedSince(version: number): Iterable<number> | undefined;
+}
 
 /** The policy of one identity, resolved. */
 export interface ResolvedEndpointPolicy {
@@ -11,7 +21,8 @@ export interface ResolvedEndpointPolicy {
   readonly revision: number;
   readonly ingressEnforced: boolean;
   readonly egressEnforced: boolean;
-  readonly entries: readonly PolicyMapEntry[];
+  /** The same objects while the policy stays. */
+  readonly peers: Readonly<Record<Direction, PeerPorts>>;
 }
 
 /** The address announcements of local endpoints. Idempotent; never blocks on the key-value store. */
@@ -40,6 +51,8 @@ export interface EndpointDeps {
   readonly announcer: EndpointAnnouncer;
   /** Resolves with what is known now. Throws when the endpoint's policy cannot be computed (the last good one stays). */
   readonly resolvePolicy: (labels: Labels, identity: number) => ResolvedEndpointPolicy;
+  /** Name of the policy whose rule a cookie stands for; undefined: of none. */
+  readonly policyOf?: (cookie: number) => string | undefined;
   /** Whether the host-side device is (still) there with this name and index. */
   readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
   readonly clock: Clock;

@@ -7,6 +7,7 @@ export type {
   EndpointConfig,
   EndpointDatapath,
   EndpointDeps,
+  PeerPorts,
   ResolvedEndpointPolicy,
 } from "./deps.ts";
 export { EndpointError, type EndpointErrorCode } from "./errors.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { configureLogging } from "../core/index.ts";
 import { EndpointError } from "./errors.ts";
-import { allow } from "./testing.ts";
+import { allow, peerPorts } from "./testing.ts";
 import { closed, db, node, open, request, web } from "./testing-node.ts";
 
 configureLogging({ level: "silent" });
@@ -165,10 +165,48 @@ test("a stored identity never stands beside labels that it was not given for", a
   assert.deepEqual([stored.labels, stored.identity], [["k8s:app=web"], 300]);
 });
 
-test("a tighter policy: the new set is whole before the slot names it, the revision moves with it and behind it", async (t) => {
+test("a tighter policy of all who use a set: its users are marked, it changes in place, and the revision moves", async (t) => {
   const n = await node(t);
   n.policies.set(web.canonical, closed(80, 81));
   const { id } = await n.ready(1);
+  const before = n.datapath.slots.get(id)?.policyRevision ?? 0;
+  n.datapath.takeWrites();
+  n.change(web, closed(80));
+  await n.until(() => n.stateOf(id) === "active done", "ready");
+  const slot = "slot 1 identity 300 sets 1/0 revision";
+  assert.deepEqual(n.datapath.takeWrites(), [
+    `${slot} ${before} changing`,
+    "policy change 1",
+    `${slot} ${before + 1}`,
+    `${slot} ${before + 2}`,
+    "address 10.1.0.1 to 1",
+    "address fd00::1 to 1",
+  ]);
+});
+
+test("threats: an agent that ended while a set lost something moves the revision of its users", async (t) => {
+  const n = await node(t);
+  n.policies.set(web.canonical, closed(80, 81));
+  const { id } = await n.ready(1);
+  const before = n.datapath.slots.get(id)?.policyRevision ?? 0;
+  n.datapath.refuse = (write) => (write.endsWith(`revision ${before + 1}`) ? new Error("EIO") : undefined);
+  n.change(web, closed(80));
+  await n.until(() => n.stateOf(id) === "active error", "in error");
+  assert.deepEqual(n.datapath.slots.get(id), { ...n.datapath.slots.get(id), policyRevision: before, changing: true });
+  n.datapath.refuse = () => undefined;
+  await n.restart();
+  n.manager.open();
+  await n.until(() => n.stateOf(id) === "active done", "ready");
+  assert.equal(n.datapath.slots.get(id)?.policyRevision, before + 2);
+  assert.equal(n.datapath.slots.get(id)?.changing, undefined);
+});
+
+test("a policy of some who use a set: the new set is whole before the slot names it, the revision moves with it and behind it", async (t) => {
+  const n = await node(t);
+  n.policies.set(web.canonical, closed(80, 81));
+  n.policies.set(db.canonical, closed(80, 81));
+  const { id } = await n.ready(1);
+  await n.ready(2, db);
   const before = n.datapath.slots.get(id)?.policyRevision ?? 0;
   n.datapath.takeWrites();
   n.change(web, closed(80));
@@ -180,8 +218,10 @@ test("a tighter policy: the new set is whole before the slot names it, the revis
     `slot 1 identity 300 sets 2/0 revision ${before + 2}`,
     "address 10.1.0.1 to 1",
     "address fd00::1 to 1",
-    "policy delete 1",
   ]);
+  await n.manager.delete(2);
+  await n.collected();
+  assert.deepEqual(n.datapath.policy.sets(), [2]);
 });
 
 test("a policy that only allows more leaves the revision, and established flows, alone", async (t) => {
@@ -190,11 +230,11 @@ test("a policy that only allows more leaves the revision, and established flows,
   const { id } = await n.ready(1);
   const before = n.datapath.slots.get(id)?.policyRevision ?? 0;
   n.change(web, closed(80, 81));
-  await n.until(() => n.datapath.slots.get(id)?.ingressSet === 2, "the new set");
+  await n.until(() => n.datapath.policy.rows.length === 2, "the new entry");
   await n.settled();
   assert.equal(n.datapath.slots.get(id)?.policyRevision, before);
   n.change(web, { ...open, ingressEnforced: true });
-  await n.until(() => n.datapath.slots.get(id)?.ingressSet === 3, "an empty set");
+  await n.until(() => n.datapath.policy.rows.length === 0, "an empty set");
   await n.settled();
   assert.equal(n.datapath.slots.get(id)?.policyRevision, before + 2);
 });
@@ -211,7 +251,12 @@ test("a policy that does not fit keeps the last good one in force, is retried, a
   await n.until(() => n.stateOf(id) === "active error", "in error");
   await n.until(() => n.datapath.slots.get(other.id)?.ingressSet === 1, "the other one shares the set");
   const { status } = n.row(id);
-  assert.match(status.kind === "error" ? status.error : "", /E2BIG/);
+  const error = status.kind === "error" ? status.error : "";
+  assert.match(
+    error,
+    /E2BIG.*, policy "default\/rule1" adds most: 3 of 3 entries \(narrow it or raise bpf-policy-map-max\)/,
+  );
+  assert.deepEqual([...n.manager.policyOverflows()], [["default/rule1", 3]]);
   assert.match(n.row(id).log.at(-1)?.message ?? "", /E2BIG/);
   assert.equal(n.manager.health?.().state, "degraded");
   assert.deepEqual(n.datapath.slots.get(id), slot);
@@ -221,6 +266,7 @@ test("a policy that does not fit keeps the last good one in force, is retried, a
   await n.until(() => n.stateOf(id) === "active done", "ready after the retry");
   assert.equal(n.datapath.policy.list(n.datapath.slots.get(id)?.ingressSet).length, 3);
   assert.equal(n.manager.health?.().state, "ok");
+  assert.equal(n.manager.policyOverflows().size, 0);
 });
 
 test("a policy of which one direction does not fit leaves nothing of the other", async (t) => {
@@ -228,8 +274,9 @@ test("a policy of which one direction does not fit leaves nothing of the other",
   const { id } = await n.ready(1);
   const egress = [80, 81, 82].map((port) => ({ ...allow(300, port), direction: "egress" as const }));
   n.datapath.policy.capacity = 3;
-  n.change(web, { ...closed(80), egressEnforced: true, entries: [...closed(80).entries, ...egress] });
+  n.change(web, { ...closed(80), egressEnforced: true, peers: { ...closed(80).peers, egress: peerPorts(egress) } });
   await n.until(() => n.stateOf(id) === "active error", "in error");
+  await n.collected();
   assert.deepEqual(n.datapath.policy.sets(), []);
 });
 
@@ -252,7 +299,7 @@ test("a slot that cannot be written leaks no set however often it is tried, and 
   n.change(web, closed(81));
   n.change(db, closed(81));
   await n.until(() => n.stateOf(id) === "active error", "in error");
-  await n.until(() => n.datapath.slots.get(other.id)?.ingressSet === 2, "the other one has the new set");
+  await n.until(() => n.datapath.slots.get(other.id)?.ingressSet === 2, "the other one has a set");
   for (let tries = 0; tries < 5; tries++) {
     n.clock.advance(10_000);
     await n.settled();
@@ -262,10 +309,13 @@ test("a slot that cannot be written leaks no set however often it is tried, and 
   n.datapath.refuse = () => undefined;
   n.clock.advance(10_000);
   await n.until(() => n.stateOf(id) === "active done", "ready");
+  await n.collected();
   assert.deepEqual(n.datapath.policy.sets(), [2]);
   await n.manager.delete(id);
+  await n.collected();
   assert.deepEqual(n.datapath.policy.sets(), [2]);
   await n.manager.delete(other.id);
+  await n.collected();
   assert.deepEqual(n.datapath.policy.sets(), []);
 });
 
@@ -277,7 +327,7 @@ test("threats: the revision moves although the write that should have moved it f
   n.datapath.refuse = (write) => (write.endsWith(`revision ${before + 2}`) ? new Error("EIO") : undefined);
   n.change(web, closed(80));
   await n.until(() => n.stateOf(id) === "active error", "in error");
-  assert.deepEqual(n.datapath.slots.get(id)?.ingressSet, 2);
+  assert.equal(n.datapath.policy.rows.length, 1);
   n.datapath.refuse = () => undefined;
   n.clock.advance(10_000);
   await n.until(() => n.stateOf(id) === "active done", "ready");

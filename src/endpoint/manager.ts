@@ -18,7 +18,7 @@ import { EndpointError } from "./errors.ts";
 import { IdPool } from "./id-pool.ts";
 import { IdentityRequests } from "./identity-requests.ts";
 import { withLogEntry } from "./log.ts";
-import { PolicySets } from "./policy-sets.ts";
+import { PolicyOverflows } from "./policy-overflow.ts";
 import { EndpointRealizer } from "./realize.ts";
 import { nextPhase } from "./state.ts";
 import { EndpointStore } from "./store.ts";
@@ -67,6 +67,8 @@ export interface EndpointManager extends Module {
   open(): void;
   /** Sets and entries in the kernel. */
   policySize(): { sets: number; entries: number };
+  /** Policies that add most where a map is too small for an endpoint's policy, and their entries there. */
+  policyOverflows(): ReadonlyMap<string, number>;
 }
 
 export function createEndpointManager(
@@ -82,12 +84,12 @@ class Manager implements EndpointManager {
   readonly #config: EndpointConfig;
   readonly #table: Table<EndpointRow, number>;
   readonly #ids = new IdPool();
-  readonly #sets: PolicySets;
   readonly #realizer: EndpointRealizer;
   readonly #reconciler: Reconciler;
   readonly #identities: IdentityRequests;
   readonly #store: EndpointStore;
   readonly #realized = new Map<number, RealizedPolicy>();
+  readonly #overflows = new PolicyOverflows();
   readonly #open = Promise.withResolvers<void>();
   /** Deletions under way. */
   readonly #deleting = new Map<number, Promise<boolean>>();
@@ -99,8 +101,7 @@ class Manager implements EndpointManager {
     this.#config = config;
     this.#table = deps.endpoints;
     this.#store = new EndpointStore(config.directory);
-    this.#sets = new PolicySets(() => deps.datapath.maps.policy);
-    this.#realizer = new EndpointRealizer(deps, config, this.#sets, (row) => this.#table.get(row.id) === row);
+    this.#realizer = new EndpointRealizer(deps, config, (row) => this.#table.get(row.id) === row);
     this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) =>
       this.#identityAllocated(id, identity),
     );
@@ -128,7 +129,6 @@ class Manager implements EndpointManager {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#sets.load();
     this.#restore();
     this.#open.promise.then(() => {
       if (!signal.aborted) void this.#reconciler.start(signal);
@@ -138,6 +138,7 @@ class Manager implements EndpointManager {
   async stop(): Promise<void> {
     this.#identities.stop();
     await this.#reconciler.stop();
+    this.#realizer.stop();
   }
 
   health(): Health {
@@ -235,7 +236,11 @@ class Manager implements EndpointManager {
   }
 
   policySize(): { sets: number; entries: number } {
-    return this.#sets.size();
+    return this.#realizer.size();
+  }
+
+  policyOverflows(): ReadonlyMap<string, number> {
+    return this.#overflows.largest();
   }
 
   #expectMore(): void {
@@ -251,6 +256,7 @@ class Manager implements EndpointManager {
     this.#store.remove(id);
     this.#table.delete(id);
     this.#realized.delete(id);
+    this.#overflows.delete(id);
     if (row.identity !== undefined && row.identityLabels !== undefined) this.#identities.release(row.identity);
     for (const address of endpointAddresses(row)) this.#deps.addresses.release(address);
     this.#ids.release(id);
@@ -260,6 +266,7 @@ class Manager implements EndpointManager {
   async #update(rows: readonly EndpointRow[]): Promise<Map<number, Error>> {
     const { done, failed } = await this.#realizer.update(rows.filter((row) => row.phase === "active"));
     for (const { row, policy } of done) if (this.#table.has(row.id)) this.#realized.set(row.id, policy);
+    this.#overflows.note(rows, failed);
     return failed;
   }
 

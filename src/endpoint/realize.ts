@@ -2,9 +2,11 @@
 // The endpoint reconciler's operations: rows into policy sets, slots, addresses and program links.
 import { randomInt } from "node:crypto";
 import { toError } from "../core/index.ts";
-import type { EndpointConfigRow, LxcRow } from "../datapath/index.ts";
-import type { EndpointConfig, EndpointDeps, ResolvedEndpointPolicy } from "./deps.ts";
-import type { PolicySets } from "./policy-sets.ts";
+import type { Direction, EndpointConfigRow, LxcRow } from "../datapath/index.ts";
+import type { EndpointConfig, EndpointDeps, PeerPorts, ResolvedEndpointPolicy } from "./deps.ts";
+import { HeldSets } from "./held-sets.ts";
+import { namingLargest } from "./policy-overflow.ts";
+import { PolicySets } from "./policy-sets.ts";
 import { type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
 
 /** What a regeneration gave. */
@@ -13,11 +15,21 @@ export interface Realized {
   readonly policy: RealizedPolicy;
 }
 
+/** A row with the policy that it shall have, and its slot as it is. */
+interface Plan {
+  readonly row: EndpointRow;
+  readonly resolved: ResolvedEndpointPolicy;
+  readonly previous: EndpointConfigRow | undefined;
+}
+
 interface Prepared extends Realized {
   /** As it is in the end; `moved` when its revision is another than before. */
   readonly slot: EndpointConfigRow;
   readonly moved: boolean;
 }
+
+const collectMs = 1000;
+const directions: readonly Direction[] = ["ingress", "egress"];
 
 /** Brings the kernel to what rows say, one thing after the other. Holds which sets each endpoint uses. */
 export class EndpointRealizer {
@@ -25,45 +37,58 @@ export class EndpointRealizer {
   readonly #config: EndpointConfig;
   readonly #sets: PolicySets;
   readonly #isCurrent: (row: EndpointRow) => boolean;
-  /** Sets that each endpoint's slot names, or may name after a failed write; to be given back. */
-  readonly #held = new Map<number, readonly number[]>();
+  readonly #held = new HeldSets();
   /** Endpoints whose revision still has to move, since a write failed after the sets were in the slot. */
   readonly #torn = new Set<number>();
+  #collecting: Disposable | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `isCurrent`: whether this is (still) the endpoint's row; others are left to whoever changed it. */
-  constructor(deps: EndpointDeps, config: EndpointConfig, sets: PolicySets, isCurrent: (row: EndpointRow) => boolean) {
+  constructor(deps: EndpointDeps, config: EndpointConfig, isCurrent: (row: EndpointRow) => boolean) {
     this.#isCurrent = isCurrent;
     this.#deps = deps;
     this.#config = config;
-    this.#sets = sets;
+    this.#sets = new PolicySets(
+      () => deps.datapath.maps.policy,
+      (set) => this.#markChanging(set),
+    );
   }
 
-  /** Takes over what the kernel holds from an earlier run. Call once, when the sets are loaded. */
+  /** Takes over what the kernel holds from an earlier run. Call once, before anything else. */
   adopt(slots: readonly EndpointConfigRow[]): void {
-    for (const { id, ingressSet, egressSet } of slots) {
-      const sets = setsOf({ ingressSet, egressSet });
-      for (const set of sets) this.#sets.adopt(set);
-      this.#held.set(id, sets);
+    this.#sets.load();
+    for (const slot of slots) {
+      for (const direction of directions) {
+        const set = setOf(slot, direction);
+        if (set !== 0) this.#sets.adopt(set, direction);
+      }
+      this.#held.put(slot.id, setsOf(slot), (set) => this.#sets.losses(set));
+      if (slot.changing === true) this.#torn.add(slot.id);
     }
   }
 
+  /** Sets and entries in the kernel. */
+  size(): { sets: number; entries: number } {
+    return this.#sets.size();
+  }
+
+  /** Ends what would go on by itself. */
+  stop(): void {
+    this.#collecting?.[Symbol.dispose]();
+    this.#collecting = undefined;
+  }
+
   /**
-   * Regenerates active endpoints. Order matters: sets are written whole, then the slots flip, then the programs are
+   * Regenerates active endpoints. Order matters: sets are as they shall be, then the slots flip, then the programs are
    * attached, then addresses lead to the slot, and only then old sets go. An endpoint that fails keeps what it had,
    * and the others go on.
    */
   update(rows: readonly EndpointRow[]): Promise<{ done: Realized[]; failed: Map<number, Error> }> {
     return this.#inTurn(async () => {
       const failed = new Map<number, Error>();
-      const prepared: Prepared[] = [];
-      for (const row of rows.filter(this.#isCurrent)) {
-        try {
-          prepared.push(this.#prepare(row));
-        } catch (thrown) {
-          failed.set(row.id, toError(thrown));
-        }
-      }
+      const plans = eachOf(rows.filter(this.#isCurrent), failed, (row) => this.#plan(row));
+      const leaving = this.#setsLeft(plans);
+      const prepared = eachOf(plans, failed, (plan) => this.#prepare(plan, leaving));
       const retired: number[] = [];
       const flipped = this.#flip(prepared, failed, retired);
       const attached: Prepared[] = [];
@@ -79,6 +104,7 @@ export class EndpointRealizer {
       const { lxc } = this.#deps.datapath.maps;
       const done = writeEach(attached, failed, (some) => lxc.upsertMany(some.flatMap(({ row }) => addressRows(row))));
       for (const set of retired) this.#sets.release(set);
+      this.#collectLater();
       return { done, failed };
     });
   }
@@ -109,7 +135,7 @@ export class EndpointRealizer {
       );
       for (const id of datapath.attachedEndpoints()) if (!wanted.has(id)) await datapath.detachEndpoint(id);
       const slots = endpoints.list().map(({ id }) => id);
-      this.#clear([...slots, ...this.#held.keys()].filter((id) => !wanted.has(id)));
+      this.#clear([...slots, ...this.#held.endpoints()].filter((id) => !wanted.has(id)));
       this.#sets.prune();
     });
   }
@@ -120,25 +146,59 @@ export class EndpointRealizer {
     return turn;
   }
 
+  /** Frees old sets and lists when no program can be reading them any more. */
+  #collectLater(): void {
+    this.#collecting ??= this.#deps.clock.after(collectMs, () => {
+      this.#collecting = undefined;
+      void this.#inTurn(async () => {
+        if (this.#sets.collect()) this.#collectLater();
+      });
+    });
+  }
+
   /** Slots first: a set goes when nothing names it any more. */
   #clear(ids: readonly number[]): void {
     this.#deps.datapath.maps.endpoints.deleteMany(ids.map((id) => ({ id })));
     for (const id of ids) {
-      for (const set of this.#held.get(id) ?? []) this.#sets.release(set);
-      this.#held.delete(id);
+      for (const set of this.#held.delete(id)) this.#sets.release(set);
       this.#torn.delete(id);
     }
+    if (ids.length > 0) this.#collectLater();
   }
 
-  #prepare(row: EndpointRow): Prepared {
+  #plan(row: EndpointRow): Plan {
     const { identity, identityLabels } = row;
     if (identity === undefined || identityLabels === undefined) {
       throw new Error(`Cannot regenerate endpoint ${row.id}: it has no identity`);
     }
     const resolved = this.#deps.resolvePolicy(identityLabels, identity);
-    const previous = this.#deps.datapath.maps.endpoints.get(row.id);
+    return { row, resolved, previous: this.#deps.datapath.maps.endpoints.get(row.id) };
+  }
+
+  /** Sets whose holders are all among the plans and go the same way: these may change in place. */
+  #setsLeft(plans: readonly Plan[]): ReadonlySet<number> {
+    const ways = new Map<number, { readonly policies: Set<PeerPorts | undefined>; holders: number }>();
+    for (const { previous, resolved } of plans) {
+      for (const direction of previous === undefined ? [] : directions) {
+        const set = previous === undefined ? 0 : setOf(previous, direction);
+        if (set === 0) continue;
+        const way = ways.get(set) ?? { policies: new Set(), holders: 0 };
+        way.policies.add(isEnforced(resolved, direction) ? resolved.peers[direction] : undefined);
+        way.holders++;
+        ways.set(set, way);
+      }
+    }
+    const left = [...ways].filter(
+      ([set, { policies, holders }]) =>
+        policies.size === 1 && !policies.has(undefined) && holders === this.#held.holders(set).size,
+    );
+    return new Set(left.map(([set]) => set));
+  }
+
+  #prepare({ row, resolved, previous }: Plan, leaving: ReadonlySet<number>): Prepared {
     const { ingressEnforced, egressEnforced, revision } = resolved;
-    const policy = { revision, ingressEnforced, egressEnforced, ...this.#acquireBoth(resolved) };
+    const sets = this.#acquireBoth({ row, resolved, previous }, leaving);
+    const policy = { revision, ingressEnforced, egressEnforced, ...sets };
     const moved = previous !== undefined && (this.#torn.has(row.id) || !this.#keepsAll(policy, previous));
     const slot: EndpointConfigRow = {
       id: row.id,
@@ -147,7 +207,7 @@ export class EndpointRealizer {
       ifindex: row.ifindex,
       ...(row.ipv4 === undefined ? {} : { ipv4: row.ipv4 }),
       ...(row.ipv6 === undefined ? {} : { ipv6: row.ipv6 }),
-      identity,
+      identity: row.identity ?? 0,
       ingressSet: policy.ingressSet,
       egressSet: policy.egressSet,
       policyRevision: previous === undefined ? firstRevision() : plus(previous.policyRevision, moved ? 2 : 0),
@@ -181,34 +241,43 @@ export class EndpointRealizer {
     return prepared.filter(({ row }) => !failed.has(row.id));
   }
 
-  #acquireBoth(resolved: ResolvedEndpointPolicy): Pick<RealizedPolicy, "ingressSet" | "egressSet"> {
-    const ingressSet = this.#acquire(resolved, "ingress");
+  #acquireBoth(plan: Plan, leaving: ReadonlySet<number>): Pick<RealizedPolicy, "ingressSet" | "egressSet"> {
+    const ingressSet = this.#acquire(plan, "ingress", leaving);
     try {
-      return { ingressSet, egressSet: this.#acquire(resolved, "egress") };
+      return { ingressSet, egressSet: this.#acquire(plan, "egress", leaving) };
     } catch (error) {
-      if (ingressSet !== 0) this.#sets.release(ingressSet);
+      if (ingressSet !== 0) this.#sets.discard(ingressSet);
       throw error;
     }
   }
 
-  #acquire(resolved: ResolvedEndpointPolicy, direction: "ingress" | "egress"): number {
-    const enforced = direction === "ingress" ? resolved.ingressEnforced : resolved.egressEnforced;
-    if (!enforced) return 0;
-    return this.#sets.acquire(resolved.entries.filter((entry) => entry.direction === direction));
+  #acquire({ resolved, previous }: Plan, direction: Direction, leaving: ReadonlySet<number>): number {
+    if (!isEnforced(resolved, direction)) return 0;
+    const set = previous === undefined ? 0 : setOf(previous, direction);
+    const policy = resolved.peers[direction];
+    return namingLargest(policy, this.#deps.policyOf, () =>
+      this.#sets.acquire(direction, policy, leaving.has(set) ? set : undefined),
+    );
+  }
+
+  /** Before a set in use loses something: whatever ends the agent now, its users' revisions move. */
+  #markChanging(set: number): void {
+    const { endpoints } = this.#deps.datapath.maps;
+    const slots = [...this.#held.holders(set)].flatMap((id) => endpoints.get(id) ?? []);
+    endpoints.upsertMany(
+      slots.filter(({ changing }) => changing !== true).map((slot) => ({ ...slot, changing: true })),
+    );
   }
 
   /** Whether no established flow can have lost its permission. */
   #keepsAll(policy: RealizedPolicy, previous: EndpointConfigRow): boolean {
-    return (
-      previous.audit === this.#config.auditMode &&
-      this.#keeps(previous.enforceIngress, previous.ingressSet, policy.ingressEnforced, policy.ingressSet) &&
-      this.#keeps(previous.enforceEgress, previous.egressSet, policy.egressEnforced, policy.egressSet)
-    );
-  }
-
-  #keeps(wasEnforced: boolean, oldSet: number, isEnforced: boolean, newSet: number): boolean {
-    if (!isEnforced) return !wasEnforced;
-    return wasEnforced && this.#sets.onlyAdds(oldSet, newSet);
+    const keeps = (direction: Direction) => {
+      const [from, to] = [setOf(previous, direction), setOf(policy, direction)];
+      if (!isEnforced(policy, direction)) return !isEnforced(previous, direction);
+      if (!isEnforced(previous, direction) || !this.#sets.onlyAdds(from, to)) return false;
+      return this.#held.lossesSeen(previous.id, from) === this.#sets.losses(from);
+    };
+    return previous.audit === this.#config.auditMode && directions.every(keeps);
   }
 
   /**
@@ -216,12 +285,30 @@ export class EndpointRealizer {
    * Returns the sets to be given back.
    */
   #swapSets({ row, policy }: Prepared, writeFailed: boolean): readonly number[] {
-    const old = this.#held.get(row.id) ?? [];
+    const old = this.#held.of(row.id);
     const sets = setsOf(policy);
-    const added = sets.filter((set, index) => !old.includes(set) && sets.indexOf(set) === index);
-    this.#held.set(row.id, writeFailed ? [...old, ...added] : sets);
-    return writeFailed ? sets.filter((set, index) => old.includes(set) || sets.indexOf(set) !== index) : old;
+    const added = sets.filter((set) => !old.includes(set));
+    const seen = (set: number) => (writeFailed ? this.#held.lossesSeen(row.id, set) : undefined);
+    const losses = new Map([...old, ...added].map((set) => [set, seen(set) ?? this.#sets.losses(set)]));
+    this.#held.put(row.id, writeFailed ? [...old, ...added] : sets, (set) => losses.get(set) ?? 0);
+    return writeFailed ? sets.filter((set) => old.includes(set)) : old;
   }
+}
+
+/** What each gives; those that throw are `failed`. */
+function eachOf<In extends EndpointRow | Plan, Out>(
+  items: readonly In[],
+  failed: Map<number, Error>,
+  action: (item: In) => Out,
+): Out[] {
+  return items.flatMap((item) => {
+    try {
+      return [action(item)];
+    } catch (thrown) {
+      failed.set("row" in item ? item.row.id : item.id, toError(thrown));
+      return [];
+    }
+  });
 }
 
 /**
@@ -258,8 +345,20 @@ function plus(revision: number, steps: number): number {
   return (revision + steps) >>> 0;
 }
 
-function setsOf({ ingressSet, egressSet }: Pick<RealizedPolicy, "ingressSet" | "egressSet">): number[] {
-  return [ingressSet, egressSet].filter((set) => set !== 0);
+type Sets = Pick<RealizedPolicy, "ingressSet" | "egressSet">;
+type Enforced = Pick<RealizedPolicy, "ingressEnforced" | "egressEnforced">;
+
+function setOf(sets: Sets, direction: Direction): number {
+  return direction === "ingress" ? sets.ingressSet : sets.egressSet;
+}
+
+function setsOf(sets: Sets): number[] {
+  return directions.map((direction) => setOf(sets, direction)).filter((set) => set !== 0);
+}
+
+function isEnforced(by: Enforced | EndpointConfigRow, direction: Direction): boolean {
+  if ("enforceIngress" in by) return direction === "ingress" ? by.enforceIngress : by.enforceEgress;
+  return direction === "ingress" ? by.ingressEnforced : by.egressEnforced;
 }
 
 function addressRows(row: EndpointRow): LxcRow[] {

@@ -10,15 +10,19 @@ import { FakeClock, Labels } from "../core/index.ts";
 import type { ResolvedEndpointPolicy } from "./deps.ts";
 import { type CreateEndpoint, createEndpointManager, type EndpointManager } from "./manager.ts";
 import { createEndpointTable } from "./table.ts";
-import { allow, MemoryAddresses, MemoryAnnouncer, MemoryDatapath, MemoryIdentities } from "./testing.ts";
+import { allow, MemoryAddresses, MemoryAnnouncer, MemoryDatapath, MemoryIdentities, peerPorts } from "./testing.ts";
 import type { EndpointRow } from "./types.ts";
 
 export const web = Labels.parse(["k8s:app=web"]);
 export const db = Labels.parse(["k8s:app=db"]);
-export const open: ResolvedEndpointPolicy = { revision: 1, ingressEnforced: false, egressEnforced: false, entries: [] };
+const nothing = peerPorts([]);
+export const open: ResolvedEndpointPolicy = {
+  ...{ revision: 1, ingressEnforced: false, egressEnforced: false },
+  peers: { ingress: nothing, egress: nothing },
+};
 export const closed = (...ports: number[]): ResolvedEndpointPolicy => ({
   ...{ revision: 2, ingressEnforced: true, egressEnforced: false },
-  entries: ports.map((port) => allow(300, port)),
+  peers: { ingress: peerPorts(ports.map((port) => allow(300, port))), egress: nothing },
 });
 
 export function request(n: number, labels = web): CreateEndpoint {
@@ -65,6 +69,7 @@ export class Node {
           if (policy instanceof Error) throw policy;
           return policy;
         },
+        policyOf: (cookie) => (cookie === 0 ? undefined : `default/rule${cookie}`),
         deviceExists: (name, ifindex) => this.devices.has(`${name} ${ifindex}`),
         clock: this.clock,
       },
@@ -126,6 +131,14 @@ export class Node {
 
   async settled(): Promise<void> {
     for (let n = 0; n < 20; n++) await turn();
+  }
+
+  /** Lets as much time pass as old sets stay in the kernel. */
+  async collected(): Promise<void> {
+    for (let second = 0; second < 3; second++) {
+      this.clock.advance(1000);
+      await this.settled();
+    }
   }
 
   async until(check: () => boolean, what: string): Promise<void> {

@@ -17,7 +17,8 @@ import {
   portList,
 } from "../datapath/index.ts";
 import type { IdentityRow } from "../identity/index.ts";
-import type { EndpointAddressPool, EndpointAnnouncer, EndpointDatapath } from "./deps.ts";
+import { Errno, SyscallError } from "../kernel/index.ts";
+import type { EndpointAddressPool, EndpointAnnouncer, EndpointDatapath, PeerPorts } from "./deps.ts";
 import type { EndpointRow } from "./types.ts";
 
 /** Called with each write before it is done; throws to make it fail. */
@@ -29,6 +30,41 @@ export function allow(identity: number, port: number, cookie = 1): PolicyMapEntr
     ...{ direction: "ingress", identity, protocol: 6, port, portPrefix: 16 },
     ...{ verdict: "allow", cookie, proxyPort: 0, authType: 0 },
   } as const;
+}
+
+/** A policy that follows nobody, of these entries. */
+export function peerPorts(entries: readonly PolicyMapEntry[]): PeerPorts {
+  return new FollowingPeers(entries);
+}
+
+/** A policy of these entries, whose peers can change. */
+export class FollowingPeers implements PeerPorts {
+  readonly groups = new Map<number, ReadonlyMap<number, PolicyMapEntry>>();
+  version = 0;
+  #changed: number[] = [];
+
+  constructor(entries: readonly PolicyMapEntry[]) {
+    for (const [identity, some] of Map.groupBy(entries, (entry) => entry.identity)) {
+      this.groups.set(identity, new Map(some.entries()));
+    }
+  }
+
+  set(identity: number, entries: readonly PolicyMapEntry[]): void {
+    if (entries.length === 0) this.groups.delete(identity);
+    else this.groups.set(identity, new Map(entries.entries()));
+    this.version++;
+    this.#changed.push(identity);
+  }
+
+  /** What changed so far. */
+  forget(): void {
+    this.#changed = [];
+  }
+
+  changedSince(version: number): Iterable<number> | undefined {
+    const count = this.version - version;
+    return count > this.#changed.length ? undefined : this.#changed.slice(this.#changed.length - count);
+  }
 }
 
 /** Policy sets; `capacity` bounds their entries. */
@@ -80,8 +116,11 @@ export class MemoryPolicyMap implements PolicyMap {
 
   collect(): boolean {
     const [never, once] = this.#retired;
+    for (const set of [...once]) {
+      this.deleteSet(set);
+      once.shift();
+    }
     this.#retired = [[], never];
-    for (const set of once) this.deleteSet(set);
     return never.length > 0;
   }
 
@@ -100,6 +139,10 @@ export class MemoryPolicyMap implements PolicyMap {
     return [...this.#sets.keys()].sort((a, b) => a - b);
   }
 
+  direction(set: number): Direction | undefined {
+    return this.#sets.get(set)?.direction;
+  }
+
   usage(): readonly MapUsage[] {
     return [{ map: "cilium_policy_v2_peers", entries: this.rows.length, capacity: this.capacity }];
   }
@@ -112,7 +155,7 @@ export class MemoryPolicyMap implements PolicyMap {
     if (this.rows.length > this.capacity) {
       if (before === undefined) this.#sets.delete(set);
       else this.#sets.set(set, before);
-      throw new Error("Cannot write policy set: E2BIG");
+      throw new SyscallError({ call: "bpf", errno: Errno.E2BIG, what: "Cannot write policy set" });
     }
     if (peers.size === 0) this.#sets.delete(set);
   }
@@ -181,8 +224,10 @@ export class MemoryDatapath implements EndpointDatapath {
       list: () => [...this.slots.values()],
       upsertMany: (rows) => {
         for (const row of rows) {
-          const { id, identity, ingressSet, egressSet, policyRevision } = row;
-          this.#write(`slot ${id} identity ${identity} sets ${ingressSet}/${egressSet} revision ${policyRevision}`);
+          const { id, identity, ingressSet, egressSet, policyRevision, changing } = row;
+          const sets = `${ingressSet}/${egressSet}`;
+          const mark = changing === true ? " changing" : "";
+          this.#write(`slot ${id} identity ${identity} sets ${sets} revision ${policyRevision}${mark}`);
           this.slots.set(id, row);
         }
       },

@@ -254,7 +254,20 @@ export interface PolicyIdentity {
   readonly labels: Labels;
 }
 
-/** The policy of one identity, ready for the kernel. Immutable. */
+/** An entry of every peer that the policy treats alike. */
+export type PortEntry = Omit<PolicyEntry, "direction" | "identity">;
+
+/** What a policy says of each peer in one direction. It follows identities: read it, do not keep copies. */
+export interface PeerEntries {
+  /** Entries by peer (0: anybody) and packed port; peers with equal entries share a map, which never changes. */
+  readonly groups: ReadonlyMap<number, ReadonlyMap<number, PortEntry>>;
+  /** Grows with each change. */
+  readonly version: number;
+  /** Peers that changed since a version; undefined when that is not known any more. */
+  changedSince(version: number): Iterable<number> | undefined;
+}
+
+/** The policy of one identity, ready for the kernel. Immutable but for what `peers` says. */
 export interface EndpointPolicy {
   /** Of the engine, when this was resolved. */
   readonly revision: number;
@@ -262,7 +275,9 @@ export interface EndpointPolicy {
   readonly egressEnforced: boolean;
   /** Policies (`namespace/name`) whose rules made the direction default deny, sorted; empty if the mode did. */
   readonly defaultDenyBy: Readonly<Record<Direction, readonly string[]>>;
-  /** Sorted; none for a direction that is not enforced. */
+  /** The same object for all endpoints for which the same rules hold in a direction. */
+  readonly peers: Readonly<Record<Direction, PeerEntries>>;
+  /** Sorted; none for a direction that is not enforced. As they were when they were first read. */
   readonly entries: readonly PolicyEntry[];
   /** Equal for equal entries and enforcement. */
   readonly fingerprint: string;

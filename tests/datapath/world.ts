@@ -26,15 +26,15 @@ import {
   METRICS_VALUE_SIZE,
   POLICY_HITS_SIZE,
   POLICY_HITS_SLOTS,
-  PolicyDirection,
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
 } from "../../src/abi/index.ts";
 import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
-import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
+import { createPolicyMap, type PolicyMap } from "../../src/datapath/index.ts";
 import { type BpfMap, type BpfObject, loadObject, possibleCpus, RingBuffer } from "../../src/kernel/index.ts";
 import { type EventRow, readEvent } from "./event.ts";
+import { policyEntry } from "./policy-entry.ts";
 
 const objects = join(import.meta.dirname, "../../build/bpf");
 
@@ -364,23 +364,6 @@ function sumOverCpus(value: Uint8Array): { packets: number; bytes: number } {
 /** Names of the flags that are set. */
 export function flagNames(flags: number): string[] {
   return Object.entries(CtFlags).flatMap(([name, bit]) => (flags & bit ? [name] : []));
-}
-
-function policyEntry(row: PolicyRow): PolicyMapEntry {
-  const staged = ([undefined, "allow", "deny", "default-deny"] as const)[row.staged ?? 0];
-  return {
-    identity: row.identity,
-    direction: row.direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress",
-    protocol: row.protocol ?? 0,
-    port: row.port ?? 0,
-    portPrefix: row.port === undefined ? 0 : (row.portBits ?? 16),
-    verdict: row.deny ? "deny" : row.audit ? "audit" : "allow",
-    cookie: row.cookie ?? 0,
-    proxyPort: row.proxyPort ?? 0,
-    authType: row.authType ?? 0,
-    ...(row.isDefault && { isDefault: true as const }),
-    ...(staged !== undefined && { staged: { verdict: staged, cookie: row.stagedCookie ?? 0 } }),
-  };
 }
 
 function ipcacheValue({ identity, tunnel }: { identity: number; tunnel?: string }): Uint8Array {

@@ -10,6 +10,7 @@ import { createEndpointManager, createEndpointTable } from "../../../src/endpoin
 import { MemoryAnnouncer, MemoryDatapath, MemoryIdentities } from "../../../src/endpoint/testing.ts";
 import { Ipam } from "../../../src/ipam/index.ts";
 import { createResourceTable, type ResourceRow, resourceId } from "../../../src/kubernetes/index.ts";
+import { PolicyEngine } from "../../../src/policy/index.ts";
 import { createEndpointCalls } from "./endpoints.ts";
 import { createIpamCalls } from "./ipam.ts";
 
@@ -43,7 +44,7 @@ export async function setUp(t: TestContext, options: { devices?: boolean; hasPod
     {
       ...{ endpoints, datapath, allocator: identities, announcer: new MemoryAnnouncer(), clock },
       addresses: { take: (ip, owner) => void ipam.restore(ip, owner), release: (ip) => void ipam.release(ip) },
-      resolvePolicy: () => ({ revision: 1, ingressEnforced: false, egressEnforced: false, entries: [] }),
+      resolvePolicy: (labels, identity) => new PolicyEngine().resolveEndpoint(labels, identity),
       deviceExists: () => devices,
     },
     { directory, auditMode: false },

@@ -80,7 +80,8 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
     (row.enforceIngress ? Flags.ENDPOINT_ENFORCE_INGRESS : 0) |
     (row.enforceEgress ? Flags.ENDPOINT_ENFORCE_EGRESS : 0) |
     (row.audit ? Flags.ENDPOINT_AUDIT : 0) |
-    (row.ready ? Flags.ENDPOINT_READY : 0);
+    (row.ready ? Flags.ENDPOINT_READY : 0) |
+    (row.changing === true ? Flags.ENDPOINT_CHANGING : 0);
   const config = {
     mac: macToBytes(row.mac),
     nodeMac: macToBytes(row.nodeMac),
@@ -114,5 +115,6 @@ function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefi
     enforceEgress: (config.flags & Flags.ENDPOINT_ENFORCE_EGRESS) !== 0,
     audit: (config.flags & Flags.ENDPOINT_AUDIT) !== 0,
     ready: (config.flags & Flags.ENDPOINT_READY) !== 0,
+    ...((config.flags & Flags.ENDPOINT_CHANGING) !== 0 && { changing: true as const }),
   };
 }

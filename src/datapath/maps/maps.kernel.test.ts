@@ -61,7 +61,8 @@ function tests(): void {
       audit: false,
       ready: true,
     };
-    const { ipv6: _, ...ipv4Only } = { ...row, id: 65535, audit: true, ipv4: "255.255.255.254" };
+    const rare = { id: 65535, audit: true, ipv4: "255.255.255.254", changing: true as const };
+    const { ipv6: _, ...ipv4Only } = { ...row, ...rare };
     maps.endpoints.upsertMany([row, ipv4Only]);
     assert.deepEqual(
       reopened((other) => other.endpoints.list()),

@@ -16,8 +16,11 @@ import type {
   PortList,
 } from "./types.ts";
 
-/** List of each peer of a set. */
-type Peers = Map<number, KernelList>;
+interface PolicySet {
+  readonly direction: Direction;
+  /** List of each peer. */
+  readonly peers: Map<number, KernelList>;
+}
 
 /** A peer's list now and as it shall be. */
 interface Step {
@@ -38,7 +41,7 @@ class PolicySets implements PolicyMap {
   readonly #map: BpfMap;
   readonly #ports: BpfMap;
   readonly #lists: PolicyLists;
-  #loaded: Map<number, Peers> | undefined;
+  #loaded: Map<number, PolicySet> | undefined;
   /** Entries in the map of peers. */
   #entries = 0;
   /** Retired sets, by how often `collect` was called meanwhile: never, once. */
@@ -52,7 +55,7 @@ class PolicySets implements PolicyMap {
 
   writePeers(set: number, direction: Direction, peers: PolicyPeers): void {
     const changes = new Map<number, PortList | undefined>(peers);
-    for (const identity of this.#sets().get(set)?.keys() ?? []) {
+    for (const identity of this.#sets().get(set)?.peers.keys() ?? []) {
       if (!peers.has(identity)) changes.set(identity, undefined);
     }
     this.changePeers(set, direction, changes);
@@ -74,7 +77,8 @@ class PolicySets implements PolicyMap {
    */
   changePeers(set: number, direction: Direction, changes: ReadonlyMap<number, PortList | undefined>): void {
     for (const identity of changes.keys()) checkPeer(set, identity);
-    const peers = this.#sets().get(set) ?? new Map<number, KernelList>();
+    const known = this.#sets().get(set);
+    const peers = known?.peers ?? new Map<number, KernelList>();
     const steps = this.#plan(peers, changes);
     const written: Step[] = [];
     const write = (some: readonly Step[]) => {
@@ -102,12 +106,12 @@ class PolicySets implements PolicyMap {
       this.#entries += Number(after !== undefined) - Number(before !== undefined);
       if (before !== undefined) this.#lists.release(before);
     }
-    if (peers.size > 0) this.#sets().set(set, peers);
-    else this.#sets().delete(set);
+    if (peers.size === 0) this.#sets().delete(set);
+    else if (known === undefined) this.#sets().set(set, { direction, peers });
   }
 
   peers(set: number): PolicyPeers {
-    const peers = this.#sets().get(set) ?? [];
+    const peers = this.#sets().get(set)?.peers ?? [];
     return new Map(Array.from(peers, ([identity, list]) => [identity, list.own]));
   }
 
@@ -117,15 +121,18 @@ class PolicySets implements PolicyMap {
 
   collect(): boolean {
     this.#sets();
-    const [never, once] = this.#retired;
-    this.#retired = [[], never];
-    for (const set of once) this.deleteSet(set);
+    const [, once] = this.#retired;
+    for (let set = once.at(-1); set !== undefined; set = once.at(-1)) {
+      this.deleteSet(set);
+      once.pop();
+    }
+    this.#retired = [once, this.#retired[0]];
     const more = this.#lists.collect();
-    return more || never.length > 0;
+    return more || this.#retired[1].length > 0;
   }
 
   deleteSet(set: number): number {
-    const peers = this.#sets().get(set);
+    const peers = this.#sets().get(set)?.peers;
     if (peers === undefined) return 0;
     const keys = new Uint8Array(peers.size * this.#map.keySize);
     let index = 0;
@@ -160,6 +167,10 @@ class PolicySets implements PolicyMap {
 
   sets(): number[] {
     return [...this.#sets().keys()].sort((a, b) => a - b);
+  }
+
+  direction(set: number): Direction | undefined {
+    return this.#sets().get(set)?.direction;
   }
 
   usage(): readonly MapUsage[] {
@@ -210,15 +221,15 @@ class PolicySets implements PolicyMap {
     if (gone.length > 0) this.#map.deleteBatch(keys(gone), gone.length);
   }
 
-  #sets(): Map<number, Peers> {
+  #sets(): Map<number, PolicySet> {
     if (this.#loaded !== undefined) return this.#loaded;
-    const sets = new Map<number, Peers>();
+    const sets = new Map<number, PolicySet>();
     this.#lists.load();
     for (const [key, value] of this.#map.entries()) {
-      const { set, identity, ports } = decodePeer(key, value);
-      const peers = sets.get(set) ?? new Map<number, KernelList>();
-      peers.set(identity, this.#lists.use(ports));
-      sets.set(set, peers);
+      const { set, identity, ports, direction } = decodePeer(key, value);
+      const known = sets.get(set) ?? { direction, peers: new Map<number, KernelList>() };
+      known.peers.set(identity, this.#lists.use(ports));
+      sets.set(set, known);
       this.#entries++;
     }
     this.#loaded = sets;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownPart, portKey, portList, withAnybody } from "./port-lists.ts";
+import { addsOnly, ownPart, portKey, portList, withAnybody } from "./port-lists.ts";
 import type { PolicyMapPort, PortList } from "./types.ts";
 
 const plain = { verdict: "allow", proxyPort: 0, authType: 0 } as const;
@@ -75,4 +75,16 @@ test("withAnybody() answers as asking the peer's entries first and then everybod
 test("portKey() tells protocols, prefixes and ports apart", () => {
   const keys = [entry(6, 0, 0, 1), entry(6, 0, 16, 1), entry(6, 1, 16, 1), entry(7, 0, 0, 1), entry(0, 0, 0, 1)];
   assert.equal(new Set(keys.map(portKey)).size, keys.length);
+});
+
+test("addsOnly() is true only when nothing was taken away, changed or denied", () => {
+  const [http, https] = [entry(6, 80, 16, 1), entry(6, 443, 16, 1)];
+  const [small, large] = [portList([http]), portList([http, https])];
+  assert.ok(addsOnly(small, large));
+  assert.ok(addsOnly(undefined, large));
+  assert.ok(addsOnly(small, small));
+  assert.ok(!addsOnly(large, small));
+  assert.ok(!addsOnly(small, undefined));
+  assert.ok(!addsOnly(small, portList([{ ...http, cookie: 2 }, https])));
+  assert.ok(!addsOnly(small, portList([http, { ...https, verdict: "deny" }])));
 });

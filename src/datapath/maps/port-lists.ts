@@ -31,8 +31,20 @@ export function ownPart(list: PortList): PortList {
   return list.entries.some(isAnybody) ? portList(list.entries.filter((entry) => !isAnybody(entry))) : list;
 }
 
+/** Whether everything that `before` allows is allowed by `after` in the same words, and nothing new is denied. */
+export function addsOnly(before: PortList | undefined, after: PortList | undefined): boolean {
+  if (before?.text === after?.text) return true;
+  const left = new Map(before?.entries.map((entry) => [portKey(entry), describe(entry)]));
+  for (const entry of after?.entries ?? []) {
+    const words = left.get(portKey(entry));
+    if (words === undefined ? entry.verdict !== "allow" : words !== describe(entry)) return false;
+    left.delete(portKey(entry));
+  }
+  return left.size === 0;
+}
+
 /** Everything but the key of an entry: who answers what. */
-export function describe(entry: PolicyMapPort): string {
+function describe(entry: PolicyMapPort): string {
   const { verdict, cookie, proxyPort, authType, isDefault, staged, anybody } = entry;
   const rare = isDefault || staged || anybody;
   const words = `${verdict},${cookie},${proxyPort},${authType}`;

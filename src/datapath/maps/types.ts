@@ -33,6 +33,8 @@ export interface EndpointConfigRow {
   readonly audit: boolean;
   /** False: every packet is dropped with "Endpoint policy program not available". */
   readonly ready: boolean;
+  /** A set is losing something, and the revision has not moved yet. */
+  readonly changing?: true;
 }
 
 /** cilium_ipcache_v2 and cilium_ipcache_exact. */
@@ -242,6 +244,8 @@ export interface PolicyMap {
   list(set?: number): PolicyMapRow[];
   /** Ids of all sets with entries, rising. */
   sets(): number[];
+  /** Undefined for a set without entries. */
+  direction(set: number): Direction | undefined;
   usage(): readonly MapUsage[];
 }
 

@@ -287,7 +287,7 @@ describe("changes", () => {
 
   test("an identity concerns the endpoints whose selectors it enters or leaves, entry by entry", () => {
     const { engine, seen } = watched(allowApi(80));
-    const before = resolve(engine);
+    const before = { ...resolve(engine) };
     engine.upsertIdentities([pod(500, "default", "app=api", "v=2"), pod(501, "default", "app=x")]);
     const change = seen[0]?.changes?.get(web.id);
     assert.deepEqual(brief(change?.added ?? []), ["ingress 500 6/80/16"]);

@@ -9,7 +9,16 @@ import { type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
 import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
 import { type SideTrace, traceSide } from "../trace/trace.ts";
-import type { EndpointPolicy, EnforcementMode, NamedPort, ParsedPolicy, PolicyIdentity, RuleOrigin } from "../types.ts";
+import {
+  directions,
+  type EndpointPolicy,
+  type EnforcementMode,
+  type NamedPort,
+  type ParsedPolicy,
+  type PolicyIdentity,
+  type RuleOrigin,
+} from "../types.ts";
+import { SharedDirections } from "./directions.ts";
 import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
 import { type CidrGroupPeers, References, type ServicePeers } from "./references.ts";
 import { hasReferences, originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
@@ -58,6 +67,7 @@ export class PolicyEngine {
   readonly #references = new References();
   readonly #repository = new PolicyRepository(this.#references.lookUp);
   readonly #cache = new SelectorCache();
+  readonly #directions: SharedDirections;
   readonly #subjects: Subjects;
   readonly #namedPorts = new NamedPorts();
   readonly #standing: Pick<PolicyEngineOptions, "allowLocalhost" | "hostFirewall">;
@@ -75,7 +85,8 @@ export class PolicyEngine {
     this.cookies = options.cookies ?? new CookieRegistry();
     const { allowLocalhost = true, hostFirewall = true } = options;
     this.#standing = { allowLocalhost, hostFirewall };
-    this.#subjects = new Subjects(this.#cache, this.cookies, this.#namedPorts);
+    this.#directions = new SharedDirections(this.#cache, this.cookies, this.#namedPorts);
+    this.#subjects = new Subjects(this.#directions);
   }
 
   /** Grows with each change of a policy or of the mode; identities do not count. */
@@ -190,8 +201,13 @@ export class PolicyEngine {
       ingressEnforced: resolved.ingress.enforced,
       egressEnforced: resolved.egress.enforced,
       defaultDenyBy: { ingress: resolved.ingress.defaultDenyBy, egress: resolved.egress.defaultDenyBy },
-      entries: compiled.entries(),
-      fingerprint: compiled.fingerprint(),
+      peers: compiled.peers,
+      get entries() {
+        return compiled.entries();
+      },
+      get fingerprint() {
+        return compiled.fingerprint();
+      },
       ...(resolved.error === undefined ? {} : { error: resolved.error }),
     };
   }
@@ -259,7 +275,9 @@ export class PolicyEngine {
   /** For questions about an endpoint that nobody resolved. */
   #compile(labels: Labels, identityId: number): Pick<SharedPolicy, "resolved" | "compiled"> {
     const resolved = this.#resolveRules(labels, identityId);
-    return { resolved, compiled: new CompiledPolicy(resolved, this.#cache, this.cookies, this.#namedPorts) };
+    const used = resolved.error === undefined ? directions : [];
+    const compiled = new CompiledPolicy(used.map((direction) => this.#directions.compile(direction, resolved)));
+    return { resolved, compiled };
   }
 
   #resolveRules(labels: Labels, identityId: number): ResolvedPolicy {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identities of local endpoints with their resolved policies; equal ones are compiled once.
+// Identities of local endpoints with their resolved policies; equal ones are kept once.
 import type { Labels } from "../../core/index.ts";
 import { CompiledPolicy, type EntryChange } from "../entries/compiled.ts";
-import type { CookieRegistry } from "../entries/cookies.ts";
-import type { NamedPorts } from "../entries/named-ports.ts";
 import type { ResolvedPolicy } from "../resolve/resolve.ts";
-import type { RuleUnit } from "../resolve/units.ts";
-import type { CachedSelector, SelectorCache, SelectorChange } from "../selectors/cache.ts";
+import type { SelectorChange } from "../selectors/cache.ts";
+import { directions } from "../types.ts";
+import type { DirectionChange, SharedDirection, SharedDirections } from "./directions.ts";
 
 /** A compiled policy and the identities it stands for. */
 export interface SharedPolicy {
@@ -14,6 +13,8 @@ export interface SharedPolicy {
   readonly compiled: CompiledPolicy;
   readonly users: Set<number>;
   readonly key: string;
+  /** Ingress and egress; none when the policy is an error. */
+  readonly directions: readonly SharedDirection[];
 }
 
 interface Subject {
@@ -23,19 +24,13 @@ interface Subject {
 
 /** Keeps what is resolved until a change concerns it. */
 export class Subjects {
-  readonly #cache: SelectorCache;
-  readonly #cookies: CookieRegistry;
-  readonly #namedPorts: NamedPorts;
+  readonly #directions: SharedDirections;
   readonly #subjects = new Map<number, Subject>();
   readonly #shared = new Map<string, SharedPolicy>();
-  readonly #bySelector = new Map<CachedSelector, Set<SharedPolicy>>();
-  readonly #serials = new WeakMap<RuleUnit, number>();
-  #nextSerial = 0;
+  readonly #byDirection = new Map<SharedDirection, Set<SharedPolicy>>();
 
-  constructor(cache: SelectorCache, cookies: CookieRegistry, namedPorts: NamedPorts) {
-    this.#cache = cache;
-    this.#cookies = cookies;
-    this.#namedPorts = namedPorts;
+  constructor(compiled: SharedDirections) {
+    this.#directions = compiled;
   }
 
   /** Numbers of all subjects, with their labels. */
@@ -57,7 +52,7 @@ export class Subjects {
   put(id: number, labels: Labels, resolved: ResolvedPolicy): SharedPolicy {
     this.invalidate(id);
     const key = this.#keyOf(resolved);
-    const shared = this.#shared.get(key) ?? this.#compile(key, resolved);
+    const shared = this.#shared.get(key) ?? this.#add(key, resolved);
     shared.users.add(id);
     this.#subjects.set(id, { labels, shared });
     return shared;
@@ -80,63 +75,55 @@ export class Subjects {
 
   /** Passes changes of selectors on to the policies that use them. Returns what changed for which subject. */
   apply(changes: Iterable<SelectorChange>): ReadonlyMap<number, EntryChange> {
-    const concerned = new Map<SharedPolicy, Set<number>>();
-    for (const { selector, added, removed } of changes) {
-      for (const shared of this.#bySelector.get(selector) ?? []) {
-        const identities = concerned.get(shared) ?? new Set();
-        for (const id of [...added, ...removed]) identities.add(id);
-        concerned.set(shared, identities);
-      }
-    }
-    return this.#update(concerned);
+    return this.#changed(this.#directions.apply(changes));
   }
 
   /** Passes a change of an identity's named ports on to the policies that use such ports of their peers. */
   portsChanged(identity: number): ReadonlyMap<number, EntryChange> {
-    const users = [...this.#shared.values()].filter(({ compiled }) => compiled.usesNames);
-    return this.#update(new Map(users.map((shared) => [shared, [identity]])));
+    return this.#changed(this.#directions.portsChanged(identity));
   }
 
-  #update(concerned: ReadonlyMap<SharedPolicy, Iterable<number>>): ReadonlyMap<number, EntryChange> {
+  #changed(changes: readonly DirectionChange[]): ReadonlyMap<number, EntryChange> {
     const result = new Map<number, EntryChange>();
-    for (const [shared, identities] of concerned) {
-      const change = shared.compiled.update(identities);
-      if (change.added.length + change.removed.length === 0) continue;
-      for (const id of shared.users) result.set(id, change);
+    for (const { direction, change } of changes) {
+      for (const { users } of this.#byDirection.get(direction) ?? []) {
+        for (const id of users) result.set(id, joined(result.get(id), change));
+      }
     }
     return result;
   }
 
-  #compile(key: string, resolved: ResolvedPolicy): SharedPolicy {
-    const compiled = new CompiledPolicy(resolved, this.#cache, this.#cookies, this.#namedPorts);
-    const shared: SharedPolicy = { resolved, compiled, users: new Set(), key };
-    this.#shared.set(key, shared);
-    for (const selector of compiled.selectors) {
-      const users = this.#bySelector.get(selector);
-      if (users === undefined) this.#bySelector.set(selector, new Set([shared]));
-      else users.add(shared);
+  #add(key: string, resolved: ResolvedPolicy): SharedPolicy {
+    const used = resolved.error === undefined ? directions : [];
+    const shared = used.map((direction) => this.#directions.acquire(direction, resolved));
+    const compiled = new CompiledPolicy(shared.map((direction) => direction.compiled));
+    const policy: SharedPolicy = { resolved, compiled, users: new Set(), key, directions: shared };
+    this.#shared.set(key, policy);
+    for (const direction of shared) {
+      const policies = this.#byDirection.get(direction);
+      if (policies === undefined) this.#byDirection.set(direction, new Set([policy]));
+      else policies.add(policy);
     }
-    return shared;
+    return policy;
   }
 
-  #drop(shared: SharedPolicy): void {
-    this.#shared.delete(shared.key);
-    for (const selector of shared.compiled.selectors) {
-      const users = this.#bySelector.get(selector);
-      users?.delete(shared);
-      if (users?.size === 0) this.#bySelector.delete(selector);
+  #drop(policy: SharedPolicy): void {
+    this.#shared.delete(policy.key);
+    for (const direction of policy.directions) {
+      const policies = this.#byDirection.get(direction);
+      policies?.delete(policy);
+      if (policies?.size === 0) this.#byDirection.delete(direction);
+      this.#directions.release(direction);
     }
   }
 
-  /** Equal for policies of the same specs (not: specs with equal contents) and enforcement. */
-  #keyOf({ ingress, egress, units, variant }: ResolvedPolicy): string {
-    const standing = [ingress, egress].map(({ enforced, real }) => `${enforced},${real.standing.defaultDeny}`);
-    return `${standing.join(",")}${variant}:${units.map((unit) => this.#serialOf(unit)).join(",")}`;
+  #keyOf(resolved: ResolvedPolicy): string {
+    const keys = directions.map((direction) => this.#directions.keyOf(direction, resolved));
+    return resolved.error === undefined ? keys.join(" ") : `error ${keys.join(" ")}`;
   }
+}
 
-  #serialOf(unit: RuleUnit): number {
-    const serial = this.#serials.get(unit) ?? ++this.#nextSerial;
-    this.#serials.set(unit, serial);
-    return serial;
-  }
+function joined(a: EntryChange | undefined, b: EntryChange): EntryChange {
+  if (a === undefined) return b;
+  return { added: [...a.added, ...b.added], removed: [...a.removed, ...b.removed] };
 }

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a resolved policy to map entries, kept up to date identity by identity.
 import { createHash } from "node:crypto";
-import type { ResolvedPolicy } from "../resolve/resolve.ts";
-import type { CachedSelector, SelectorCache } from "../selectors/cache.ts";
-import { type Direction, directions, type PolicyEntry, type PolicyFlow } from "../types.ts";
-import type { CookieRegistry } from "./cookies.ts";
+import type { Direction, PeerEntries, PolicyEntry, PolicyFlow } from "../types.ts";
 import { type EntryLookup, findEntry } from "./decide.ts";
-import { CompiledDirection } from "./direction.ts";
+import type { CompiledDirection } from "./direction.ts";
 import type { EntryTemplate, Templates } from "./group.ts";
-import { NamedPorts } from "./named-ports.ts";
 import { packPort } from "./ports.ts";
 
 /** Entries that came and went. A changed entry is in both. */
@@ -17,34 +13,31 @@ export interface EntryChange {
   readonly removed: readonly PolicyEntry[];
 }
 
+/** Says nothing of anybody: a direction that is open, or an endpoint that is closed. */
+const nobody: PeerEntries = { groups: new Map(), version: 0, changedSince: () => [] };
+
 /**
  * The entries of a resolved policy. Where several rules allow the same, the first one in the policy's order gives the
  * cookie. A selector that is not in the cache selects nobody. Of a policy with an error there are no entries at all.
  */
 export class CompiledPolicy implements EntryLookup {
-  /** Cached selectors of all rules, so that the owner knows which changes to pass on. */
-  readonly selectors: ReadonlySet<CachedSelector>;
-  /** Whether entries depend on named ports of peers. */
-  readonly usesNames: boolean;
+  readonly peers: Readonly<Record<Direction, PeerEntries>>;
   readonly #directions: readonly CompiledDirection[];
+  /** Of the directions together, when the next two were made. */
+  #version = 0;
   #entries: readonly PolicyEntry[] | undefined;
   #fingerprint: string | undefined;
 
-  constructor(
-    policy: ResolvedPolicy,
-    cache: SelectorCache,
-    cookies: CookieRegistry,
-    namedPorts: NamedPorts = new NamedPorts(),
-  ) {
-    const compile = (direction: Direction) =>
-      new CompiledDirection(direction, policy[direction], cache, cookies, namedPorts);
-    this.#directions = policy.error === undefined ? directions.map(compile) : [];
-    this.selectors = new Set(this.#directions.flatMap(({ selectors }) => [...selectors]));
-    this.usesNames = this.#directions.some(({ usesNames }) => usesNames);
+  /** Of ingress and egress, or of none when the policy is an error. */
+  constructor(compiled: readonly CompiledDirection[]) {
+    this.#directions = compiled;
+    const of = (direction: Direction) => compiled.find((item) => item.direction === direction) ?? nobody;
+    this.peers = { ingress: of("ingress"), egress: of("egress") };
   }
 
   /** All entries, sorted by direction, identity, protocol and port. The same array until something changes. */
   entries(): readonly PolicyEntry[] {
+    this.#forgetChanged();
     this.#entries ??= this.#directions.flatMap(({ direction, groups }) =>
       [...groups]
         .sort(([a], [b]) => a - b)
@@ -57,6 +50,7 @@ export class CompiledPolicy implements EntryLookup {
 
   /** Equal for policies with equal entries and enforcement, different for others. */
   fingerprint(): string {
+    this.#forgetChanged();
     this.#fingerprint ??= this.#hash();
     return this.#fingerprint;
   }
@@ -67,23 +61,12 @@ export class CompiledPolicy implements EntryLookup {
     return found && entryOf(flow.direction, found.identity, found.entry);
   }
 
-  /** Works the entries of these peers out again, after their membership of selectors or their ports changed. */
-  update(identities: Iterable<number>): EntryChange {
-    const added: PolicyEntry[] = [];
-    const removed: PolicyEntry[] = [];
-    for (const identity of new Set(identities)) {
-      for (const compiled of this.#directions) {
-        const { before, after } = compiled.update(identity);
-        if (before === after) continue;
-        for (const template of missingIn(before, after)) added.push(entryOf(compiled.direction, identity, template));
-        for (const template of missingIn(after, before)) removed.push(entryOf(compiled.direction, identity, template));
-      }
-    }
-    if (added.length + removed.length > 0) {
-      this.#entries = undefined;
-      this.#fingerprint = undefined;
-    }
-    return { added, removed };
+  #forgetChanged(): void {
+    const version = this.#directions.reduce((sum, direction) => sum + direction.version, 0);
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#entries = undefined;
+    this.#fingerprint = undefined;
   }
 
   #hash(): string {
@@ -93,6 +76,19 @@ export class CompiledPolicy implements EntryLookup {
     for (const entry of this.entries()) hash.update(`${entry.direction},${entry.identity},${textOf(entry)};`);
     return hash.digest("base64url");
   }
+}
+
+/** Works the entries of these peers out again, after their membership of selectors or their ports changed. */
+export function updatePeers(compiled: CompiledDirection, identities: Iterable<number>): EntryChange {
+  const added: PolicyEntry[] = [];
+  const removed: PolicyEntry[] = [];
+  for (const identity of new Set(identities)) {
+    const { before, after } = compiled.update(identity);
+    if (before === after) continue;
+    for (const template of missingIn(before, after)) added.push(entryOf(compiled.direction, identity, template));
+    for (const template of missingIn(after, before)) removed.push(entryOf(compiled.direction, identity, template));
+  }
+  return { added, removed };
 }
 
 function entryOf(direction: Direction, identity: number, template: EntryTemplate): PolicyEntry {

@@ -3,7 +3,7 @@
 import { Identity } from "../../identity/index.ts";
 import type { ResolvedDirection } from "../resolve/resolve.ts";
 import type { CachedSelector, SelectorCache } from "../selectors/cache.ts";
-import type { Direction } from "../types.ts";
+import type { Direction, PeerEntries } from "../types.ts";
 import type { CookieRegistry } from "./cookies.ts";
 import { anyPeerTemplates, MatchIndex, type PeerRule, peerTemplates, type Templates } from "./group.ts";
 import type { NamedPorts } from "./named-ports.ts";
@@ -11,9 +11,10 @@ import { type CompiledRule, compileRules, hostRule, portsFor, type RuleSet } fro
 
 const none: Templates = new Map();
 const maxRemembered = 10_000;
+const maxChanges = 4096;
 
 /** Peers with equal rules share their entries. */
-export class CompiledDirection {
+export class CompiledDirection implements PeerEntries {
   readonly direction: Direction;
   readonly enforced: boolean;
   readonly selectors: ReadonlySet<CachedSelector>;
@@ -26,6 +27,9 @@ export class CompiledDirection {
   readonly #needsSelectors: boolean;
   readonly #bySignature = new Map<string, Templates>();
   readonly #groups = new Map<number, Templates>();
+  /** Peers of the last changes, oldest first; the last one made the present version. */
+  readonly #changed: number[] = [];
+  #version = 0;
 
   constructor(
     direction: Direction,
@@ -53,10 +57,24 @@ export class CompiledDirection {
     return this.#groups;
   }
 
+  get version(): number {
+    return this.#version;
+  }
+
+  changedSince(version: number): Iterable<number> | undefined {
+    const count = this.#version - version;
+    if (count === 0) return [];
+    return count > this.#changed.length ? undefined : new Set(this.#changed.slice(-count));
+  }
+
   /** Works the entries of a peer out again. Returns those from before and after. */
   update(identity: number): { readonly before: Templates; readonly after: Templates } {
     const before = this.#groups.get(identity) ?? none;
     const after = this.enforced && identity !== 0 ? this.#templatesFor(identity, this.#rulesFor(identity)) : before;
+    if (before === after) return { before, after };
+    this.#version++;
+    this.#changed.push(identity);
+    if (this.#changed.length > 2 * maxChanges) this.#changed.splice(0, maxChanges);
     if (after.size > 0) this.#groups.set(identity, after);
     else this.#groups.delete(identity);
     return { before, after };

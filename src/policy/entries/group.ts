@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entries of one peer, or of any peer, in one direction: as few as give every port the answer of the rules.
-import type { PolicyEntry } from "../types.ts";
+import type { PolicyEntry, PortEntry } from "../types.ts";
 import type { Match } from "./allow.ts";
 import { type Answer, answerOf } from "./answer.ts";
 import { type PortPrefix, packCovering, packPort } from "./ports.ts";
 import type { CompiledRule, RulePort, RuleSet } from "./rules.ts";
 
 /** An entry of any identity with equal rules. */
-export type EntryTemplate = Omit<PolicyEntry, "direction" | "identity">;
+export type EntryTemplate = PortEntry;
 /** Entries by packed port. */
 export type Templates = ReadonlyMap<number, EntryTemplate>;
 
