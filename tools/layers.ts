@@ -22,6 +22,7 @@ export const LAYERS: ReadonlyMap<string, number> = new Map(
       "src/bgp",
       "src/clustermesh",
       "src/bandwidth",
+      "src/health",
     ],
     ["src/hubble", "src/api"],
   ].flatMap((folders, layer) => folders.map((folder) => [folder, layer] as const)),
@@ -34,6 +35,7 @@ export const APP_LAYER = 5;
 export const SIDEWAYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["src/policy", ["src/identity"]],
   ["src/ipcache", ["src/identity", "src/node"]],
+  ["src/health", ["src/node"]],
   ["src/endpoint", ["src/identity", "src/ipcache", "src/ipam", "src/policy"]],
   // `cilium sandbox …` is a command of the command line.
   ["apps/cli", ["apps/sandbox"]],

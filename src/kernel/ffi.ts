@@ -69,6 +69,7 @@ export const c = {
     address: Uint8Array,
     length: number,
   ) => number,
+  listen: libc.func("int listen(int fd, int backlog)") as (fd: number, backlog: number) => number,
   send: libc.func("long send(int fd, const void *bytes, size_t length, int flags)") as (
     fd: number,
     bytes: Uint8Array,

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only import door of src/health.
+
+export { createHealth, type HealthConfig, type HealthDeps, type HealthModule } from "./module.ts";
+export { brokenPaths, medianLatency, type NodeHealth, nodeReachable, nodesHealth } from "./summary.ts";
+export { createHealthTable } from "./table.ts";
+export {
+  type HealthRow,
+  type PathState,
+  type ProbeProtocol,
+  type ProbeResult,
+  reachable,
+  type TargetKind,
+} from "./types.ts";

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes as addresses of this machine: who answers, who does not, and what is said of it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { configureLogging, systemClock, type Table } from "../core/index.ts";
+import { readSysctl, writeSysctl } from "../kernel/index.ts";
+import { createNodeTable, type NodeRow } from "../node/index.ts";
+import { createHealth, type HealthModule } from "./module.ts";
+import { medianLatency, nodeReachable, nodesHealth } from "./summary.ts";
+
+configureLogging({ level: "silent" });
+const port = 42_408;
+
+function node(name: string, ips: readonly string[], health: Partial<NodeRow> = {}): NodeRow {
+  const addresses = ips.map((ip) => ({ type: "InternalIP" as const, ip }));
+  const base = {
+    cluster: "default",
+    clusterId: 0,
+    encryptionKey: 0,
+    labels: {},
+    source: "kvstore" as const,
+    bootId: "",
+  };
+  return { ...base, name, addresses, ...health };
+}
+
+let nodes: Table<NodeRow, string>;
+let health: HealthModule;
+let pingRange: string;
+const controller = new AbortController();
+before(async () => {
+  pingRange = readSysctl("net.ipv4.ping_group_range");
+  writeSysctl("net.ipv4.ping_group_range", "0 0");
+  nodes = createNodeTable();
+  nodes.upsert(node("here", ["127.0.0.1", "::1"]));
+  health = createHealth(
+    { nodes, clock: systemClock },
+    { self: "default/here", enableIpv4: true, enableIpv6: true, endpoints: true, port },
+  );
+  await health.start?.(controller.signal);
+});
+after(async () => {
+  await health.stop?.();
+  writeSysctl("net.ipv4.ping_group_range", pingRange.replace(/\s+/, " "));
+});
+
+/** Waits until so many addresses are probed: the table of nodes tells of changes a moment later. */
+async function rows(count: number): Promise<void> {
+  for (let turn = 0; health.table.size !== count; turn++) {
+    assert.ok(turn < 1000, `${health.table.size} rows, expected ${count}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a node that answers on all addresses is reachable, with latencies", async () => {
+  await health.probeAll();
+  const [here] = nodesHealth(health.table);
+  assert.ok(here?.local);
+  assert.equal(nodeReachable(here), true);
+  assert.deepEqual(
+    here.host.map(({ ip }) => ip),
+    ["127.0.0.1", "::1"],
+  );
+  for (const row of here.host) assert.ok((medianLatency(row.icmp) ?? 0) > 0 && (medianLatency(row.http) ?? 0) > 0);
+  assert.deepEqual(health.health?.(), { state: "ok" });
+});
+
+test("a path that breaks names both ends, the address and the problem; one that works again is well", async () => {
+  nodes.upsert(node("there", ["127.0.0.2"], { ipv6HealthIp: "fe80::7" }));
+  await rows(4);
+  await health.probeAll();
+  const there = nodesHealth(health.table)[1];
+  assert.ok(there !== undefined);
+  assert.equal(nodeReachable(there), false);
+  const { state, message = "" } = health.health?.() ?? { state: "ok" };
+  assert.equal(state, "degraded");
+  assert.match(message, /^default\/here -> default\/there \(endpoint fe80::7\): ICMP \S.*\(and 1 more\)$/);
+  nodes.upsert(node("there", ["127.0.0.2"]));
+  await rows(3);
+  await health.probeAll();
+  assert.deepEqual(health.health?.(), { state: "ok" });
+  nodes.delete("default/there");
+  await rows(2);
+  assert.equal(nodesHealth(health.table).length, 1);
+});

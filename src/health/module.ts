@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Probes every node and its health endpoint for as long as it runs, and keeps what came of it.
+import {
+  type Clock,
+  createLogger,
+  type Health,
+  type Module,
+  type ReadonlyTable,
+  type Table,
+  toError,
+} from "../core/index.ts";
+import { listenTcp } from "../kernel/index.ts";
+import type { NodeRow } from "../node/index.ts";
+import { nodeKey } from "../node/index.ts";
+import { askHello, Responder } from "./hello.ts";
+import { Pinger } from "./ping.ts";
+import { ProbeSchedule } from "./schedule.ts";
+import { brokenPaths } from "./summary.ts";
+import { createHealthTable } from "./table.ts";
+import { type TargetOptions, targetsOf } from "./targets.ts";
+import { type HealthRow, healthKey, reachable, unprobed, withResult } from "./types.ts";
+
+const log = createLogger("health");
+
+/** Of a round's probes: 13 s from a path's end to the news of it, in clusters of up to 50 nodes. */
+const probeTimeoutMs = 3_000;
+const schedule = { rate: 20, minIntervalMs: 10_000 };
+
+export interface HealthDeps {
+  readonly nodes: ReadonlyTable<NodeRow, string>;
+  readonly clock: Clock;
+}
+
+export interface HealthConfig extends TargetOptions {
+  /** Of responders, on every node and health endpoint. */
+  readonly port: number;
+}
+
+export interface HealthModule extends Module {
+  readonly table: ReadonlyTable<HealthRow, string>;
+  /** How long a round of probes takes now, ms. */
+  readonly intervalMs: number;
+  /** Probes everything now and waits for the answers. */
+  probeAll(): Promise<void>;
+}
+
+/** Makes the module. Nodes that it cannot probe or answer are news, no failure of the agent's. */
+export function createHealth(deps: HealthDeps, config: HealthConfig): HealthModule {
+  return new HealthProber(deps, config);
+}
+
+class HealthProber implements HealthModule {
+  readonly name = "health";
+  readonly table: Table<HealthRow, string> = createHealthTable();
+  readonly #deps: HealthDeps;
+  readonly #config: HealthConfig;
+  readonly #schedule = new ProbeSchedule(schedule);
+  readonly #responder = new Responder();
+  readonly #pinger = new Pinger();
+  #watch: Disposable | undefined;
+  #timer: Disposable | undefined;
+  #stopped = false;
+  /** Why nobody can ask this node. */
+  #deaf: string | undefined;
+
+  constructor(deps: HealthDeps, config: HealthConfig) {
+    this.#deps = deps;
+    this.#config = config;
+  }
+
+  get intervalMs(): number {
+    return this.#schedule.intervalMs;
+  }
+
+  async start(): Promise<void> {
+    this.#listen();
+    for (const node of this.#deps.nodes.all()) this.#setNode(node);
+    this.#watch = this.#deps.nodes.onChange((batch) => {
+      for (const { kind, row } of batch) kind === "upsert" ? this.#setNode(row) : this.#setTargets(nodeKey(row), []);
+      this.#arm();
+    });
+    this.#arm();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
+    this.#pinger[Symbol.dispose]();
+    await this.#responder.stop();
+  }
+
+  health(): Health {
+    if (this.#deaf !== undefined) return { state: "degraded", message: this.#deaf };
+    const broken = brokenPaths(this.table, this.#config.self);
+    const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : "";
+    return broken.length === 0 ? { state: "ok" } : { state: "degraded", message: `${broken[0]}${more}` };
+  }
+
+  async probeAll(): Promise<void> {
+    await Promise.all(Array.from(this.table.all(), (row) => this.#probe(healthKey(row))));
+  }
+
+  #listen(): void {
+    const { enableIpv4, enableIpv6, port } = this.#config;
+    try {
+      if (enableIpv4) this.#responder.serve(listenTcp(4, port));
+      if (enableIpv6) this.#responder.serve(listenTcp(6, port));
+    } catch (error) {
+      this.#deaf = toError(error).message;
+      log.error("Other nodes cannot probe this one", { error: this.#deaf });
+    }
+  }
+
+  #setNode(node: NodeRow): void {
+    this.#setTargets(nodeKey(node), targetsOf(node, this.#config));
+  }
+
+  #setTargets(node: string, targets: ReturnType<typeof targetsOf>): void {
+    const wanted = new Set(targets.map(healthKey));
+    for (const row of this.table.by("node", node)) {
+      const key = healthKey(row);
+      if (wanted.has(key)) continue;
+      this.#schedule.remove(key);
+      this.table.delete(key);
+    }
+    for (const target of targets) {
+      const key = healthKey(target);
+      const { icmp, http } = this.table.get(key) ?? { icmp: unprobed, http: unprobed };
+      this.table.upsert({ ...target, icmp, http });
+      this.#schedule.add(key);
+    }
+  }
+
+  #arm(): void {
+    this.#timer?.[Symbol.dispose]();
+    const dueAt = this.#schedule.dueAt();
+    if (this.#stopped || dueAt === undefined) return;
+    const wait = Math.max(0, Math.ceil(dueAt - this.#deps.clock.monotonic()));
+    this.#timer = this.#deps.clock.after(wait, () => this.#turn());
+  }
+
+  #turn(): void {
+    const key = this.#schedule.take(this.#deps.clock.monotonic());
+    if (key !== undefined) void this.#probe(key);
+    this.#arm();
+  }
+
+  /** Never rejects: what goes wrong is the result. */
+  async #probe(key: string): Promise<void> {
+    const target = this.table.get(key);
+    if (target === undefined) return;
+    const [icmp, http] = await Promise.all([
+      this.#pinger.ping(target.ip, probeTimeoutMs),
+      askHello(target.ip, this.#config.port, probeTimeoutMs),
+    ]);
+    const row = this.table.get(key);
+    if (row === undefined || this.#stopped) return;
+    const now = this.#deps.clock.now();
+    const next = { ...row, icmp: withResult(row.icmp, icmp, now), http: withResult(row.http, http, now) };
+    this.table.upsert(next);
+    this.#tell(row, next);
+  }
+
+  /** One line when a path breaks, and one when it is whole again. */
+  #tell(before: HealthRow, after: HealthRow): void {
+    const [was, is] = [reachable(before), reachable(after)];
+    const path = { from: this.#config.self, to: after.node, target: after.kind, address: after.ip };
+    const problem = [after.icmp.last, after.http.last].map((result) => (result?.ok === false ? result.problem : "ok"));
+    if (is === false && was !== false) log.warn("Path is broken", { ...path, icmp: problem[0], http: problem[1] });
+    if (is === true && was === false) log.info("Path works again", path);
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// ICMP echo over a socket for each family; the kernel sets identifier and checksum.
+import { createSocket, type Socket } from "node:dgram";
+import { ipFamily, toError } from "../core/index.ts";
+import { type Fd, openPingSocket } from "../kernel/index.ts";
+import type { ProbeResult } from "./types.ts";
+
+const echoRequest = { 4: 8, 6: 128 } as const;
+const echoReply = { 4: 0, 6: 129 } as const;
+const headerLength = 8;
+/** The kernel wants one, and looks at none. */
+const anyPort = 1;
+
+interface Waiting {
+  readonly ip: string;
+  readonly sent: bigint;
+  readonly end: (result: ProbeResult) => void;
+}
+
+/** Opens an ICMP socket in this node's namespace. */
+export type OpenPing = (family: 4 | 6) => Fd;
+
+/** Asks for echoes; made by `start()`, at home in the namespace of the thread. */
+export class Pinger implements Disposable {
+  readonly #open: OpenPing;
+  readonly #sockets = new Map<4 | 6, Socket>();
+  readonly #waiting = new Map<number, Waiting>();
+  #sequence = 0;
+
+  constructor(open: OpenPing = openPingSocket) {
+    this.#open = open;
+  }
+
+  /** Resolves with the round trip, or with why there was none within `timeoutMs`. */
+  async ping(ip: string, timeoutMs: number): Promise<ProbeResult> {
+    const family = ipFamily(ip);
+    let socket: Socket;
+    try {
+      socket = this.#socket(family);
+    } catch (error) {
+      return { ok: false, problem: toError(error).message };
+    }
+    const sequence = this.#nextSequence();
+    const request = Buffer.alloc(headerLength);
+    request[0] = echoRequest[family];
+    request.writeUInt16BE(sequence, 6);
+    return await new Promise((resolve) => {
+      const end = (result: ProbeResult) => {
+        clearTimeout(timer);
+        this.#waiting.delete(sequence);
+        resolve(result);
+      };
+      const timer = setTimeout(end, timeoutMs, { ok: false, problem: `no reply within ${timeoutMs / 1000} s` });
+      this.#waiting.set(sequence, { ip, sent: process.hrtime.bigint(), end });
+      socket.send(request, anyPort, ip, (error) => {
+        if (error !== null) end({ ok: false, problem: (error as NodeJS.ErrnoException).code ?? error.message });
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const { end } of [...this.#waiting.values()]) end({ ok: false, problem: "stopped" });
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+  }
+
+  #socket(family: 4 | 6): Socket {
+    const present = this.#sockets.get(family);
+    if (present !== undefined) return present;
+    const socket = createSocket(family === 4 ? "udp4" : "udp6");
+    socket.on("message", (reply, { address }) => this.#take(reply, address, family));
+    // Errors of single packets come by send(); one of the socket itself makes the next ping open another.
+    socket.on("error", () => {
+      socket.close();
+      this.#sockets.delete(family);
+    });
+    const fd = this.#open(family);
+    socket.bind({ fd: fd.disown() });
+    socket.unref();
+    this.#sockets.set(family, socket);
+    return socket;
+  }
+
+  /** A reply counts for the address that was asked only. */
+  #take(reply: Uint8Array, address: string, family: 4 | 6): void {
+    if (reply.length < headerLength || reply[0] !== echoReply[family]) return;
+    const sequence = ((reply[6] ?? 0) << 8) | (reply[7] ?? 0);
+    const waiting = this.#waiting.get(sequence);
+    if (waiting === undefined || waiting.ip !== address.replace(/%.*$/, "")) return;
+    waiting.end({ ok: true, latencyNs: Number(process.hrtime.bigint() - waiting.sent) });
+  }
+
+  #nextSequence(): number {
+    do this.#sequence = (this.#sequence + 1) & 0xffff;
+    while (this.#waiting.has(this.#sequence));
+    return this.#sequence;
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Echoes and answers over real devices, and what comes of addresses that give none.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { listenTcp, openPingSocket, Rtnetlink, withNetns, writeSysctl } from "../kernel/index.ts";
+import { testNetns } from "../kernel/testing.ts";
+import { askHello, Responder } from "./hello.ts";
+import { Pinger } from "./ping.ts";
+
+const port = 42_407;
+
+test("echoes of both families are timed, and silence is told", async () => {
+  using netns = testNetns();
+  writeSysctl("net.ipv4.ping_group_range", "0 0", netns.fd);
+  using netlink = new Rtnetlink({ netns: netns.fd });
+  const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
+  netlink.setLink(ifindex, { up: true });
+  netlink.addAddress({ ifindex, address: "10.9.9.1", prefixLength: 24 });
+  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  for (const ip of ["127.0.0.1", "::1", "10.9.9.1"]) {
+    const result = await pinger.ping(ip, 30_000);
+    assert.ok(result.ok && result.latencyNs > 0, `${ip}: ${JSON.stringify(result)}`);
+  }
+  assert.deepEqual(await pinger.ping("10.9.9.2", 200), { ok: false, problem: "no reply within 0.2 s" });
+  assert.deepEqual(await pinger.ping("192.0.2.1", 30_000), { ok: false, problem: "ENETUNREACH" });
+});
+
+test("without access to ICMP sockets each probe says so", async () => {
+  using netns = testNetns();
+  writeSysctl("net.ipv4.ping_group_range", "1 0", netns.fd);
+  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  const result = await pinger.ping("127.0.0.1", 1000);
+  assert.ok(!result.ok && /Cannot open an ICMP socket for IPv4: EACCES/.test(result.problem), JSON.stringify(result));
+});
+
+test("the responder answers /hello in the namespace of its socket, and nothing else", async () => {
+  const responder = new Responder();
+  try {
+    for (const family of [4, 6] as const) responder.serve(listenTcp(family, port));
+    assert.throws(() => listenTcp(4, port), /Cannot listen on port 42407 \(IPv4\): EADDRINUSE/);
+    for (const ip of ["127.0.0.1", "::1"]) {
+      const result = await askHello(ip, port, 30_000);
+      assert.ok(result.ok && result.latencyNs > 0, JSON.stringify(result));
+      const other = await fetch(`http://${ip === "::1" ? "[::1]" : ip}:${port}/v1beta/status`);
+      assert.equal(other.status, 404);
+    }
+  } finally {
+    await responder.stop();
+  }
+  assert.deepEqual(await askHello("127.0.0.1", port, 30_000), { ok: false, problem: "ECONNREFUSED" });
+  using netns = testNetns();
+  const elsewhere = new Responder();
+  elsewhere.serve(listenTcp(4, port, netns.fd));
+  assert.deepEqual(await askHello("127.0.0.1", port, 30_000), { ok: false, problem: "ECONNREFUSED" });
+  assert.equal(
+    withNetns(netns.fd, () => 1),
+    1,
+  );
+  await elsewhere.stop();
+});

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The probes' rate, spread and order, with a clock of its own.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ProbeSchedule } from "./schedule.ts";
+
+const options = { rate: 20, minIntervalMs: 10_000 };
+
+function scheduleOf(count: number): ProbeSchedule {
+  const schedule = new ProbeSchedule(options);
+  for (let index = 0; index < count; index++) schedule.add(`n${index}`);
+  return schedule;
+}
+
+/** Targets probed in the time from `from` to `to`, with when. */
+function run(schedule: ProbeSchedule, from: number, to: number): { key: string; at: number }[] {
+  const taken: { key: string; at: number }[] = [];
+  for (let now = from; now < to; now = Math.max(now + 1, Math.ceil(schedule.dueAt() ?? to))) {
+    const key = schedule.take(now);
+    if (key !== undefined) taken.push({ key, at: now });
+  }
+  return taken;
+}
+
+test("5,000 nodes with two addresses each cost at most 20 probes a second, evenly", () => {
+  const schedule = scheduleOf(10_000);
+  const taken = run(schedule, 0, 3_000_000);
+  const perSecond = Map.groupBy(taken, ({ at }) => Math.floor(at / 1000));
+  for (const probes of perSecond.values()) assert.ok(probes.length * 2 <= 22, `${probes.length * 2} in a second`);
+  assert.equal(new Set(taken.slice(0, 10_000).map(({ key }) => key)).size, 10_000);
+  assert.equal(schedule.intervalMs, 1_000_000);
+  assert.ok(taken.length > 29_000, String(taken.length));
+});
+
+test("in a small cluster everybody has a turn every 10 s", () => {
+  const schedule = scheduleOf(4);
+  const taken = run(schedule, 0, 60_000).filter(({ at }) => at > 1000);
+  for (const turns of Map.groupBy(taken, ({ key }) => key).values()) {
+    for (const [index, { at }] of turns.slice(1).entries()) {
+      const gap = at - (turns[index]?.at ?? 0);
+      assert.ok(gap > 9_900 && gap < 10_100, `${gap} ms`);
+    }
+  }
+  assert.equal(new Set(taken.map(({ at }) => Math.round(at / 500))).size, taken.length);
+});
+
+test("a newcomer is probed next, one that left no more, and nobody without targets", () => {
+  const schedule = new ProbeSchedule(options);
+  assert.equal(schedule.dueAt(), undefined);
+  assert.equal(schedule.take(0), undefined);
+  for (const key of ["n0", "n1", "n2"]) schedule.add(key);
+  run(schedule, 0, 20_000);
+  schedule.remove("n0");
+  for (const key of ["new", "n1"]) schedule.add(key);
+  const taken = run(schedule, 20_000, 40_000).map(({ key }) => key);
+  assert.equal(taken[0], "new");
+  assert.ok(!taken.includes("n0"));
+  for (const key of ["n1", "n2", "new"]) schedule.remove(key);
+  assert.equal(schedule.dueAt(), undefined);
+});
+
+test("a pause is not made up for", () => {
+  const schedule = scheduleOf(10);
+  run(schedule, 0, 10_000);
+  const taken = run(schedule, 10_000_000, 10_010_000);
+  assert.ok(taken.length <= 11, String(taken.length));
+});
