@@ -7,17 +7,26 @@ import {
   type Module,
   type ReadonlyTable,
   type Reconciler,
+  type Table,
   toError,
 } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/index.ts";
 import {
+  createIdentityTable,
   createKvstoreIdentityAllocator,
   type IdentityAllocator,
+  type IdentityRow,
   type KvstoreIdentityAllocator,
   restoreIdentities,
 } from "../../src/identity/index.ts";
-import { createIpcache, createIpcacheReconciler, createNodeMap, type IpcacheRow } from "../../src/ipcache/index.ts";
+import {
+  createIpcache,
+  createIpcacheReconciler,
+  createNodeMap,
+  type Ipcache,
+  type IpcacheRow,
+} from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
 import { options } from "./options.ts";
@@ -38,9 +47,13 @@ export interface Cluster {
   readonly restored: Module;
   readonly kvstore: Kvstore;
   readonly allocator: IdentityAllocator;
+  /** The allocator's table, for identities that only this node knows. */
+  readonly identityTable: Table<IdentityRow, number>;
   readonly announcer: EndpointAnnouncer;
   readonly nodes: ReadonlyTable<NodeRow, string>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
+  /** Takes what this node alone says about prefixes. */
+  readonly claims: Pick<Ipcache, "upsert" | "remove">;
   /** "cluster/node". */
   readonly self: string;
 }
@@ -56,7 +69,11 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
     },
   );
   const { kvstore } = store;
-  const allocator = createKvstoreIdentityAllocator({ kvstore }, { nodeIp: local.ipv4 ?? local.ipv6 ?? node.name });
+  const identityTable = createIdentityTable();
+  const allocator = createKvstoreIdentityAllocator(
+    { kvstore, table: identityTable },
+    { nodeIp: local.ipv4 ?? local.ipv6 ?? node.name },
+  );
   const nodes = createNodes({ kvstore }, { local: node });
   const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
   const underlayFamily = local.ipv4 === undefined ? 6 : 4;
@@ -92,6 +109,7 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
     },
     kvstore,
     allocator,
+    identityTable,
     announcer: {
       announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
         if (identity === undefined) return;
@@ -108,6 +126,7 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
     },
     nodes: nodes.table,
     ipcache: ipcache.table,
+    claims: ipcache,
     self: `${node.cluster}/${node.name}`,
   };
 }

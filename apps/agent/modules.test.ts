@@ -31,5 +31,8 @@ test("modules have names of their own, and start in the order that their promise
   // Policies are in force, and changes of them heard, before the gate can open.
   for (const name of ["policy", "endpoints", "policy-link"]) before(name, "gate");
   before("endpoints", "ipcache-endpoints");
+  // Prefixes have their old numbers before the ipcache is reconciled; groups are known when policies name them.
+  before("policy-prefixes", "ipcache-map");
+  before("policy-references", "policy");
   before("api", "delete-queue");
 });

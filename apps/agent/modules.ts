@@ -38,19 +38,25 @@ export function createAgentModules(config: Config): Agent {
   const server = createApiServer({ api, socketPath: paths.socket });
   const cni = createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket));
   const monitor = createMonitorServer({ api, socketPath: paths.monitor });
+  const open = () => {
+    manager.open();
+    parts.prefixes.open();
+  };
   return {
     modules: [
       createLock(paths.stateDir),
       ...sources,
       datapathModule(datapath),
       createPrefilterModule(parts.prefilter, config.get(options.bpfRoot)),
+      parts.prefixes,
       ...cluster.modules,
+      parts.references,
       policy,
       manager,
       cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
-      createGate({ resources, identities: cluster.allocator.table, open: () => manager.open() }),
+      createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },
       { name: "monitor", start: () => monitor.start(), stop: () => monitor.stop() },

@@ -102,6 +102,24 @@ export const options = {
     default: "default" as const,
     description: "When endpoints deny what no rule allows",
   }),
+  policyDefaultLocalCluster: defineOption({
+    name: "policy-default-local-cluster",
+    schema: boolean(),
+    default: true,
+    description: "Peers of policies that name no cluster live in the local one",
+  }),
+  enableNodeSelectorLabels: defineOption({
+    name: "enable-node-selector-labels",
+    schema: boolean(),
+    default: false,
+    description: "Let policies select nodes as peers by label",
+  }),
+  enableHostFirewall: defineOption({
+    name: "enable-host-firewall",
+    schema: boolean(),
+    default: false,
+    description: "Let policies for nodes hold",
+  }),
   policyAuditMode: defineOption({
     name: "policy-audit-mode",
     schema: boolean(),

@@ -4,10 +4,17 @@ import { type Config, systemClock } from "../../src/core/index.ts";
 import { createDatapath } from "../../src/datapath/index.ts";
 import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
-import { createPolicyModule, createPolicyTable, PolicyEngine, PolicyStore } from "../../src/policy/index.ts";
+import {
+  createPolicyModule,
+  createPolicyReferences,
+  createPolicyTable,
+  PolicyEngine,
+  PolicyStore,
+} from "../../src/policy/index.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
 import { options } from "./options.ts";
+import { createPolicyPrefixModule } from "./policy-prefixes.ts";
 import { createPrefilter } from "./prefilter.ts";
 import { datapathConfig, deviceExists, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
@@ -30,9 +37,22 @@ export function createParts(config: Config) {
   const engine = new PolicyEngine({
     mode: config.get(options.enablePolicy),
     cluster: config.get(options.clusterName),
+    policyDefaultLocalCluster: config.get(options.policyDefaultLocalCluster),
+    nodeSelectorLabels: config.get(options.enableNodeSelectorLabels),
+    hostFirewall: config.get(options.enableHostFirewall),
     cookies: store.loadCookies(),
   });
   const policy = createPolicyModule({ engine, policies, resources, identities, store });
+  const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
+  const prefixes = createPolicyPrefixModule({
+    ...{ engine, cluster, policies, endpoints, families },
+    directory: paths.policies,
+  });
+  const references = createPolicyReferences({
+    ...{ engine, resources, policies },
+    cluster: config.get(options.clusterName),
+    changed: () => prefixes.changed(),
+  });
   const manager = createEndpointManager(
     {
       endpoints,
@@ -64,6 +84,8 @@ export function createParts(config: Config) {
     cluster,
     engine,
     policy,
+    prefixes,
+    references,
     manager,
     events,
     podLabels,

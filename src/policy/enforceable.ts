@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent cannot enforce yet, though the simulator evaluates it: such a policy is refused, never enforced in part.
 import { PolicyParseError, type PolicySource } from "./errors.ts";
-import type { DirectionRule, ParsedPolicy, Peer, PortRule } from "./types.ts";
+import type { DirectionRule, ParsedPolicy, PortRule } from "./types.ts";
 
 /** Throws PolicyParseError (reason `not-supported`) naming the first section that cannot be enforced, and why. */
 export function checkEnforceable(policy: ParsedPolicy, origin?: string): void {
   for (const rule of policy.rules) {
     if (rule.subjectKind === "node") refuse(policy, rule.path, "policies for nodes", origin);
-    if (rule.tier !== "normal") refuse(policy, rule.path, "tiers", origin);
     for (const item of [...rule.ingress, ...rule.egress]) {
       const found = unenforceable(item);
       if (found !== undefined) refuse(policy, found.section, found.what, origin);
     }
   }
-  if (policy.staged || policy.audit) refuse(policy, "metadata.annotations", "staging and audit", origin);
 }
 
 function unenforceable(rule: DirectionRule): { readonly section: string; readonly what: string } | undefined {
   const { section } = rule;
-  if (rule.action !== "allow") return { section, what: "denying rules" };
-  for (const peer of rule.peers ?? []) {
-    const what = unenforceablePeer(peer);
-    if (what !== undefined) return { section, what };
+  if (rule.peers?.some((peer) => !("kind" in peer) && peer.fqdn !== undefined) === true) {
+    return { section, what: "peers by DNS name" };
   }
   if (rule.authentication === "required" || rule.authentication === "test-always-fail") {
     return { section: `${section}.authentication`, what: "mutual authentication" };
@@ -33,18 +29,11 @@ function unenforceable(rule: DirectionRule): { readonly section: string; readonl
   return undefined;
 }
 
-function unenforceablePeer(peer: Peer): string | undefined {
-  if ("kind" in peer) return peer.kind.startsWith("service") ? "peers by service" : "CIDR groups";
-  if (peer.fqdn !== undefined) return "peers by DNS name";
-  return peer.prefix === undefined ? undefined : "peers by prefix";
-}
-
 function unenforceablePorts(item: PortRule): string | undefined {
   if (item.l7 !== undefined) return `rules about requests (${item.l7.parser})`;
   if (item.listener !== undefined) return "listeners";
   if (item.serverNames !== undefined) return "TLS server names";
-  if (item.tls !== undefined) return "TLS";
-  return item.ports.some(({ name }) => name !== undefined) ? "named ports" : undefined;
+  return item.tls === undefined ? undefined : "TLS";
 }
 
 function refuse({ namespace, name }: ParsedPolicy, section: string, what: string, origin?: string): never {
