@@ -19,6 +19,12 @@ const screens: Readonly<Record<string, readonly string[]>> = {
   "policy-lint-json": ["policy", "lint", "-m", shop, "-o", "jsonpath={[*].kind}"],
   "policy-diff": ["policy", "diff", "-m", shop, "-f", changed],
   "policy-diff-json": ["policy", "diff", "-m", shop, "-f", changed, "-o", "json"],
+  "policy-trace": ["policy", "trace", "-m", shop, "--from", "shop/web", "--to", "shop/db", "--dport", "5432"],
+  "policy-trace-outside": ["policy", "trace", "-m", shop, "--from", "8.8.8.8", "--to", "shop/web", "--dport", "80"],
+  "policy-trace-yaml": [
+    ...["policy", "trace", "-m", shop, "--src-k8s-pod", "shop:api", "--dst-k8s-pod", "shop:web"],
+    ...["--dport", "8080/TCP", "-o", "yaml"],
+  ],
 };
 
 for (const [name, args] of Object.entries(screens)) {
@@ -47,6 +53,8 @@ const identities = [
   identity(301, "api"),
 ];
 
+const ips = [{ cidr: "10.1.0.9/32", identity: 301, metadata: { source: "kvstore" } }];
+
 async function agentCli(t: TestContext): Promise<Cli> {
   const [web] = identities.slice(-2);
   const endpoint: Endpoint = {
@@ -60,7 +68,7 @@ async function agentCli(t: TestContext): Promise<Cli> {
       state: "ready",
     },
   };
-  return startCli(t, createMemoryAgent({ endpoints: [endpoint], identities }).api);
+  return startCli(t, createMemoryAgent({ endpoints: [endpoint], identities, ips }).api);
 }
 
 const policy = (port: number) => `apiVersion: cilium.io/v2
@@ -85,6 +93,27 @@ test("without manifests the agent's endpoints, identities and policies count", a
   ]);
 });
 
+test("trace finds ends by pod, address, identity, endpoint and labels", async (t) => {
+  const { run } = await agentCli(t);
+  assert.equal((await run(["policy", "import", "-"], { stdin: policy(80) })).code, 0);
+  const verdict = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(["policy", "trace", ...args]);
+    assert.equal(code, 0, stderr);
+    return /Final verdict: (\w+)/.exec(stdout)?.[1];
+  };
+  const to = ["--to", "web-0", "--dport", "80"];
+  assert.equal(await verdict("--from", "301", ...to), "ALLOWED");
+  assert.equal(await verdict("--src-identity", "301", "--dst-endpoint", "7", "--dport", "80"), "ALLOWED");
+  assert.equal(await verdict("--src-identity", "301", "--dst-endpoint", "7", "--dport", "81"), "DENIED");
+  assert.equal(await verdict("--from", "world", ...to), "DENIED");
+  assert.equal(await verdict("--from", "host", ...to), "ALLOWED");
+  assert.equal(await verdict("--from", "10.1.0.9", ...to), "ALLOWED", "the address of identity 301");
+  const labels = ["app=api", "io.kubernetes.pod.namespace=default", "io.cilium.k8s.policy.cluster=default"];
+  assert.equal(await verdict(...labels.flatMap((label) => ["-s", label]), ...to), "ALLOWED");
+  assert.equal(await verdict("-s", "app=api", ...to), "DENIED");
+  assert.equal((await run(["policy", "trace", "--from", "world", ...to, "--check"])).code, 1);
+});
+
 test("policies that nobody named, and files that are none, are refused", async (t) => {
   const { run } = await startCli(t, undefined);
   const failed = async (args: readonly string[], code: number, message: RegExp) => {
@@ -94,5 +123,10 @@ test("policies that nobody named, and files that are none, are refused", async (
   };
   await failed(["diff", "-m", shop], 2, /give -f FILE or --remove POLICY/);
   await failed(["diff", "-m", shop, "--remove", "shop/none"], 2, /Cannot remove policy "shop\/none": there is none/);
+  await failed(["trace", "-m", shop, "--from", "shop/api"], 2, /--dport is missing/);
+  await failed(["trace", "-m", shop, "--from", "shop/api", "--dport", "80"], 2, /give --to, or one of --dst/);
+  await failed(["trace", "-m", shop, "--from", "shop/api", "--to", "shop/api", "--dport", "x"], 2, /--dport "x"/);
+  const typo = ["trace", "-m", shop, "--from", "shop/apo", "--to", "shop/web", "--dport", "80"];
+  await failed(typo, 1, /Cannot find "shop\/apo": no pod.*\(did you mean "shop\/api"\?\)/);
   await failed(["lint", "-m", "/nonexistent"], 1, /Cannot read "\/nonexistent": ENOENT/);
 });

@@ -38,6 +38,7 @@ export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts"
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { IpProtocol, protocolName, protocolNumbers } from "./protocols.ts";
 export { createPolicyReferences, type PolicyReferencesDeps } from "./references-module.ts";
+export { findEnd, type SceneEnd } from "./scene/ends.ts";
 export { sceneOfManifests } from "./scene/manifests.ts";
 export { Scene, type SceneEndpoint, type SceneSource } from "./scene/scene.ts";
 export { cidrLabel } from "./selectors/addresses.ts";

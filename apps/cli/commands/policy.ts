@@ -8,10 +8,11 @@ import { importPolicies } from "./policy/import.ts";
 import { lint } from "./policy/lint.ts";
 import { selectors } from "./policy/selectors.ts";
 import { simulate } from "./policy/simulate.ts";
+import { trace } from "./policy/trace.ts";
 import { validate } from "./policy/validate.ts";
 
 export const policy: CommandSpec = {
   usage: "policy",
   summary: "Network policies",
-  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, lint, diff],
+  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, trace, lint, diff],
 };

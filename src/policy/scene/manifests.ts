@@ -25,7 +25,9 @@ export function sceneOfManifests(
     if (pod === undefined) continue;
     const id = identities.get(pod.labels.canonical)?.id ?? firstIdentity + identities.size;
     identities.set(pod.labels.canonical, { id, labels: pod.labels });
-    endpoints.push({ name: `${row.namespace}/${row.name}`, identity: id, namedPorts: pod.namedPorts });
+    const ip = at(row.object, "status", "podIP");
+    const addresses = typeof ip === "string" ? [ip] : [];
+    endpoints.push({ name: `${row.namespace}/${row.name}`, identity: id, namedPorts: pod.namedPorts, addresses });
   }
   const [host] = rows.filter(({ kind }) => kind === "Node");
   if (host !== undefined) endpoints.push(hostOf(host));

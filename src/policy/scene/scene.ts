@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of a cluster, as lint, diff and trace look at it: whom policies select, and who their peers can be.
-import { formatCidr, type Labels } from "../../core/index.ts";
+import { type Cidr, cidrContains, formatCidr, hostCidr, type Labels } from "../../core/index.ts";
 import { Identity } from "../../identity/index.ts";
 import { PolicyEngine, type PolicyEngineOptions } from "../engine/engine.ts";
 import { namespaceKey } from "../names.ts";
@@ -18,6 +18,15 @@ export interface SceneEndpoint {
   /** As policies select it, where that is not the identity's labels: the host, by its node's labels. */
   readonly labels?: Labels;
   readonly namedPorts?: readonly NamedPort[];
+  readonly addresses?: readonly string[];
+  /** Its number on this node, where it has one. */
+  readonly id?: number;
+}
+
+/** Addresses of one identity. */
+export interface ScenePrefix {
+  readonly cidr: Cidr;
+  readonly identity: number;
 }
 
 /** What a scene is made of. */
@@ -30,6 +39,8 @@ export interface SceneSource {
   /** Every policy that will be looked at; their prefixes and names get identities. */
   readonly policies: readonly ParsedPolicy[];
   readonly cidrGroups?: readonly CidrGroup[];
+  /** Whose an address is, as far as the agent's ipcache knows. */
+  readonly prefixes?: readonly ScenePrefix[];
 }
 
 const firstLocalIdentity = 1 << 24;
@@ -88,11 +99,43 @@ export class Scene {
     return this.#names.get(identity) ?? `identity ${identity}`;
   }
 
+  /** The identity of an endpoint by its name or an address of its own. */
+  identityOf(text: string): number | undefined {
+    const { endpoints } = this.#source;
+    return endpoints.find(({ name, addresses = [] }) => name === text || addresses.includes(text))?.identity;
+  }
+
+  /** The identity of an endpoint by its number on this node. */
+  identityOfEndpoint(number: string): number | undefined {
+    return this.#source.endpoints.find(({ id }) => id !== undefined && String(id) === number)?.identity;
+  }
+
+  /** The identity of the narrowest known prefix around an address. */
+  identityAround(ip: string): number | undefined {
+    let best: ScenePrefix | undefined;
+    for (const prefix of [...(this.#source.prefixes ?? []), ...this.peers.flatMap(prefixesOf)]) {
+      if (best !== undefined && prefix.cidr.bits <= best.cidr.bits) continue;
+      if (cidrContains(prefix.cidr, hostCidr(ip))) best = prefix;
+    }
+    return best?.identity;
+  }
+
+  /** Names of all endpoints. */
+  names(): readonly string[] {
+    return this.#source.endpoints.map(({ name }) => name);
+  }
+
   #describe({ id, labels }: PolicyIdentity): string {
     const pods = this.#source.endpoints.filter(({ identity }) => identity === id).map(({ name }) => name);
     if (pods.length > 0) return pods.length > 2 ? `${pods[0]} and ${pods.length - 1} more` : pods.join(", ");
     return namesOutside(labels) ?? namesPod(labels) ?? (labels.toStrings().join(",") || `identity ${id}`);
   }
+}
+
+function prefixesOf({ id, labels }: PolicyIdentity): readonly ScenePrefix[] {
+  return [...labels].flatMap(({ source, key }) =>
+    source === "cidr" ? [{ cidr: cidrOfLabelKey(key), identity: id }] : [],
+  );
 }
 
 function namesOutside(labels: Labels): string | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What policies are looked at against: the agent's identities and endpoints, or manifests.
 import type { Endpoint } from "../../../../src/api/index.ts";
-import { Labels } from "../../../../src/core/index.ts";
+import { Labels, parseCidr } from "../../../../src/core/index.ts";
 import { parseManifests } from "../../../../src/kubernetes/index.ts";
 import {
   type EnforcementMode,
@@ -34,13 +34,15 @@ async function fromManifests(context: Context, files: readonly string[]) {
   return { ...sceneOfManifests(rows, options), options };
 }
 
+/** What the agent knows. */
 async function fromAgent(context: Context) {
   const client = context.client();
-  const [config, policy, identities, endpoints] = await Promise.all([
+  const [config, policy, identities, endpoints, ips] = await Promise.all([
     client.getConfig(),
     client.getPolicy(),
     client.listIdentities(),
     client.listEndpoints(),
+    client.listIps(),
   ]);
   const values = config.status.daemonConfigurationMap;
   const options = optionsOf(values, config.spec["policy-enforcement"]);
@@ -51,6 +53,7 @@ async function fromAgent(context: Context) {
       values["enable-ipv4"] === false || values["enable-ipv6"] === false ? ("single" as const) : ("dual" as const),
     identities: identities.map(({ id, labels }) => ({ id, labels: Labels.parse(labels) })),
     endpoints: endpoints.flatMap(sceneEndpoints),
+    prefixes: ips.map(({ cidr, identity }) => ({ cidr: parseCidr(cidr), identity })),
     policies: resources.map((resource) => parsePolicy(resource, { ...options, origin: "agent" })),
   };
 }
@@ -70,7 +73,11 @@ function sceneEndpoints({ id, status }: Endpoint): readonly SceneEndpoint[] {
   if (status.identity === undefined) return [];
   const name = status["external-identifiers"]["pod-name"] ?? `endpoint ${id}`;
   const labels = Labels.parse(status.identity.labels);
-  return [{ name, identity: status.identity.id, labels, namedPorts: (status.namedPorts ?? []).flatMap(namedPort) }];
+  const addresses = status.networking.addressing.flatMap(({ ipv4, ipv6 }) =>
+    [ipv4, ipv6].filter((ip) => ip !== undefined),
+  );
+  const namedPorts = (status.namedPorts ?? []).flatMap(namedPort);
+  return [{ id, name, identity: status.identity.id, labels, namedPorts, addresses }];
 }
 
 function namedPort({ name, port, protocol }: { name: string; port: number; protocol: string }): readonly NamedPort[] {
