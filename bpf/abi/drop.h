@@ -35,6 +35,7 @@ enum drop_reason {
 	DROP_VLAN_FILTERED = 182,
 	DROP_AUTH_REQUIRED = 189,
 	DROP_TTL_EXCEEDED = 196,
+	DROP_HOST_NOT_READY = 202,
 	DROP_EP_NOT_READY = 203,
 	DROP_PREFILTER = 220,		/* ours */
 };
@@ -52,6 +53,7 @@ enum source_file {
 	FILE_CONNTRACK = 108,		/* conntrack.h */
 	FILE_LOCAL_DELIVERY = 109,	/* local_delivery.h */
 	FILE_ENCAP = 111,		/* encap.h */
+	FILE_HOST_FIREWALL = 112,	/* host_firewall.h */
 	FILE_IPV6 = 114,		/* ipv6.h */
 	FILE_ARP = 128,			/* arp.h */
 	FILE_NDP = 129,			/* ndp.h */
@@ -61,4 +63,5 @@ enum source_file {
 	FILE_POLICY = 133,		/* policy.h */
 	FILE_IP = 134,			/* ip.h */
 	FILE_UNDERLAY = 135,		/* underlay.h */
+	FILE_NETDEV = 136,		/* netdev.bpf.c */
 };

@@ -26,6 +26,9 @@ enum endpoint_config_flags {
 	ENDPOINT_CHANGING = 128,	/* a set is losing something; policy_revision still has to move. For user space */
 };
 
+/* The host's own slot in cilium_endpoints; no pod has it. */
+#define HOST_ENDPOINT 65535
+
 /* cilium_endpoints: array indexed by endpoint id. An ifindex of 0 marks an unused slot. Programs read policy_revision
  * before they ask a set, so whoever changes a set's number writes the slot twice, with a new revision each time: the
  * second one is for packets that saw the first one together with an old set. Whoever takes something out of a set in

@@ -18,4 +18,9 @@ enum monitor_aggregation { AGGREGATION_NONE = 0, AGGREGATION_LOW = 1, AGGREGATIO
 enum runtime_events { RUNTIME_EVENT_DROP = 1, RUNTIME_EVENT_TRACE = 2, RUNTIME_EVENT_POLICY_VERDICT = 4 };
 
 /* Slots of cilium_calls. */
-enum tail_call { CALL_FROM_CONTAINER = 0, CALL_TO_CONTAINER = 1, CALL_SIZE = 16 };
+enum tail_call {
+	CALL_FROM_CONTAINER = 0, CALL_TO_CONTAINER = 1,
+	/* The rest only with the host firewall. */
+	CALL_TO_HOST = 2, CALL_FROM_HOST = 3, CALL_FROM_HOST_JUDGED = 4,
+	CALL_SIZE = 16,
+};

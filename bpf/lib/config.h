@@ -14,6 +14,9 @@ const volatile __u32 tunnel_ifindex = 0;
 /* UDP port of the tunnel; 0: only the tunnel device encapsulates. */
 const volatile __u16 tunnel_port = 0;
 
+/* Whether what the host sends and gets is judged too. */
+const volatile __u8 enable_host_firewall = 0;
+
 /* Identity of an address that nobody knows: 2 on a single-stack node, 9 and 10 on a dual-stack one. */
 const volatile __u32 world_ipv4_identity = 9;
 const volatile __u32 world_ipv6_identity = 10;

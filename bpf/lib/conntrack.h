@@ -284,18 +284,34 @@ static __always_inline int ct_insert(struct packet *packet, const union ct_key *
 	return 0;
 }
 
+/* Is it the middle of a connection that the side opened which does not send this packet? The endpoint's port tells: from
+ * the ephemeral ones on it was the endpoint.
+ */
+static __always_inline bool ct_sent_by_answerer(const struct packet *packet)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	__be16 local_port = egress ? packet->source_port : packet->destination_port;
+
+	return packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	       egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
+}
+
 __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, const union ct_key *key,
 			       const struct ct_stamp *stamp, int audited)
 {
 	struct ct_entry entry = {};
 	union ct_key own;
+	bool opened_here;
 
 	if (!packet || !key || !stamp)
 		return -DROP_CT_INSERT_FAILED;
 	/* Verifiers up to 6.1 take a map key only from the function's own stack. */
 	own = *key;
-	entry.flags = ct_packet_flags(packet, false) | (packet->direction == DIRECTION_EGRESS ? 0 : CT_F_INGRESS) |
-		      (audited ? CT_F_AUDITED : 0);
+	opened_here = packet->direction == DIRECTION_EGRESS;
+	/* The host has connections from before its policy: one of its own must not be taken for somebody else's then. */
+	if (packet->endpoint == HOST_ENDPOINT && ct_sent_by_answerer(packet))
+		opened_here = !opened_here;
+	entry.flags = ct_packet_flags(packet, false) | (opened_here ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
 	entry.expires = stamp->now + ct_lifetime(packet, entry.flags);
 	entry.policy_revision = stamp->policy_revision;
 	entry.ipcache_revision = stamp->ipcache_revision;
@@ -341,20 +357,6 @@ static __always_inline int ask_side(struct __sk_buff *skb, struct packet *packet
 	return verdict;
 }
 
-/* Is it a connection picked up in the middle that the side opened which does not send this packet? The endpoint's port
- * tells: from the ephemeral ones on it was the endpoint.
- */
-static __always_inline bool ct_opened_by_receiver(const struct packet *packet, const struct ct_flow *flow)
-{
-	bool egress = packet->direction == DIRECTION_EGRESS;
-	__be16 local_port = egress ? packet->source_port : packet->destination_port;
-
-	if (flow->state != CT_NEW || packet->protocol != IPPROTO_TCP ||
-	    (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		return false;
-	return egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
-}
-
 /* Is it a tunnel packet of a pod's own, to a node? Masqueraded it would look like one of this node's, which others
  * believe.
  */
@@ -375,7 +377,7 @@ static __always_inline int decide(struct __sk_buff *skb, struct packet *packet, 
 		return drop(packet, DROP_ENCAP_PROHIBITED);
 	verdict = ask_side(skb, packet, endpoint, flow, audited, flow->state == CT_REPLY, family);
 	/* Else a flow that was denied and lost its entry would come back by what its other side still sends. */
-	if (!verdict && ct_opened_by_receiver(packet, flow))
+	if (!verdict && flow->state == CT_NEW && ct_sent_by_answerer(packet))
 		verdict = ask_side(skb, packet, endpoint, flow, audited, true, family);
 	if (verdict && ct_tracked(flow) && flow->entry)
 		ct_deny(packet, flow);

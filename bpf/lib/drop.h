@@ -23,6 +23,8 @@
 	 FILE_IS("fragment.h") ? FILE_FRAGMENT :                                   \
 	 FILE_IS("l4.h") ? FILE_L4 :                                               \
 	 FILE_IS("policy.h") ? FILE_POLICY :                                       \
+	 FILE_IS("netdev.bpf.c") ? FILE_NETDEV :                                   \
+	 FILE_IS("host_firewall.h") ? FILE_HOST_FIREWALL :                         \
 	 FILE_IS("underlay.h") ? FILE_UNDERLAY : FILE_UNKNOWN)
 
 #define drop(packet, reason)                                                       \

@@ -67,6 +67,10 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 		trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);
 		return encapsulate(skb, packet);
 	}
+	if (enable_host_firewall && packet->destination_identity == IDENTITY_HOST) {
+		call_host(skb, packet->source_identity);
+		return drop(packet, DROP_MISSED_TAIL_CALL);
+	}
 	trace(skb, packet, TRACE_TO_STACK, 0, 0);
 	skb->mark = 0;
 	return TC_ACT_OK;

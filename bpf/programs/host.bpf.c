@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* cilium_host egress: what the node's stack sends to pods, its own and those of other nodes. */
 #include "../lib/drop.h"
+#include "../lib/call.h"
 #include "../lib/encap.h"
 #include "../lib/ip.h"
 #include "../lib/ipcache.h"
@@ -78,6 +79,21 @@ static __always_inline int from_host(struct __sk_buff *skb, struct packet *packe
 
 SEC("tc")
 int cil_from_host(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_EGRESS };
+	int verdict;
+
+	/* What the host itself sends; the host firewall goes on in cil_from_host_judged. */
+	if (enable_host_firewall && !skb->ingress_ifindex) {
+		bpf_tail_call(skb, &cilium_calls, CALL_FROM_HOST);
+		return drop_packet(skb, &packet, drop(&packet, DROP_MISSED_TAIL_CALL));
+	}
+	verdict = from_host(skb, &packet);
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
+}
+
+SEC("tc")
+int cil_from_host_judged(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_EGRESS };
 	int verdict = from_host(skb, &packet);

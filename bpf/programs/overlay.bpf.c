@@ -67,10 +67,14 @@ static __always_inline int from_overlay_ip(struct __sk_buff *skb, struct packet 
 	skb->mark = 0;
 	if (destination->flags & ENDPOINT_F_HOST) {
 		packet->destination_identity = IDENTITY_HOST;
-		trace(skb, packet, TRACE_TO_HOST, 0, skb->ifindex);
-		count_forwarded(skb, METRIC_INGRESS);
 		/* Its MAC address is that of the sender's pod, not ours. */
 		bpf_skb_change_type(skb, PACKET_HOST);
+		if (enable_host_firewall) {
+			call_host(skb, packet->source_identity);
+			return drop(packet, DROP_MISSED_TAIL_CALL);
+		}
+		trace(skb, packet, TRACE_TO_HOST, 0, skb->ifindex);
+		count_forwarded(skb, METRIC_INGRESS);
 		return TC_ACT_OK;
 	}
 	packet->peer_endpoint = destination->endpoint_id;

@@ -33,6 +33,7 @@ export const DropReason = {
   DROP_VLAN_FILTERED: 182,
   DROP_AUTH_REQUIRED: 189,
   DROP_TTL_EXCEEDED: 196,
+  DROP_HOST_NOT_READY: 202,
   DROP_EP_NOT_READY: 203,
   DROP_PREFILTER: 220,
 } as const;
@@ -50,6 +51,7 @@ export const SourceFile = {
   FILE_CONNTRACK: 108,
   FILE_LOCAL_DELIVERY: 109,
   FILE_ENCAP: 111,
+  FILE_HOST_FIREWALL: 112,
   FILE_IPV6: 114,
   FILE_ARP: 128,
   FILE_NDP: 129,
@@ -59,5 +61,6 @@ export const SourceFile = {
   FILE_POLICY: 133,
   FILE_IP: 134,
   FILE_UNDERLAY: 135,
+  FILE_NETDEV: 136,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

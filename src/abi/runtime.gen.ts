@@ -31,6 +31,9 @@ export type RuntimeEvents = (typeof RuntimeEvents)[keyof typeof RuntimeEvents];
 export const TailCall = {
   CALL_FROM_CONTAINER: 0,
   CALL_TO_CONTAINER: 1,
+  CALL_TO_HOST: 2,
+  CALL_FROM_HOST: 3,
+  CALL_FROM_HOST_JUDGED: 4,
   CALL_SIZE: 16,
 } as const;
 export type TailCall = (typeof TailCall)[keyof typeof TailCall];

@@ -95,6 +95,11 @@ export function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uin
     case "from-host":
       view.setUint32(SKB.ingressIfindex, hook.ingressIfindex ?? 0, true);
       return { program: world.host.program("cil_from_host"), ctx };
+    case "from-netdev":
+      return { program: world.netdev.program("cil_from_netdev"), ctx };
+    case "to-netdev":
+      view.setUint32(SKB.ingressIfindex, hook.ingressIfindex ?? 0, true);
+      return { program: world.netdev.program("cil_to_netdev"), ctx };
     case "from-overlay-without-key":
       return { program: world.overlay.program("cil_from_overlay"), ctx };
     case "to-overlay-without-key":

@@ -10,6 +10,7 @@ import {
   decodeMetricsKey,
   decodeMetricsValue,
   decodePolicyHits,
+  ENDPOINT_CONFIG_SIZE,
   EndpointConfigFlags,
   EndpointInfoFlags,
   elfSection,
@@ -22,6 +23,7 @@ import {
   encodeIpcacheKey,
   encodeNodeKey,
   encodeNodeValue,
+  HOST_ENDPOINT,
   IpcacheFlags,
   METRICS_VALUE_SIZE,
   POLICY_HITS_SIZE,
@@ -94,6 +96,8 @@ export interface Addresses {
   readonly ipv6: string;
 }
 
+/** Policy sets of the host endpoint. */
+export const hostSets = { ingress: 7, egress: 8 } as const;
 export const TUNNEL_IFINDEX = 77;
 export const WORLD_IPV4 = 9;
 export const WORLD_IPV6 = 10;
@@ -140,6 +144,7 @@ export class World implements Disposable {
   readonly container: BpfObject;
   readonly host: BpfObject;
   readonly overlay: BpfObject;
+  readonly netdev: BpfObject;
   readonly prelude: BpfObject;
   readonly entries: ReadonlyMap<number, BpfObject>;
 
@@ -149,6 +154,7 @@ export class World implements Disposable {
     this.container = this.#load("container.o");
     this.host = this.#load("host.o");
     this.overlay = this.#load("overlay.o");
+    this.netdev = this.#load("netdev.o");
     this.prelude = this.#stack.use(loadObject(join(objects, "tests/prelude.o")));
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
     this.entries = new Map([podA.id, podB.id].map((id) => [id, entry(id)]));
@@ -202,6 +208,7 @@ export class World implements Disposable {
       this.map("cilium_forwarded").update(direction, noneForwarded);
     }
     this.setCalls(true);
+    this.map("cilium_endpoints").update(u32le(HOST_ENDPOINT), new Uint8Array(ENDPOINT_CONFIG_SIZE));
     for (const pod of [podA, podB]) {
       this.endpoint(pod);
       for (const address of [pod.ipv4, pod.ipv6]) this.lxc(address, { endpointId: pod.id, flags: 0 });
@@ -238,6 +245,17 @@ export class World implements Disposable {
       flags: EndpointConfigFlags.ENDPOINT_READY | (change.flags ?? 0),
     };
     this.map("cilium_endpoints").update(u32le(pod.id), encodeEndpointConfig(config));
+  }
+
+  /** Gives the host a slot of its own, with these flags. */
+  hostEndpoint(flags: number, { policyRevision = 1, ready = true } = {}): void {
+    const none = new Uint8Array(6);
+    const config = {
+      ...{ mac: none, nodeMac: none, ifindex: 1, ipv4: 0, ipv6: new Uint8Array(16), identity: 1 },
+      ...{ ingressSet: hostSets.ingress, egressSet: hostSets.egress, policyRevision },
+      flags: (ready ? EndpointConfigFlags.ENDPOINT_READY : 0) | flags,
+    };
+    this.map("cilium_endpoints").update(u32le(HOST_ENDPOINT), encodeEndpointConfig(config));
   }
 
   /** Clears the slot's READY flag, or the whole slot. */
@@ -287,11 +305,14 @@ export class World implements Disposable {
   /** Fills or empties the tail calls' slots. */
   setCalls(there: boolean): void {
     const slots = [
-      [TailCall.CALL_FROM_CONTAINER, "cil_from_container"],
-      [TailCall.CALL_TO_CONTAINER, "cil_to_container"],
+      [TailCall.CALL_FROM_CONTAINER, this.container, "cil_from_container"],
+      [TailCall.CALL_TO_CONTAINER, this.container, "cil_to_container"],
+      [TailCall.CALL_TO_HOST, this.netdev, "cil_host_policy"],
+      [TailCall.CALL_FROM_HOST, this.netdev, "cil_host_policy_egress"],
+      [TailCall.CALL_FROM_HOST_JUDGED, this.host, "cil_from_host_judged"],
     ] as const;
-    for (const [slot, name] of slots) {
-      if (there) this.map("cilium_calls").update(u32le(slot), u32le(this.container.program(name).fd.value));
+    for (const [slot, object, name] of slots) {
+      if (there) this.map("cilium_calls").update(u32le(slot), u32le(object.program(name).fd.value));
       else this.map("cilium_calls").delete(u32le(slot));
     }
   }

@@ -146,6 +146,11 @@ export const dropAdvice: Readonly<Record<DropReason, DropAdvice>> = {
     meaning: "The packet was on its way for too many hops",
     remedy: "Normal for traceroute. Otherwise a routing loop: `traceroute` from the pod",
   },
+  202: {
+    meaning: "The host endpoint's slot is there, but its policy is not in force yet.",
+    remedy:
+      "It ends by itself; if not, `cilium-dbg endpoint list` and the agent's log say what the host endpoint waits for.",
+  },
   203: {
     meaning: "The endpoint is not ready: it is being made or removed, or has no policy yet",
     remedy: "Normal for a moment. If it stays: `cilium-dbg endpoint get ID` and the agent's log",

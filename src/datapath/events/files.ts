@@ -22,7 +22,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_LOCAL_DELIVERY, "local_delivery.h"],
   [110, "trace.h"],
   [SourceFile.FILE_ENCAP, "encap.h"],
-  [112, "host_firewall.h"],
+  [SourceFile.FILE_HOST_FIREWALL, "host_firewall.h"],
   [113, "nodeport_egress.h"],
   [SourceFile.FILE_IPV6, "ipv6.h"],
   [115, "classifiers.h"],
@@ -34,6 +34,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_POLICY, "policy.h"],
   [SourceFile.FILE_IP, "ip.h"],
   [SourceFile.FILE_UNDERLAY, "underlay.h"],
+  [SourceFile.FILE_NETDEV, "bpf_netdev.c"],
 ]);
 
 /** The name of a file id, `unknown(ID)` when there is none. */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The host firewall at physical devices, and for what pods and other nodes send to the host. Loaded only when it is on. */
+#include "../lib/call.h"
+#include "../lib/host_firewall.h"
+#include "../lib/mark.h"
+#include "../lib/trace.h"
+
+/* Does the packet go on to somebody else than the node itself? Only where the address alone does not say it. */
+static __always_inline bool is_forwarded(struct __sk_buff *skb, const struct packet *packet, int family)
+{
+	struct bpf_fib_lookup route = { .family = family == FAMILY_IPV4 ? 2 : 10, .ifindex = skb->ifindex };
+	long found;
+
+	if (address_is_multicast(&packet->destination, family))
+		return false;
+	if (family == FAMILY_IPV4) {
+		route.ipv4_src = packet->source.ipv4;
+		route.ipv4_dst = packet->destination.ipv4;
+	} else {
+		__builtin_memcpy(route.ipv6_src, &packet->source, sizeof(route.ipv6_src));
+		__builtin_memcpy(route.ipv6_dst, &packet->destination, sizeof(route.ipv6_dst));
+	}
+	found = bpf_fib_lookup(skb, &route, sizeof(route), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
+	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
+}
+
+static __always_inline int from_netdev_ip(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	const struct endpoint_info *source, *destination;
+
+	packet->family = family;
+	if (!parse_addresses(skb, packet, family))
+		return drop(packet, DROP_INVALID);
+	destination = endpoint_by_address(&packet->destination, family);
+	/* Pods are judged where the packet reaches them. */
+	if (destination ? !(destination->flags & ENDPOINT_F_HOST) : is_forwarded(skb, packet, family))
+		return TC_ACT_OK;
+	source = endpoint_by_address(&packet->source, family);
+	if (source && (source->flags & ENDPOINT_F_HOST))
+		return drop(packet, DROP_INVALID_SIP);
+	packet->destination_identity = IDENTITY_HOST;
+	return judge_host(skb, packet, family);
+}
+
+/* tcx ingress: what comes in for the node. */
+SEC("tc")
+int cil_from_netdev(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_INGRESS };
+	int verdict = TC_ACT_OK;
+
+	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
+		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV4);
+	else if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
+		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV6);
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : TC_ACT_OK;
+}
+
+static __always_inline int to_netdev_ip(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	packet->family = family;
+	packet->source_identity = IDENTITY_HOST;
+	return judge_host(skb, packet, family);
+}
+
+/* What the node itself sends; 0 or what drop() gives. */
+static __always_inline int judge_outgoing(struct __sk_buff *skb, struct packet *packet)
+{
+	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
+		return to_netdev_ip(skb, packet, FAMILY_IPV4);
+	if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
+		return to_netdev_ip(skb, packet, FAMILY_IPV6);
+	return 0;
+}
+
+/* tcx egress. What the node forwards is its senders', also when it has the node's address now. */
+SEC("tc")
+int cil_to_netdev(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_EGRESS };
+	int verdict = skb->ingress_ifindex ? 0 : judge_outgoing(skb, &packet);
+
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : TC_ACT_OK;
+}
+
+/* Tail call of cil_from_host: what the host sends to pods. */
+SEC("tc")
+int cil_host_policy_egress(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_EGRESS };
+	int verdict = judge_outgoing(skb, &packet);
+
+	if (verdict >= 0)
+		bpf_tail_call(skb, &cilium_calls, CALL_FROM_HOST_JUDGED);
+	return drop_packet(skb, &packet, verdict < 0 ? verdict : drop(&packet, DROP_MISSED_TAIL_CALL));
+}
+
+/* Tail call: what a pod of this node, or another node, sends to the host. cb: see lib/call.h. */
+SEC("tc")
+int cil_host_policy(struct __sk_buff *skb)
+{
+	struct packet packet = {
+		.source_identity = skb->cb[CB_IDENTITY],
+		.destination_identity = IDENTITY_HOST,
+		.direction = DIRECTION_INGRESS,
+	};
+	int verdict;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		verdict = judge_host(skb, &packet, FAMILY_IPV4);
+	else
+		verdict = judge_host(skb, &packet, FAMILY_IPV6);
+	if (verdict < 0)
+		return drop_packet(skb, &packet, verdict);
+	trace(skb, &packet, TRACE_TO_HOST, 0, skb->ifindex);
+	count_forwarded(skb, METRIC_INGRESS);
+	skb->mark = 0;
+	return TC_ACT_OK;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
