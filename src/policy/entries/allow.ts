@@ -26,7 +26,8 @@ interface MergedEntry {
 /**
  * What rules in the normal tier that allow the same traffic make of it. A proxy comes before none, the one with the
  * lower priority first; then the rule with the most exact port, then one that names the peer, then the first one.
- * Authentication is that of this rule, or of the most exact one of its kind that says something about it.
+ * Authentication is what this rule says of it. If it says nothing: that of the most exact of the wider rules of its
+ * kind (for the peer, or for any peer) that does, or the stricter one of the other kind if it decides as much.
  */
 export function mergeAllows(matches: readonly Match[], defaultDeny: boolean): Omit<Answer, "verdict"> {
   const [only] = matches;
@@ -35,12 +36,14 @@ export function mergeAllows(matches: readonly Match[], defaultDeny: boolean): Om
   }
   const own = decidingEntry(matches.filter(({ selectors }) => selectors !== undefined));
   const any = decidingEntry(matches.filter(({ selectors }) => selectors === undefined));
-  const winner = own === undefined || (any !== undefined && beats(any, own)) ? any : own;
+  const [winner, other] = own === undefined || (any !== undefined && beats(any, own)) ? [any, own] : [own, any];
   if (winner === undefined) throw new Error("Cannot merge allows: there are none");
+  const { first, precedence, auth, explicit } = winner;
+  const stricter = !explicit && other?.precedence === precedence && other.auth > auth;
   return {
-    cookie: winner.first.cookie,
-    l7: winner.first.l7 === undefined ? undefined : redirectOf(winner.first.l7, matches, defaultDeny),
-    auth: winner.auth,
+    cookie: first.cookie,
+    l7: first.l7 === undefined ? undefined : redirectOf(first.l7, matches, defaultDeny),
+    auth: stricter ? other.auth : auth,
   };
 }
 
@@ -52,6 +55,8 @@ interface Winner {
   readonly precedence: number;
   readonly bits: number;
   readonly auth: number;
+  /** Whether the rule itself says so of authentication. */
+  readonly explicit: boolean;
   readonly first: CompiledRule;
 }
 
@@ -65,9 +70,9 @@ function decidingEntry(matches: readonly Match[]): Winner | undefined {
   for (const { bits, precedence, auth, first } of entries) {
     if (winner !== undefined && precedence < winner.precedence) {
       // Hidden by the wider one, but where it asks for authentication that stays.
-      if (auth !== undefined) winner = { ...winner, bits, auth };
+      if (auth !== undefined) winner = { ...winner, bits, auth, explicit: true };
     } else {
-      winner = { precedence, bits, auth: auth ?? covering ?? 0, first };
+      winner = { precedence, bits, auth: auth ?? covering ?? 0, explicit: auth !== undefined, first };
     }
     covering = auth ?? covering;
   }

@@ -19,31 +19,35 @@ const defaultDeny: Answer = { verdict: "deny", cookie: 0, l7: undefined, auth: 0
 
 /** The answer for traffic that exactly these rules match, in any order. */
 export function answerOf(matches: readonly Match[], { stages, standing }: Reading): Answer {
-  let deny: CompiledRule | undefined;
-  const ordered: CompiledRule[] = [];
+  let deny: Match | undefined;
+  const ordered: Match[] = [];
   const allows: Match[] = [];
   for (const match of matches) {
-    const { rule } = match;
-    if (!stages.has(rule.stage)) continue;
-    if (rule.tier !== "normal") ordered.push(rule);
-    else if (rule.action === "allow") allows.push(match);
-    else if (deny === undefined || rule.order < deny.order) deny = rule;
+    const { action, order, stage, tier } = match.rule;
+    if (!stages.has(stage)) continue;
+    if (tier !== "normal") ordered.push(match);
+    else if (action === "allow") allows.push(match);
+    else if (deny === undefined || order < deny.rule.order) deny = match;
   }
   const admin = firstOf(ordered, "admin");
-  if (admin !== undefined && admin.action !== "pass") return answerBy(admin);
+  if (admin !== undefined && admin.rule.action !== "pass") return answerBy(admin);
   if (deny !== undefined) return answerBy(deny);
   if (allows.length > 0) return { verdict: "allow", ...mergeAllows(allows, standing.defaultDeny) };
   if (standing.defaultDeny) return defaultDeny;
   const baseline = firstOf(ordered, "baseline");
-  return baseline === undefined || baseline.action === "pass" ? defaultAllow : answerBy(baseline);
+  return baseline === undefined || baseline.rule.action === "pass" ? defaultAllow : answerBy(baseline);
 }
 
-function firstOf(rules: readonly CompiledRule[], tier: CompiledRule["tier"]): CompiledRule | undefined {
-  let first: CompiledRule | undefined;
-  for (const rule of rules) if (rule.tier === tier && (first === undefined || rule.order < first.order)) first = rule;
+function firstOf(matches: readonly Match[], tier: CompiledRule["tier"]): Match | undefined {
+  let first: Match | undefined;
+  for (const match of matches) {
+    const { rule } = match;
+    if (rule.tier === tier && (first === undefined || rule.order < first.rule.order)) first = match;
+  }
   return first;
 }
 
-function answerBy({ action, cookie }: CompiledRule): Answer {
-  return { ...(action === "deny" ? defaultDeny : defaultAllow), cookie };
+function answerBy(match: Match): Answer {
+  const { action, cookie } = match.rule;
+  return action === "deny" ? { ...defaultDeny, cookie } : { verdict: "allow", ...mergeAllows([match], true) };
 }

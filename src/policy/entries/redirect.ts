@@ -13,8 +13,9 @@ export function redirectOf(deciding: L7Request, matches: readonly Match[], defau
   const rules =
     parser === "tls" ? [] : distinct(relevant.flatMap(({ rule }) => (rule.l7?.parser === parser ? rule.l7.rules : [])));
   const allowAll =
+    !defaultDeny ||
     rules.some(allowsEverything) ||
-    (parser === "dns" ? !defaultDeny || relevant.some(isPlain) : letsAllPass(parser, asking, matches)) ||
+    (parser === "dns" ? relevant.some(isPlain) : letsAllPass(parser, asking, matches)) ||
     (rules.length === 0 && serverNames.length === 0 && deciding.listener === undefined);
   const shown = allowAll ? { rules: [], serverNames: [] } : { rules, serverNames };
   const { listener } = deciding;
