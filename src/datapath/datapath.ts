@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
-import { ktimeNs, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
+import { ktimeNs, type Link, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
 import { ensureBpffs } from "./bpffs.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
 import { deviceNames } from "./devices/names.ts";
+import { OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls, sysctlOrNothing, touchedSysctls } from "./devices/sysctls.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
@@ -58,6 +59,7 @@ class NodeDatapath implements Datapath {
   readonly #programs: NodePrograms;
   #endpoints: EndpointLinks;
   readonly #status: ObjectStatus;
+  readonly #outward: OutwardDevices;
   /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
   readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #maps: PinnedMaps | undefined;
@@ -66,6 +68,8 @@ class NodeDatapath implements Datapath {
   /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
   #nodes: readonly RemoteNode[] | undefined;
   #stops: Disposable[] = [];
+  /** Of the node's own devices, as the last pass found them. */
+  #indexes: ReadonlySet<number> = new Set();
   /** Whether all hooks have the loaded programs. */
   #switched = false;
   /** When what the loaded programs replaced may go; undefined: it is gone. Milliseconds of performance.now(). */
@@ -74,6 +78,7 @@ class NodeDatapath implements Datapath {
   constructor(config: DatapathConfig) {
     this.#config = config;
     this.#programs = new NodePrograms(config);
+    this.#outward = new OutwardDevices(config);
     this.#endpoints = this.#createEndpoints();
     this.#status = new ObjectStatus((row) => this.#report(row));
   }
@@ -166,11 +171,16 @@ class NodeDatapath implements Datapath {
     return this.#status.rows();
   }
 
+  hostFirewallDevices(): readonly string[] {
+    return this.#outward.names;
+  }
+
   /** Compares everything with what it should be and puts it right; returns what failed. */
   #pass(): readonly Error[] {
     const { rtnl, mtu } = this.#running();
     this.#status.begin();
     const devices = ensureDevices(rtnl, this.#status, this.#config, mtu.device);
+    this.#indexes = new Set(Object.values<Link | undefined>({ ...devices }).flatMap((link) => link?.ifindex ?? []));
     ensureSysctls(this.#status, this.#config);
     if (devices.host !== undefined) {
       const { ifindex } = devices.host;
@@ -178,6 +188,7 @@ class NodeDatapath implements Datapath {
       const wanted = wantedRoutes(this.#config, mtu, this.#nodes ?? []);
       ensureRoutes(rtnl, this.#status, ifindex, wanted, { prune: this.#nodes !== undefined });
     }
+    if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
     return this.#status.end();
@@ -190,7 +201,7 @@ class NodeDatapath implements Datapath {
       [deviceNames.host as string, devices.host?.ifindex],
       [deviceNames.vxlan, tunnel.ifindex],
     ]);
-    const ifindexOf = (device: string) => ifindexes.get(device);
+    const ifindexOf = (device: string) => ifindexes.get(device) ?? this.#outward.ifindexOf(device);
     this.#status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
       if (this.#programs.tunnelIfindex === tunnel.ifindex && this.#switched) return false;
@@ -203,14 +214,14 @@ class NodeDatapath implements Datapath {
       return true;
     });
     for (const { name, reason } of this.#programs.keptSizes) this.#status.note("map", name, reason);
-    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf);
+    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf, this.#outward.names);
   }
 
   /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
   #switch(ifindexOf: (device: string) => number | undefined): void {
     using entries = this.#endpoints.prepare();
     this.#programs.commit();
-    this.#programs.attach(ifindexOf);
+    this.#programs.attach(ifindexOf, this.#outward.names);
     entries.replace();
     settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
     for (const [endpoint, error] of entries.failed) {
@@ -238,11 +249,11 @@ class NodeDatapath implements Datapath {
 
   #watch(): void {
     const ours: readonly string[] = Object.values(deviceNames);
-    const indexes = () => ours.map((name) => this.#rtnl?.link(name)?.ifindex);
     const relevant = (event: NetlinkEvent): boolean => {
+      if (this.#config.hostFirewall === true && event.kind !== "route") return true;
       if (event.kind === "link") return ours.includes(event.link.name);
-      if (event.kind === "address") return indexes().includes(event.address.ifindex);
-      return event.kind === "route" && indexes().includes(event.route.ifindex);
+      if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
+      return event.kind === "route" && this.#indexes.has(event.route.ifindex ?? 0);
     };
     this.#stops.push(watchKernel({ relevant, onChange: () => this.#beat(), beat: BEAT, gather: GATHER }));
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
@@ -335,9 +346,8 @@ class NodeDatapath implements Datapath {
   /** The node's own addresses in cilium_lxc; those of an earlier configuration go. */
   #writeHostAddresses({ lxc }: PinnedMaps): void {
     const { nodeIpv4, nodeIpv6 } = this.#config;
-    const own = [nodeIpv4, nodeIpv6, ...this.#routerAddresses()].filter((address) => address !== undefined);
-    lxc.upsertMany(own.map((address) => ({ address, endpointId: 0, host: true })));
-    lxc.deleteMany(lxc.list().filter((row) => row.host && !own.includes(row.address)));
+    const known = [nodeIpv4, nodeIpv6, ...this.#routerAddresses()].filter((address) => address !== undefined);
+    writeHostAddresses(lxc, [...new Set([...known, ...this.#outward.addresses])]);
   }
 
   #routerAddresses(): string[] {

@@ -24,7 +24,7 @@ import { nextPhase } from "./state.ts";
 import { EndpointStore } from "./store.ts";
 import { fromStored, toStored } from "./stored.ts";
 import { attachmentId, type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
-import { waitForEndpoint } from "./wait.ts";
+import { SettledSignal, waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
 const resyncMs = 60_000;
@@ -90,6 +90,7 @@ class Manager implements EndpointManager {
   readonly #store: EndpointStore;
   readonly #realized = new Map<number, RealizedPolicy>();
   readonly #overflows = new PolicyOverflows();
+  readonly #settled = new SettledSignal();
   readonly #open = Promise.withResolvers<void>();
   /** Deletions under way. */
   readonly #deleting = new Map<number, Promise<boolean>>();
@@ -110,6 +111,7 @@ class Manager implements EndpointManager {
       table: this.#table,
       getStatus: (row) => row.status,
       withStatus: (row, status) => {
+        this.#settled.tell(row.id);
         const policy = this.#realized.get(row.id);
         const next = { ...row, status, ...(policy === undefined ? {} : { policy }) };
         if (status.kind === row.status.kind && status.kind !== "error") return next;
@@ -199,7 +201,14 @@ class Manager implements EndpointManager {
   }
 
   ready(id: number, timeoutMs: number): Promise<EndpointRow> {
-    return waitForEndpoint(this.#table, id, timeoutMs, this.#deps.clock, () => this.#identities.waitingFor(id));
+    return waitForEndpoint(
+      this.#table,
+      id,
+      timeoutMs,
+      this.#deps.clock,
+      () => this.#identities.waitingFor(id),
+      this.#settled,
+    );
   }
 
   async delete(id: number): Promise<boolean> {

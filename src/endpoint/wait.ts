@@ -5,6 +5,31 @@ import { EndpointError } from "./errors.ts";
 import { endpointState } from "./state.ts";
 import type { EndpointRow } from "./types.ts";
 
+/** Tells at once that an endpoint's status changed. */
+export class SettledSignal {
+  readonly #listeners = new Map<number, Set<() => void>>();
+
+  on(id: number, listener: () => void): Disposable {
+    const listeners = this.#listeners.get(id) ?? new Set();
+    this.#listeners.set(id, listeners.add(listener));
+    return {
+      [Symbol.dispose]: () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) this.#listeners.delete(id);
+      },
+    };
+  }
+
+  /** Calls the endpoint's listeners when what runs now is done. */
+  tell(id: number): void {
+    const listeners = this.#listeners.get(id);
+    if (listeners === undefined) return;
+    queueMicrotask(() => {
+      for (const listener of [...listeners]) listener();
+    });
+  }
+}
+
 /** Resolves with the row once it is ready. Rejects when it goes away or time is up, saying what it waited for. */
 export function waitForEndpoint(
   table: ReadonlyTable<EndpointRow, number>,
@@ -12,6 +37,7 @@ export function waitForEndpoint(
   timeoutMs: number,
   clock: Clock,
   waitingFor: () => string | undefined,
+  settled: SettledSignal,
 ): Promise<EndpointRow> {
   const { promise, resolve, reject } = Promise.withResolvers<EndpointRow>();
   const check = () => {
@@ -19,6 +45,8 @@ export function waitForEndpoint(
     if (row === undefined) reject(new EndpointError("not-found", `Endpoint ${id} was deleted while it was being made`));
     else if (endpointState(row.phase, row.status) === "ready") resolve(row);
   };
+  // The table tells a turn later, behind whatever else the agent has to read: the one that waits here is a pod.
+  const early = settled.on(id, check);
   const watch = table.onChange(check);
   const timer = clock.after(timeoutMs, () => {
     const row = table.get(id);
@@ -31,6 +59,7 @@ export function waitForEndpoint(
   check();
   return promise.finally(() => {
     watch[Symbol.dispose]();
+    early[Symbol.dispose]();
     timer[Symbol.dispose]();
   });
 }

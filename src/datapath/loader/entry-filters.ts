@@ -61,6 +61,7 @@ export class EntryFilters {
   /** Makes filters, or gives those that are there other programs without a gap. */
   attach(id: number, ifindex: number, programs: EntryPair): void {
     const rtnl = this.#rtnl();
+    rtnl.addClsact(ifindex);
     for (const { hook } of entryPrograms) {
       rtnl.attachClsact({ program: programs[hook], ifindex, hook, handle: id });
     }

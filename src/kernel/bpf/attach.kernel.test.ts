@@ -177,6 +177,7 @@ test("attachClsact() replaces its filter and detachClsact() removes it", () => {
   using object = loadObject(sample.path, { rodata: { sample_u32: 0 }, programs: ["sample_count"] });
   const seen = () => object.map("sample_counters_with_long_name").lookup(new Uint8Array(4))?.[0] ?? 0;
   using other = returning(0);
+  assert.deepEqual([netlink.addClsact(1), netlink.addClsact(1)], [true, false]);
   netlink.attachClsact({ program: object.program("sample_count"), ifindex: 1, hook: "ingress" });
   sendDatagram(netns);
   const before = seen();
@@ -194,6 +195,7 @@ test("clsactFilters() and clsactDevices() tell what is there, and removeClsact()
   using program = returning(0);
   const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
   assert.deepEqual([netlink.clsactDevices(), netlink.clsactFilters(ifindex, "ingress")], [[], []]);
+  netlink.addClsact(ifindex);
   for (const handle of [7, 65_535]) netlink.attachClsact({ program, ifindex, hook: "egress", handle });
   assert.deepEqual(netlink.clsactDevices(), [ifindex]);
   const filter = { ifindex, hook: "egress", name: "return0", programId: program.id };

@@ -12,6 +12,7 @@ export const clsact = {
     attempt(() =>
       inNewNetns((netlink) => {
         using program = BpfProgram.load(doNothing(ProgramType.BPF_PROG_TYPE_SCHED_CLS));
+        netlink.addClsact(1);
         netlink.attachClsact({ program, ifindex: 1, hook: "ingress" });
       }),
     ),

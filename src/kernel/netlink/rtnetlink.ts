@@ -25,6 +25,7 @@ import { deleteRoute, listRoutes, type Route, type RouteSpec, replaceRoute } fro
 import { addRule, deleteRule, listRules, type Rule } from "./rule.ts";
 import { NetlinkSocket } from "./socket.ts";
 import {
+  addClsact,
   addFilter,
   deleteClsact,
   deleteFilter,
@@ -144,7 +145,12 @@ export class Rtnetlink implements Disposable {
     return deleteNeighbor(this.#socket, spec);
   }
 
-  /** A direct-action filter at clsact, which is made when it is not there; a filter there is replaced without a gap. */
+  /** False when the device has clsact already. */
+  addClsact(ifindex: number): boolean {
+    return addClsact(this.#socket, ifindex);
+  }
+
+  /** A direct-action filter at the device's clsact; one of the same handle is replaced without a gap. */
   attachClsact(spec: FilterSpec): void {
     addFilter(this.#socket, spec);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A netlink socket: requests with acknowledgement, dumps, the kernel's own words in errors.
 import { Errno } from "../errno.ts";
-import { SyscallError } from "../errors.ts";
+import { SyscallError, type SyscallFailure } from "../errors.ts";
 import { Fd } from "../fd.ts";
 import { c, lastErrno } from "../ffi.ts";
 import { type Netns, withNetns } from "../netns.ts";
@@ -87,24 +87,24 @@ export class NetlinkSocket implements Disposable {
 
   /** Sends and waits for the acknowledgement; returns what came before it. `what` is "Cannot …". */
   request(message: MessageBuilder, what: string): Message[] {
-    const { messages, error } = this.#exchange(message, what);
-    if (error !== undefined) throw error;
+    const { messages, failure } = this.#exchange(message, what);
+    if (failure !== undefined) throw new SyscallError(failure);
     return messages;
   }
 
   /** As request(), with these errnos taken as false. */
   tryRequest(message: MessageBuilder, what: string, accepted: readonly number[]): boolean {
-    const { error } = this.#exchange(message, what);
-    if (error === undefined) return true;
-    if (accepted.includes(error.errno)) return false;
-    throw error;
+    const { failure } = this.#exchange(message, what);
+    if (failure === undefined) return true;
+    if (accepted.includes(failure.errno)) return false;
+    throw new SyscallError(failure);
   }
 
   /** All messages of a dump; asked again when the kernel says that things moved meanwhile. */
   dump(make: () => MessageBuilder, what: string): Message[] {
     for (let attempt = 0; attempt < DUMP_TRIES; attempt++) {
-      const { messages, error, interrupted } = this.#exchange(make(), what);
-      if (error !== undefined) throw error;
+      const { messages, failure, interrupted } = this.#exchange(make(), what);
+      if (failure !== undefined) throw new SyscallError(failure);
       if (!interrupted) return messages;
     }
     throw new SyscallError({ call: "netlink", errno: Errno.EINTR, what, hint: "it changed during each of 10 dumps" });
@@ -113,7 +113,7 @@ export class NetlinkSocket implements Disposable {
   #exchange(
     message: MessageBuilder,
     what: string,
-  ): { messages: Message[]; error?: SyscallError; interrupted: boolean } {
+  ): { messages: Message[]; failure: SyscallFailure | undefined; interrupted: boolean } {
     const sequence = ++this.#sequence;
     const bytes = message.finish(sequence);
     if (c.send(this.#fd.value, bytes, bytes.length, 0) < 0) throw SyscallError.last("send(netlink)", what);
@@ -128,8 +128,7 @@ export class NetlinkSocket implements Disposable {
         if (answer.sequence !== sequence) continue;
         if ((answer.flags & Nlm.DUMP_INTR) !== 0) interrupted = true;
         if (answer.type === NLMSG_ERROR || answer.type === NLMSG_DONE) {
-          const error = failure(answer, what);
-          return error === undefined ? { messages, interrupted } : { messages, error, interrupted };
+          return { messages, failure: failureOf(answer, what), interrupted };
         }
         messages.push(answer);
       }
@@ -145,8 +144,8 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
-/** The error that an NLMSG_ERROR or NLMSG_DONE carries, with the kernel's explanation. */
-function failure(answer: Message, what: string): SyscallError | undefined {
+/** The failure that an NLMSG_ERROR or NLMSG_DONE carries, with the kernel's explanation. */
+function failureOf(answer: Message, what: string): SyscallFailure | undefined {
   if (answer.type === NLMSG_DONE && answer.body.length < 4) return undefined;
   const errno = -fixedPart(answer, 4).readInt32LE();
   if (errno === 0) return undefined;
@@ -154,5 +153,5 @@ function failure(answer: Message, what: string): SyscallError | undefined {
   // With NETLINK_CAP_ACK only the header of our message is repeated.
   const offset = answer.type === NLMSG_ERROR ? 4 + NLMSG_HEADER : 4;
   const hint = hasText ? new Attributes(answer.body, offset).string(NLMSGERR_ATTR_MSG) : undefined;
-  return new SyscallError({ call: "netlink", errno, what, hint });
+  return { call: "netlink", errno, what, hint };
 }

@@ -46,11 +46,16 @@ export interface Filter extends Required<FilterKey> {
   readonly programId: number | undefined;
 }
 
-/** Makes the qdisc when it is missing; the filter stays until deleteFilter(), whoever closes the program. */
+/** Makes the qdisc; false when it was there. */
+export function addClsact(socket: NetlinkSocket, ifindex: number): boolean {
+  const qdisc = tcMessage(RTM_NEWQDISC, Nlm.CREATE | Nlm.EXCL, [ifindex, CLSACT_HANDLE, CLSACT_PARENT, 0]);
+  const what = `Cannot add clsact to device ${ifindex}`;
+  return socket.tryRequest(qdisc.string(TCA_KIND, "clsact"), what, [Errno.EEXIST]);
+}
+
+/** The qdisc is there; the filter stays until deleteFilter(), whoever closes the program. */
 export function addFilter(socket: NetlinkSocket, spec: FilterSpec): void {
   const what = `Cannot attach program "${spec.program.name}" to ${spec.hook} of device ${spec.ifindex}`;
-  const qdisc = tcMessage(RTM_NEWQDISC, Nlm.CREATE | Nlm.EXCL, [spec.ifindex, CLSACT_HANDLE, CLSACT_PARENT, 0]);
-  socket.tryRequest(qdisc.string(TCA_KIND, "clsact"), what, [Errno.EEXIST]);
   const filter = filterMessage(RTM_NEWTFILTER, Nlm.CREATE | Nlm.REPLACE, spec);
   filter.nested(TCA_OPTIONS, (options) =>
     options
