@@ -26,6 +26,7 @@ import {
   createNodeMap,
   type Ipcache,
   type IpcacheRow,
+  type PodPort,
 } from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
@@ -38,6 +39,8 @@ export interface ClusterDeps {
   readonly config: Config;
   readonly local: LocalAddresses;
   readonly datapath: Pick<Datapath, "maps" | "setRemoteNodes">;
+  /** The named ports of a pod, as far as known. */
+  readonly podPorts: (namespace: string, name: string) => readonly PodPort[];
 }
 
 export interface Cluster {
@@ -58,7 +61,7 @@ export interface Cluster {
   readonly self: string;
 }
 
-export function createCluster({ config, local, datapath }: ClusterDeps): Cluster {
+export function createCluster({ config, local, datapath, podPorts }: ClusterDeps): Cluster {
   const node = localNode(config, local);
   const store = createKvstore(
     {},
@@ -113,7 +116,8 @@ export function createCluster({ config, local, datapath }: ClusterDeps): Cluster
     announcer: {
       announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
         if (identity === undefined) return;
-        const pod = podName === "" ? {} : { namespace: podNamespace, name: podName };
+        const pod =
+          podName === "" ? {} : { namespace: podNamespace, name: podName, namedPorts: podPorts(podNamespace, podName) };
         ipcache.setEndpoint({
           id,
           identity,

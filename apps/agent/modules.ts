@@ -51,6 +51,7 @@ export function createAgentModules(config: Config): Agent {
       parts.prefixes,
       ...cluster.modules,
       parts.references,
+      parts.namedPorts,
       policy,
       manager,
       cluster.restored,

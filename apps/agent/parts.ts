@@ -4,17 +4,11 @@ import { type Config, systemClock } from "../../src/core/index.ts";
 import { createDatapath } from "../../src/datapath/index.ts";
 import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
-import {
-  createPolicyModule,
-  createPolicyReferences,
-  createPolicyTable,
-  PolicyEngine,
-  PolicyStore,
-} from "../../src/policy/index.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
+import { portsOfPod } from "./named-ports.ts";
 import { options } from "./options.ts";
-import { createPolicyPrefixModule } from "./policy-prefixes.ts";
+import { createPolicyParts } from "./policy-parts.ts";
 import { createPrefilter } from "./prefilter.ts";
 import { datapathConfig, deviceExists, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
@@ -26,33 +20,18 @@ export function createParts(config: Config) {
   const local = localAddresses(config);
   const resources = createResourceTable();
   const endpoints = createEndpointTable();
-  const policies = createPolicyTable();
   const directory = config.get(options.staticResources);
   const sources = directory === "" ? [] : [createStaticSource({ resources }, { directory, keep: paths.manifests })];
 
   const datapath = createDatapath(datapathConfig(config, local));
-  const cluster = createCluster({ config, local, datapath });
-  const identities = cluster.allocator.table;
-  const store = new PolicyStore(paths.policies);
-  const engine = new PolicyEngine({
-    mode: config.get(options.enablePolicy),
-    cluster: config.get(options.clusterName),
-    policyDefaultLocalCluster: config.get(options.policyDefaultLocalCluster),
-    nodeSelectorLabels: config.get(options.enableNodeSelectorLabels),
-    hostFirewall: config.get(options.enableHostFirewall),
-    cookies: store.loadCookies(),
-  });
-  const policy = createPolicyModule({ engine, policies, resources, identities, store });
+  const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
+  const cluster = createCluster({ config, local, datapath, podPorts });
   const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
-  const prefixes = createPolicyPrefixModule({
-    ...{ engine, cluster, policies, endpoints, families },
+  const policyParts = createPolicyParts({
+    ...{ config, cluster, resources, endpoints, families },
     directory: paths.policies,
   });
-  const references = createPolicyReferences({
-    ...{ engine, resources, policies },
-    cluster: config.get(options.clusterName),
-    changed: () => prefixes.changed(),
-  });
+  const { engine } = policyParts;
   const manager = createEndpointManager(
     {
       endpoints,
@@ -78,14 +57,10 @@ export function createParts(config: Config) {
     local,
     resources,
     endpoints,
-    policies,
     sources,
     datapath,
     cluster,
-    engine,
-    policy,
-    prefixes,
-    references,
+    ...policyParts,
     manager,
     events,
     podLabels,

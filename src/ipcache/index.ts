@@ -25,4 +25,5 @@ export {
   type IpcacheSource,
   ipcacheSources,
   type LocalEndpoint,
+  type PodPort,
 } from "./types.ts";

@@ -149,7 +149,7 @@ class NodeIpcache implements Ipcache {
   }
 
   setEndpoint(endpoint: LocalEndpoint): void {
-    const { id, identity, namespace, name } = endpoint;
+    const { id, identity, namespace, name, namedPorts = [] } = endpoint;
     const hostIp = this.#hostIp();
     const ips = [endpoint.ipv4, endpoint.ipv6].filter((ip) => ip !== undefined);
     const entries = ips.map(
@@ -157,6 +157,7 @@ class NodeIpcache implements Ipcache {
         ...{ prefix: hostCidr(ip), identity, encryptKey: 0, skipTunnel: false, remoteCluster: false, source: "local" },
         ...(hostIp === undefined ? {} : { hostIp }),
         ...(name === undefined ? {} : { metadata: { namespace: namespace ?? "", name } }),
+        ...(namedPorts.length === 0 ? {} : { namedPorts }),
       }),
     );
     const before = this.#endpoints.get(id) ?? [];
@@ -280,11 +281,12 @@ class NodeIpcache implements Ipcache {
   #announce(prefix: string): void {
     const entry = this.#store.claims(prefix).find(({ source }) => source === "local");
     if (entry === undefined) return;
-    const { identity, encryptKey, hostIp, metadata } = entry;
+    const { identity, encryptKey, hostIp, metadata, namedPorts } = entry;
     const address: AnnouncedAddress = {
       ...{ prefix, identity, encryptKey },
       ...(hostIp === undefined ? {} : { hostIp }),
       ...(metadata === undefined ? {} : { metadata }),
+      ...(namedPorts === undefined ? {} : { namedPorts }),
     };
     const key = ipKvKey(prefix);
     this.#leftOver.delete(key);

@@ -86,7 +86,8 @@ function sameEntry(a: IpcacheEntry, b: IpcacheEntry): boolean {
     a.source === b.source &&
     a.hostIp === b.hostIp &&
     a.metadata?.namespace === b.metadata?.namespace &&
-    a.metadata?.name === b.metadata?.name
+    a.metadata?.name === b.metadata?.name &&
+    JSON.stringify(a.namedPorts) === JSON.stringify(b.namedPorts)
   );
 }
 

@@ -23,6 +23,15 @@ export interface IpcacheMetadata {
   readonly name: string;
 }
 
+/** A named port of a pod. */
+export interface PodPort {
+  /** Lower case. */
+  readonly name: string;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly port: number;
+}
+
 /** What one source says about one prefix. */
 export interface IpcacheEntry {
   /** Canonical; a whole address is /32 or /128. */
@@ -37,6 +46,8 @@ export interface IpcacheEntry {
   readonly remoteCluster: boolean;
   readonly source: IpcacheSource;
   readonly metadata?: IpcacheMetadata;
+  /** Of the pod that has the address; absent when it has none. */
+  readonly namedPorts?: readonly PodPort[];
 }
 
 /** The best entry of a prefix, and whether the kernel has it. */
@@ -52,4 +63,5 @@ export interface LocalEndpoint {
   readonly ipv6?: string;
   readonly namespace?: string;
   readonly name?: string;
+  readonly namedPorts?: readonly PodPort[];
 }

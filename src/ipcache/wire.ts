@@ -4,7 +4,7 @@ import { z } from "zod";
 import { checkShape, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
 import { Identity } from "../identity/index.ts";
 import { isHostAddress, maskBits } from "../node/index.ts";
-import type { IpcacheEntry, IpcacheMetadata } from "./types.ts";
+import type { IpcacheEntry, IpcacheMetadata, PodPort } from "./types.ts";
 
 /** Prefix of the addresses' keys. */
 export const ipPrefix = "cilium/state/ip/v1/default/";
@@ -21,6 +21,19 @@ const announcedReserved: readonly number[] = [
 ];
 const firstFreeIdentity = 100;
 
+/** Protocols of named ports, by their names on the wire. */
+const portProtocols: ReadonlyMap<string, number> = new Map([
+  ["TCP", 6],
+  ["UDP", 17],
+  ["SCTP", 132],
+]);
+
+const wirePort = z.looseObject({
+  Name: z.string().min(1).max(63),
+  Port: z.int().min(1).max(65535),
+  Protocol: z.string().max(8).nullish(),
+});
+
 const wirePair = z.looseObject({
   IP: z.string().max(64),
   Mask: z.string().max(64).nullish(),
@@ -29,6 +42,7 @@ const wirePair = z.looseObject({
   Key: z.int().min(0).max(255).nullish(),
   K8sNamespace: z.string().max(253).nullish(),
   K8sPodName: z.string().max(253).nullish(),
+  NamedPorts: z.array(wirePort).max(256).nullish(),
 });
 
 /** What an announcement says; the tunnel is decided by its reader. */
@@ -38,6 +52,7 @@ export interface AnnouncedAddress {
   readonly hostIp?: string;
   readonly encryptKey: number;
   readonly metadata?: IpcacheMetadata;
+  readonly namedPorts?: readonly PodPort[];
 }
 
 /** The outcome of reading a value. */
@@ -76,7 +91,7 @@ export function parseAddress(key: string, value: string): ParsedAddress {
 
 /** The value for an address of a local endpoint. */
 export function formatAddress(address: AnnouncedAddress): string {
-  const { metadata } = address;
+  const { metadata, namedPorts } = address;
   return JSON.stringify({
     IP: address.prefix.slice(0, address.prefix.indexOf("/")),
     Mask: null,
@@ -85,6 +100,7 @@ export function formatAddress(address: AnnouncedAddress): string {
     Key: address.encryptKey,
     Metadata: "",
     ...(metadata === undefined ? {} : { K8sNamespace: metadata.namespace, K8sPodName: metadata.name }),
+    ...(namedPorts === undefined ? {} : { NamedPorts: namedPorts.map(toWirePort) }),
   });
 }
 
@@ -101,6 +117,7 @@ function fromWire(key: string, wire: z.infer<typeof wirePair>): ParsedAddress {
   const hostIp = readHostIp(wire.HostIP ?? "");
   if (hostIp === "invalid") return { reason: "HostIP: not an address of a host" };
   const metadata = { namespace: wire.K8sNamespace ?? "", name: wire.K8sPodName ?? "" };
+  const namedPorts = (wire.NamedPorts ?? []).flatMap(readPort);
   return {
     address: {
       prefix,
@@ -109,8 +126,20 @@ function fromWire(key: string, wire: z.infer<typeof wirePair>): ParsedAddress {
       encryptKey: wire.Key ?? 0,
       ...(hostIp === undefined ? {} : { hostIp }),
       ...(metadata.name === "" ? {} : { metadata }),
+      ...(namedPorts.length === 0 ? {} : { namedPorts }),
     },
   };
+}
+
+function toWirePort({ name, port, protocol }: PodPort) {
+  const [text = "TCP"] = [...portProtocols].find(([, number]) => number === protocol) ?? [];
+  return { Name: name, Port: port, Protocol: text };
+}
+
+/** Ports of other protocols are nobody's to select. */
+function readPort({ Name, Port, Protocol }: z.infer<typeof wirePort>): readonly PodPort[] {
+  const protocol = portProtocols.get((Protocol ?? "TCP").toUpperCase());
+  return protocol === undefined ? [] : [{ name: Name.toLowerCase(), protocol, port: Port }];
 }
 
 function readPrefix(ip: string, mask: string): string | undefined {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's parts that are about policy, made from the configuration and given to each other.
+import type { Config, Table } from "../../src/core/index.ts";
+import type { EndpointRow } from "../../src/endpoint/index.ts";
+import type { ResourceRow } from "../../src/kubernetes/index.ts";
+import {
+  createPolicyModule,
+  createPolicyReferences,
+  createPolicyTable,
+  PolicyEngine,
+  PolicyStore,
+} from "../../src/policy/index.ts";
+import type { Cluster } from "./cluster.ts";
+import { createNamedPorts } from "./named-ports.ts";
+import { options } from "./options.ts";
+import { createPolicyPrefixModule } from "./policy-prefixes.ts";
+
+export interface PolicyPartsDeps {
+  readonly config: Config;
+  readonly cluster: Cluster;
+  readonly resources: Table<ResourceRow, string>;
+  readonly endpoints: Table<EndpointRow, number>;
+  readonly families: readonly (4 | 6)[];
+  /** Folder of what policy keeps over a restart. */
+  readonly directory: string;
+}
+
+/** Makes the parts; nothing is touched before their modules start. */
+export function createPolicyParts({ config, cluster, resources, endpoints, families, directory }: PolicyPartsDeps) {
+  const policies = createPolicyTable();
+  const store = new PolicyStore(directory);
+  const engine = new PolicyEngine({
+    mode: config.get(options.enablePolicy),
+    cluster: config.get(options.clusterName),
+    policyDefaultLocalCluster: config.get(options.policyDefaultLocalCluster),
+    nodeSelectorLabels: config.get(options.enableNodeSelectorLabels),
+    hostFirewall: config.get(options.enableHostFirewall),
+    cookies: store.loadCookies(),
+  });
+  const policy = createPolicyModule({ engine, policies, resources, identities: cluster.allocator.table, store });
+  const prefixes = createPolicyPrefixModule({ engine, cluster, policies, endpoints, families, directory });
+  const references = createPolicyReferences({
+    ...{ engine, resources, policies },
+    cluster: config.get(options.clusterName),
+    changed: () => prefixes.changed(),
+  });
+  const namedPorts = createNamedPorts({ engine, ipcache: cluster.ipcache });
+  return { policies, engine, policy, prefixes, references, namedPorts };
+}
