@@ -38,6 +38,10 @@ export interface DatapathConfig {
   readonly routerIpv6?: string;
   readonly ipv4PodCidr?: string;
   readonly ipv6PodCidr?: string;
+  /** Whether what the host itself sends and gets is judged by the policy in its slot. Default false. */
+  readonly hostFirewall?: boolean;
+  /** Names of the devices that lead out (`eth+`: all that begin so); none: those with a node address or default route. */
+  readonly devices?: readonly string[];
   /** UDP port of the tunnel, 8472. */
   readonly tunnelPort: number;
   /** Device MTU in bytes; 0 takes it from the device that holds the node address. */
@@ -123,4 +127,6 @@ export interface Datapath {
   createEventReader(options?: EventReaderOptions): EventReader;
   /** What the datapath keeps in the kernel, for status. */
   status(): readonly DatapathObjectRow[];
+  /** Devices that the host firewall is on; none while it is off. */
+  hostFirewallDevices(): readonly string[];
 }

@@ -11,7 +11,7 @@ const WORLD_IPV4 = 9;
 const WORLD_IPV6 = 10;
 
 type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts"> &
-  Partial<Pick<DatapathConfig, "tunnelPort">>;
+  Partial<Pick<DatapathConfig, "tunnelPort" | "hostFirewall">>;
 
 /** Variables of bpf/lib/config.h. */
 export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
@@ -22,6 +22,7 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     enable_ipv6: config.enableIpv6 ? 1 : 0,
     tunnel_ifindex: tunnelIfindex,
     tunnel_port: config.tunnelPort ?? 0,
+    enable_host_firewall: config.hostFirewall === true ? 1 : 0,
     world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
     world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
     ct_tcp_timeout: timeouts.tcp,

@@ -19,7 +19,13 @@ import type { DatapathConfig } from "../types.ts";
 import { mapSizes, nodeConstants } from "./node-values.ts";
 import { type ObjectFile, readObjectFile } from "./object-file.ts";
 
-const objectFiles = { container: "container.o", entry: "entry.o", host: "host.o", overlay: "overlay.o" } as const;
+const objectFiles = {
+  container: "container.o",
+  entry: "entry.o",
+  host: "host.o",
+  overlay: "overlay.o",
+  netdev: "netdev.o",
+} as const;
 type Part = keyof typeof objectFiles;
 /** Objects that are loaded once a node. */
 export type NodePart = Exclude<Part, "entry">;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where links are pinned, as on a Cilium node, and whether one is in place.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BpfLink, queryTcx, type TcxHook } from "../../kernel/index.ts";
 
@@ -44,4 +44,22 @@ export function linkTarget(pin: string): { readonly ifindex: number; readonly pr
   using link = BpfLink.openPinned(pin);
   const { ifindex, programId } = link.info();
   return ifindex === undefined || ifindex === 0 ? undefined : { ifindex, programId };
+}
+
+/** Devices with a pinned link of the program. */
+export function devicesWith(bpfRoot: string, program: string): string[] {
+  const root = devicesPinRoot(bpfRoot);
+  if (!existsSync(root)) return [];
+  return readdirSync(root).filter((device) => existsSync(deviceLinkPin(bpfRoot, device, program)));
+}
+
+/** Takes a program off a device. Without its pin alone the link would end some milliseconds later. */
+export function detachFromDevice(bpfRoot: string, device: string, program: string): void {
+  const pin = deviceLinkPin(bpfRoot, device, program);
+  using link = BpfLink.openPinned(pin);
+  try {
+    if (link.info().ifindex !== 0) link.detach();
+  } finally {
+    rmSync(pin, { force: true });
+  }
 }

@@ -2,30 +2,17 @@
 // The node's programs: all are loaded before the first is put in place, then each replaces its predecessor at once.
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { TailCall } from "../../abi/index.ts";
 import { attachTcx, BpfMap, type BpfObject, type BpfProgram, type TcxHook } from "../../kernel/index.ts";
-import { deviceNames } from "../devices/names.ts";
 import { DatapathError } from "../errors.ts";
 import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
+import { attachmentsOf, netdevPrograms, programsOf, tailCallsOf } from "./attachments.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
 import { mapSizes } from "./node-values.ts";
 import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
-import { deviceLinkPin, isAttached } from "./pins.ts";
-
-/** Where the programs of the node's own devices go. */
-const attachments: readonly { part: NodePart; program: string; device: string; hook: TcxHook }[] = [
-  { part: "host", program: "cil_from_host", device: deviceNames.host, hook: "egress" },
-  { part: "overlay", program: "cil_from_overlay", device: deviceNames.vxlan, hook: "ingress" },
-  { part: "overlay", program: "cil_to_overlay", device: deviceNames.vxlan, hook: "egress" },
-];
-
-const tailCalls = [
-  { part: "container", program: "cil_from_container", slot: TailCall.CALL_FROM_CONTAINER },
-  { part: "container", program: "cil_to_container", slot: TailCall.CALL_TO_CONTAINER },
-] as const;
+import { detachFromDevice, deviceLinkPin, devicesWith, isAttached } from "./pins.ts";
 
 /**
  * The programs of a node for one tunnel device. Those that a packet meets within one hook are of one generation: its
@@ -88,9 +75,12 @@ export class NodePrograms implements Disposable {
     if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
-  /** Puts the loaded programs on the node's devices, in place of what their pinned links had before. */
-  attach(ifindexOf: (device: string) => number | undefined): void {
-    for (const { program, device, hook } of attachments) {
+  /**
+   * Puts the loaded programs on the node's devices and, of the host firewall, on those that lead out, in place of what
+   * their pinned links had before.
+   */
+  attach(ifindexOf: (device: string) => number | undefined, outward: readonly string[]): void {
+    for (const { program, device, hook } of attachmentsOf(outward)) {
       const ifindex = ifindexOf(device);
       if (ifindex !== undefined && !this.#isAttached(program, device, ifindex, hook)) {
         this.#attach(program, device, ifindex, hook);
@@ -98,9 +88,18 @@ export class NodePrograms implements Disposable {
     }
   }
 
-  /** Attaches what is not in place. */
-  keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined): void {
-    for (const { program, device, hook } of attachments) {
+  /** Attaches what is not in place, and takes the host firewall off devices that lead out no more. */
+  keepAttached(
+    status: ObjectStatus,
+    ifindexOf: (device: string) => number | undefined,
+    outward: readonly string[],
+  ): void {
+    for (const { program } of netdevPrograms) {
+      for (const device of devicesWith(this.#config.bpfRoot, program)) {
+        if (!outward.includes(device)) detachFromDevice(this.#config.bpfRoot, device, program);
+      }
+    }
+    for (const { program, device, hook } of attachmentsOf(outward)) {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
@@ -171,16 +170,20 @@ export class NodePrograms implements Disposable {
     using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, ...exchange });
     // Endpoints get theirs later; that it loads is to be known now.
     this.#objects.load("entry", tunnelIfindex, { calls, ...exchange }).close();
-    for (const { program, slot } of tailCalls) setTailCall(calls, slot, container.program(program));
-    const generation = new Generation(
-      digest,
-      calls.dup(),
-      new Map(
-        [...tailCalls, ...attachments].map(({ part, program }) => {
-          return [program, { container, host, overlay }[part].program(program).dup()] as const;
-        }),
-      ),
+    using netdev = this.#config.hostFirewall
+      ? this.#objects.load("netdev", tunnelIfindex, { calls, ...exchange })
+      : undefined;
+    const objects = { container, host, overlay, netdev };
+    const programOf = (part: NodePart, name: string) => {
+      const object = objects[part];
+      if (object === undefined) throw new DatapathError(`Cannot use program "${name}": its object is not loaded`);
+      return object.program(name);
+    };
+    for (const { part, program, slot } of tailCallsOf(this.#config)) setTailCall(calls, slot, programOf(part, program));
+    const programs = programsOf(this.#config).map(
+      ({ part, program }) => [program, programOf(part, program).dup()] as const,
     );
+    const generation = new Generation(digest, calls.dup(), new Map(programs));
     try {
       generation.save(this.#config.bpfRoot);
       return generation;

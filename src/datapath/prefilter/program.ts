@@ -2,11 +2,10 @@
 // The prefilter's program and maps in the kernel: loaded at each start, put in the place of what runs, kept there.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { toError } from "../../core/index.ts";
-import { attachXdp, BpfLink, type BpfObject, loadObject, Rtnetlink } from "../../kernel/index.ts";
+import { attachXdp, type BpfObject, loadObject, Rtnetlink } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import { readObjectFile } from "../loader/object-file.ts";
-import { deviceLinkPin, devicesPinRoot } from "../loader/pins.ts";
+import { detachFromDevice, deviceLinkPin, devicesWith } from "../loader/pins.ts";
 import { mapPinRoot } from "../maps/names.ts";
 import type { PrefilterMapSet } from "./prefilter-maps.ts";
 
@@ -67,7 +66,9 @@ export class PrefilterProgram implements Disposable {
         failed.set(device, datapathError(`Cannot put the prefilter on device "${device}"`, error));
       }
     }
-    for (const device of pinnedDevices(this.#bpfRoot)) if (!devices.includes(device)) detach(this.#bpfRoot, device);
+    for (const device of devicesWith(this.#bpfRoot, PROGRAM)) {
+      if (!devices.includes(device)) detachFromDevice(this.#bpfRoot, device, PROGRAM);
+    }
     return failed;
   }
 
@@ -86,29 +87,10 @@ export class PrefilterProgram implements Disposable {
 
 /** Takes an earlier run's prefilter off all devices, and its tables away. True when there was one. */
 export function removePrefilter(bpfRoot: string): boolean {
-  const devices = pinnedDevices(bpfRoot);
-  for (const device of devices) detach(bpfRoot, device);
+  const devices = devicesWith(bpfRoot, PROGRAM);
+  for (const device of devices) detachFromDevice(bpfRoot, device, PROGRAM);
   const root = mapPinRoot(bpfRoot);
   const maps = existsSync(root) ? readdirSync(root).filter((name) => ownMaps.test(name)) : [];
   for (const name of maps) rmSync(join(root, name), { force: true });
   return devices.length + maps.length > 0;
-}
-
-function pinnedDevices(bpfRoot: string): string[] {
-  const root = devicesPinRoot(bpfRoot);
-  if (!existsSync(root)) return [];
-  return readdirSync(root).filter((device) => existsSync(deviceLinkPin(bpfRoot, device, PROGRAM)));
-}
-
-/** Without its pin alone the link would end some milliseconds later. */
-function detach(bpfRoot: string, device: string): void {
-  const pin = deviceLinkPin(bpfRoot, device, PROGRAM);
-  try {
-    using link = BpfLink.openPinned(pin);
-    link.detach();
-  } catch (error) {
-    throw datapathError(`Cannot take the prefilter off device "${device}"`, toError(error));
-  } finally {
-    rmSync(pin, { force: true });
-  }
 }
