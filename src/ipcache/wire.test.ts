@@ -82,3 +82,20 @@ test("toEntry() tunnels to other hosts only, and only when there are tunnels", (
   assert.equal(toEntry(address, false, own).tunnelEndpoint, undefined);
   assert.equal(toEntry({ ...address, hostIp: "172.31.240.2" }, true, own).tunnelEndpoint, undefined);
 });
+
+test("named ports go out and come in, other protocols left aside", () => {
+  const namedPorts = [
+    { name: "http", protocol: 6, port: 80 },
+    { name: "dns", protocol: 17, port: 53 },
+  ];
+  const key = ipKvKey("10.0.0.1/32");
+  const value = formatAddress({ prefix: "10.0.0.1/32", identity: 300, encryptKey: 0, namedPorts });
+  const parsed = parseAddress(key, value);
+  assert.ok("address" in parsed);
+  assert.deepEqual(parsed.address.namedPorts, namedPorts);
+  const odd = JSON.stringify({ ...JSON.parse(value), NamedPorts: [{ Name: "X", Port: 1, Protocol: "GRE" }] });
+  const other = parseAddress(key, odd);
+  assert.equal("address" in other && other.address.namedPorts, undefined);
+  const bad = JSON.stringify({ ...JSON.parse(value), NamedPorts: [{ Name: "x", Port: 0 }] });
+  assert.ok("reason" in parseAddress(key, bad));
+});
