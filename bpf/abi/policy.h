@@ -17,19 +17,21 @@ struct policy_peer_key {
 	__u32 identity;		/* 0: whoever has no entry of their own */
 };
 
-/* Which entries a list has: bit n for port prefixes of n bits, from 0 (any port) to 16 (one port). */
+/* Which entries a list has: bit n for port prefixes of n bits, from 0 (any port) to 16 (one port). And for who reads the
+ * map, the direction of the peer's set.
+ */
 enum policy_width {
 	POLICY_WIDTH_ANY_PORT = 1,
 	POLICY_WIDTH_RANGES = 0xfffe,
 	POLICY_WIDTH_ONE_PORT = 0x10000,
 	POLICY_WIDTH_ANY_PROTOCOL = 0x20000,
+	POLICY_PEER_EGRESS = 0x40000000,
 };
 
+/* 8 bytes: an entry of the map is one cache line. */
 struct policy_peer {
 	__u32 ports;		/* number of the list */
 	__u32 widths;		/* enum policy_width */
-	__u8 direction;		/* of the set; for who reads the map */
-	__u8 pad[3];
 };
 
 /* cilium_policy_v2_ports (hash). */

@@ -4,11 +4,10 @@
 #include "../abi/policy.h"
 #include "../lib/helpers.h"
 
-/* Key: set and remote identity. Names the list of ports. */
+/* Key: set and remote identity. Names the list of ports. Preallocated: entries then stand line by line. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct policy_peer_key);
 	__type(value, struct policy_peer);
 } cilium_policy_v2_peers SEC(".maps");

@@ -261,12 +261,10 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
     },
   },
   policy_peer: {
-    size: 12,
+    size: 8,
     members: {
       ports: [0, 4],
       widths: [4, 4],
-      direction: [8, 1],
-      pad: [9, 3],
     },
   },
   policy_port_key: {

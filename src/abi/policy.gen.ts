@@ -13,6 +13,7 @@ export const PolicyWidth = {
   POLICY_WIDTH_RANGES: 65534,
   POLICY_WIDTH_ONE_PORT: 65536,
   POLICY_WIDTH_ANY_PROTOCOL: 131072,
+  POLICY_PEER_EGRESS: 1073741824,
 } as const;
 export type PolicyWidth = (typeof PolicyWidth)[keyof typeof PolicyWidth];
 
@@ -74,12 +75,11 @@ export function decodePolicyPeerKey(bytes: Uint8Array, offset = 0): PolicyPeerKe
   };
 }
 
-export const POLICY_PEER_SIZE = 12;
+export const POLICY_PEER_SIZE = 8;
 
 export interface PolicyPeer {
   ports: number;
   widths: number;
-  direction: number;
 }
 
 /** Writes struct policy_peer into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -88,18 +88,16 @@ export function encodePolicyPeer(value: PolicyPeer, into: Uint8Array = new Uint8
   const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
   view.setUint32(offset, value.ports, true);
   view.setUint32(offset + 4, value.widths, true);
-  view.setUint8(offset + 8, value.direction);
   return into;
 }
 
 /** Reads struct policy_peer at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
 export function decodePolicyPeer(bytes: Uint8Array, offset = 0): PolicyPeer {
-  if (offset + POLICY_PEER_SIZE > bytes.length) throw new RangeError("Cannot decode policy_peer: fewer than 12 bytes");
+  if (offset + POLICY_PEER_SIZE > bytes.length) throw new RangeError("Cannot decode policy_peer: fewer than 8 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     ports: view.getUint32(offset, true),
     widths: view.getUint32(offset + 4, true),
-    direction: view.getUint8(offset + 8),
   };
 }
 

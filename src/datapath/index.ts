@@ -30,6 +30,7 @@ export type {
   UnknownEvent,
 } from "./events/types.ts";
 export { MachineRecord } from "./machine-record.ts";
+export { createEndpointsMap } from "./maps/endpoints.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { createPolicyMap } from "./maps/policy.ts";
 export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";

@@ -26,6 +26,8 @@ interface Prepared extends Realized {
   /** As it is in the end; `moved` when its revision is another than before. */
   readonly slot: EndpointConfigRow;
   readonly moved: boolean;
+  /** It moves, and other sets come with it. */
+  readonly twice: boolean;
 }
 
 const collectMs = 1000;
@@ -216,28 +218,31 @@ export class EndpointRealizer {
       audit: this.#config.auditMode,
       ready: true,
     };
-    return { row, policy, slot, moved };
+    const same = (direction: Direction) =>
+      previous !== undefined &&
+      setOf(previous, direction) === setOf(slot, direction) &&
+      isEnforced(previous, direction) === isEnforced(slot, direction);
+    const atOnce = previous?.audit === slot.audit && directions.every(same);
+    return { row, policy, slot, moved, twice: moved && !atOnce };
   }
 
   /**
    * Writing a slot is a copy, not one atomic step: a packet may see the new revision together with an old set. So where
    * permissions may have gone, the revision moves with the sets (whatever ends the agent now, no flow keeps what it
-   * lost), and once more behind them, for the flows of such packets. Sets that no slot names any more are `retired`.
+   * lost), and once more behind them, for the flows of such packets. Where the slot names the sets that it named before
+   * once is enough. Sets that no slot names any more are `retired`.
    */
   #flip(prepared: readonly Prepared[], failed: Map<number, Error>, retired: number[]): readonly Prepared[] {
     const { endpoints } = this.#deps.datapath.maps;
     const moved = prepared.filter((endpoint) => endpoint.moved);
     for (const { row } of moved) this.#torn.add(row.id);
-    const first = ({ slot, moved }: Prepared) =>
-      moved ? { ...slot, policyRevision: plus(slot.policyRevision, -1) } : slot;
+    const first = ({ slot, twice }: Prepared) =>
+      twice ? { ...slot, policyRevision: plus(slot.policyRevision, -1) } : slot;
     writeEach(prepared, failed, (some) => endpoints.upsertMany(some.map(first)));
     for (const endpoint of prepared) retired.push(...this.#swapSets(endpoint, failed.has(endpoint.row.id)));
-    const stillMoving = moved.filter(({ row }) => !failed.has(row.id));
-    for (const { row } of writeEach(stillMoving, failed, (some) =>
-      endpoints.upsertMany(some.map(({ slot }) => slot)),
-    )) {
-      this.#torn.delete(row.id);
-    }
+    const stillMoving = moved.filter(({ row, twice }) => twice && !failed.has(row.id));
+    writeEach(stillMoving, failed, (some) => endpoints.upsertMany(some.map(({ slot }) => slot)));
+    for (const { row } of moved) if (!failed.has(row.id)) this.#torn.delete(row.id);
     return prepared.filter(({ row }) => !failed.has(row.id));
   }
 
@@ -262,11 +267,7 @@ export class EndpointRealizer {
 
   /** Before a set in use loses something: whatever ends the agent now, its users' revisions move. */
   #markChanging(set: number): void {
-    const { endpoints } = this.#deps.datapath.maps;
-    const slots = [...this.#held.holders(set)].flatMap((id) => endpoints.get(id) ?? []);
-    endpoints.upsertMany(
-      slots.filter(({ changing }) => changing !== true).map((slot) => ({ ...slot, changing: true })),
-    );
+    this.#deps.datapath.maps.endpoints.markChanging(this.#held.holders(set));
   }
 
   /** Whether no established flow can have lost its permission. */

@@ -222,12 +222,18 @@ export class MemoryDatapath implements EndpointDatapath {
     return {
       get: (id) => this.slots.get(id),
       list: () => [...this.slots.values()],
+      markChanging: (ids) => {
+        for (const id of ids) {
+          const slot = this.slots.get(id);
+          if (slot === undefined || slot.changing === true) continue;
+          this.#write(`slot ${id} changing`);
+          this.slots.set(id, { ...slot, changing: true });
+        }
+      },
       upsertMany: (rows) => {
         for (const row of rows) {
-          const { id, identity, ingressSet, egressSet, policyRevision, changing } = row;
-          const sets = `${ingressSet}/${egressSet}`;
-          const mark = changing === true ? " changing" : "";
-          this.#write(`slot ${id} identity ${identity} sets ${sets} revision ${policyRevision}${mark}`);
+          const { id, identity, ingressSet, egressSet, policyRevision } = row;
+          this.#write(`slot ${id} identity ${identity} sets ${ingressSet}/${egressSet} revision ${policyRevision}`);
           this.slots.set(id, row);
         }
       },

@@ -17,6 +17,7 @@ import type { EndpointConfigRow, EndpointsMap } from "./types.ts";
 type Key = Pick<EndpointConfigRow, "id">;
 
 const ifindexOffset = abiLayout["endpoint_config"]?.members["ifindex"]?.[0] ?? 0;
+const flagsOffset = abiLayout["endpoint_config"]?.members["flags"]?.[0] ?? 0;
 const LIST_BATCH = 8192;
 
 /** Rows over cilium_endpoints. */
@@ -39,6 +40,17 @@ export function createEndpointsMap(map: BpfMap): EndpointsMap {
       map.updateBatch(packed, new Uint8Array(used.length * ENDPOINT_CONFIG_SIZE), used.length);
       return used.length;
     },
+    markChanging(ids) {
+      for (const id of ids) {
+        const key = encodeId(codec, id);
+        const value = map.lookup(key);
+        if (value === undefined || word(value, ifindexOffset) === 0) continue;
+        const flags = word(value, flagsOffset);
+        if ((flags & Flags.ENDPOINT_CHANGING) !== 0) continue;
+        setWord(value, flagsOffset, flags | Flags.ENDPOINT_CHANGING);
+        map.update(key, value);
+      }
+    },
     list() {
       const rows: EndpointConfigRow[] = [];
       for (const [key, value] of map.entries({ batchSize: LIST_BATCH })) {
@@ -54,6 +66,10 @@ export function createEndpointsMap(map: BpfMap): EndpointsMap {
 
 function word(bytes: Uint8Array, offset: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
+}
+
+function setWord(bytes: Uint8Array, offset: number, value: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(offset, value, true);
 }
 
 function encodeId(codec: RowCodec<EndpointConfigRow, Key>, id: number): Uint8Array {

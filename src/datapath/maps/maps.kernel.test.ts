@@ -69,6 +69,9 @@ function tests(): void {
       [row, ipv4Only],
     );
     assert.deepEqual(maps.endpoints.get(12), row);
+    maps.endpoints.markChanging([12, 13]);
+    assert.deepEqual(maps.endpoints.get(12), { ...row, changing: true });
+    assert.equal(maps.endpoints.get(13), undefined);
     assert.equal(maps.endpoints.deleteMany([{ id: 12 }, { id: 13 }]), 1);
     assert.equal(maps.endpoints.get(12), undefined);
     assert.equal(maps.endpoints.list().length, 1);

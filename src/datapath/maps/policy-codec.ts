@@ -9,7 +9,6 @@ import {
   encodePolicyPeer,
   encodePolicyPeerKey,
   encodePolicyPortKey,
-  PolicyDirection,
   PolicyEntryFlags,
   PolicyStaged,
   PolicyVerdict,
@@ -21,7 +20,6 @@ import type { Direction, PolicyMapPort, PolicyMapVerdict, StagedVerdict } from "
 const PROTOCOL_BITS = 8;
 const PORT_BITS = 16;
 
-const directionNumbers = { ingress: PolicyDirection.DIRECTION_INGRESS, egress: PolicyDirection.DIRECTION_EGRESS };
 const verdicts: readonly PolicyMapVerdict[] = ["allow", "deny", "audit"];
 const verdictNumbers = {
   allow: PolicyVerdict.POLICY_ALLOW,
@@ -62,14 +60,15 @@ export function encodePeer(
   into?: Uint8Array,
   offset?: number,
 ): Uint8Array {
-  return encodePolicyPeer({ ...peer, direction: directionNumbers[peer.direction] }, into, offset);
+  const egress = peer.direction === "egress" ? PolicyWidth.POLICY_PEER_EGRESS : 0;
+  return encodePolicyPeer({ ports: peer.ports, widths: peer.widths | egress }, into, offset);
 }
 
 /** A row of cilium_policy_v2_peers. */
 export function decodePeer(key: Uint8Array, value: Uint8Array): PeerRow {
-  const { ports, direction } = decodePolicyPeer(value);
-  const name = direction === PolicyDirection.DIRECTION_INGRESS ? "ingress" : "egress";
-  return { ...decodePolicyPeerKey(key), ports, direction: name };
+  const { ports, widths } = decodePolicyPeer(value);
+  const direction = (widths & PolicyWidth.POLICY_PEER_EGRESS) === 0 ? "ingress" : "egress";
+  return { ...decodePolicyPeerKey(key), ports, direction };
 }
 
 /** Bits of `policy_peer.widths` for a list of these entries. */

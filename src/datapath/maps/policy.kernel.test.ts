@@ -17,13 +17,13 @@ interface Maps {
 }
 
 function newMaps(t: TestContext, maxEntries = 1000): Maps {
-  const make = (name: string, keySize: number, valueSize: number) => {
-    const map = BpfMap.create({ type: "hash", keySize, valueSize, maxEntries, flags: BPF_F_NO_PREALLOC, name });
+  const make = (name: string, keySize: number, valueSize: number, flags = 0) => {
+    const map = BpfMap.create({ type: "hash", keySize, valueSize, maxEntries, flags, name });
     t.after(() => map.close());
     return map;
   };
   const peers = make("cilium_policy_v2_peers", POLICY_PEER_KEY_SIZE, POLICY_PEER_SIZE);
-  const ports = make("cilium_policy_v2_ports", POLICY_PORT_KEY_SIZE, POLICY_ENTRY_SIZE);
+  const ports = make("cilium_policy_v2_ports", POLICY_PORT_KEY_SIZE, POLICY_ENTRY_SIZE, BPF_F_NO_PREALLOC);
   return { peers, ports, policy: createPolicyMap(peers, ports) };
 }
 

@@ -80,9 +80,9 @@ class PolicySets implements PolicyMap {
     const known = this.#sets().get(set);
     const peers = known?.peers ?? new Map<number, KernelList>();
     const steps = this.#plan(peers, changes);
-    const written: Step[] = [];
+    let written: readonly Step[] = [];
     const write = (some: readonly Step[]) => {
-      written.push(...some);
+      written = written.concat(some);
       this.#write(set, direction, some);
     };
     try {

@@ -210,6 +210,8 @@ export type LxcMap = RowMap<LxcRow, Pick<LxcRow, "address">>;
 /** An array: deleting clears the slot, listing gives the used ones. */
 export interface EndpointsMap extends RowMap<EndpointConfigRow, Pick<EndpointConfigRow, "id">> {
   get(id: number): EndpointConfigRow | undefined;
+  /** Sets `changing` in the slots of these that are used. */
+  markChanging(ids: Iterable<number>): void;
 }
 
 export interface IpcacheMap extends RowMap<IpcacheMapRow, IpcacheMapKey> {

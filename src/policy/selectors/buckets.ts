@@ -4,13 +4,21 @@ import type { Labels } from "../../core/index.ts";
 import { clusterKey, namespaceKey } from "../names.ts";
 import type { Requirement, Selector } from "../types.ts";
 
-/** Buckets that hold every label set that may satisfy the selector; undefined: any label set may. */
+/**
+ * Buckets that hold every label set that may satisfy the selector; undefined: any label set may. A selector with its
+ * namespace has buckets of that namespace: apps often have the same names in many.
+ */
 export function bucketsOfSelector(selector: Selector): readonly string[] | undefined {
   let best: Requirement | undefined;
+  let namespaces: readonly string[] | undefined;
   for (const requirement of selector.requirements) {
+    const { key, operator, values } = requirement;
+    if (key === namespaceKey && operator === "In") namespaces = values;
     if (cost(requirement) < (best === undefined ? Number.POSITIVE_INFINITY : cost(best))) best = requirement;
   }
-  return best === undefined ? undefined : bucketsOfRequirement(best);
+  const buckets = best === undefined ? undefined : bucketsOfRequirement(best);
+  if (namespaces === undefined || best?.key === namespaceKey || best?.key === clusterKey) return buckets;
+  return buckets?.flatMap((bucket) => namespaces.map((namespace) => inNamespace(namespace, bucket)));
 }
 
 /** As bucketsOfSelector for one requirement alone. */
@@ -25,6 +33,19 @@ export function* bucketsOfLabels(labels: Labels): Iterable<string> {
     yield key;
     yield `${key}=${value}`;
   }
+}
+
+/** All buckets in which selectors that the labels may satisfy can be. */
+function* bucketsOfSubject(labels: Labels): Iterable<string> {
+  yield* bucketsOfLabels(labels);
+  for (const { key, value } of labels) {
+    if (key !== namespaceKey) continue;
+    for (const bucket of bucketsOfLabels(labels)) yield inNamespace(value, bucket);
+  }
+}
+
+function inNamespace(namespace: string, bucket: string): string {
+  return `${namespace} ${bucket}`;
 }
 
 /** A guess at how many label sets satisfy it: few for the users' own labels, many for a namespace, most for a cluster. */
@@ -62,7 +83,7 @@ export class SelectorIndex<Item> {
   /** Items whose selector may match the labels; every one that does is among them. */
   candidates(labels: Labels): Set<Item> {
     const found = new Set(this.#everywhere);
-    for (const bucket of bucketsOfLabels(labels)) for (const item of this.#buckets.get(bucket) ?? []) found.add(item);
+    for (const bucket of bucketsOfSubject(labels)) for (const item of this.#buckets.get(bucket) ?? []) found.add(item);
     return found;
   }
 }
