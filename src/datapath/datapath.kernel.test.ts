@@ -253,6 +253,21 @@ function tests(): void {
     rtnl.deleteLink("lxc1");
   });
 
+  test("threats: an endpoint that goes leaves its device down, not without a policy, and one that comes back sets it up", async () => {
+    const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
+    const endpoint = { id: 22, ifindex, hostDevice: "lxc1" };
+    for (const attach of [() => datapath.attachEndpoint(endpoint), () => datapath.ensureEndpointAttached(endpoint)]) {
+      await attach();
+      rtnl.setLink("lxc1", { up: true });
+      await datapath.detachEndpoint(22);
+      assert.equal(device("lxc1").up, false);
+      await attach();
+      assert.equal(device("lxc1").up, true);
+    }
+    rtnl.deleteLink("lxc1");
+    await datapath.detachEndpoint(22);
+  });
+
   test("attachEndpoint() names the device that is gone", async () => {
     const attach = datapath.attachEndpoint({ id: 18, ifindex: 9999, hostDevice: "lxcgone" });
     await assert.rejects(attach, { message: /^Cannot attach endpoint "18" to device "lxcgone": .*ENODEV/ });

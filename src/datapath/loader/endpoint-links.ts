@@ -32,12 +32,15 @@ export class EndpointLinks {
   readonly #bpfRoot: string;
   readonly #programs: NodePrograms;
   readonly #filters: EntryFilters;
+  readonly #rtnl: () => Rtnetlink;
   readonly #promotions: Promotions;
   readonly #stock = new EntryStock((id) => this.#load(id));
   /** Those that this process attached or checked; they are kept in place. */
   readonly #kept = new Map<number, EndpointDevice>();
   /** Program ids, by hook, that the last whole check of an endpoint found. */
   readonly #running = new Map<number, readonly (readonly number[])[]>();
+  /** Devices that went down with their endpoints, and may be there still. */
+  readonly #down = new Set<number>();
   #beat = 0;
   /** The kernel has no clsact: endpoints begin with links. */
   #linksOnly = false;
@@ -49,6 +52,7 @@ export class EndpointLinks {
     this.#bpfRoot = bpfRoot;
     this.#programs = programs;
     this.#filters = new EntryFilters(rtnl);
+    this.#rtnl = rtnl;
     this.#promotions = new Promotions(
       (id) => this.#promote(id),
       (id, error) => this.#stuck.set(id, datapathError(`Cannot link endpoint "${id}"`, error)),
@@ -129,8 +133,12 @@ export class EndpointLinks {
     return this.list().every((id) => this.#isCurrent(id));
   }
 
-  /** Removes filters, and the pins; the kernel takes the links off some milliseconds later. */
+  /**
+   * Sets the device down, since a pod that is still there would be without a policy; removes filters, and the pins. The
+   * kernel takes the links off some milliseconds later.
+   */
   detach(id: number): void {
+    this.#setDown(id);
     this.#promotions.busy();
     this.#promotions.remove(id);
     this.#stock.drop(id);
@@ -199,9 +207,24 @@ export class EndpointLinks {
       this.#removeEmpty(id);
       throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
     }
+    if (this.#down.delete(endpoint.ifindex)) this.#rtnl().setLink(endpoint.ifindex, { up: true });
     this.#kept.set(id, endpoint);
     this.#running.delete(id);
     this.#stuck.delete(id);
+  }
+
+  /** The device is the one that the endpoint's programs are on. */
+  #setDown(id: number): void {
+    const links = entryPrograms.flatMap(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)) ?? []);
+    const { ifindex } = links[0] ?? this.#filters.get(id) ?? this.#kept.get(id) ?? {};
+    if (ifindex === undefined) return;
+    for (const gone of this.#down) if (this.#rtnl().link(gone) === undefined) this.#down.delete(gone);
+    try {
+      this.#rtnl().setLink(ifindex, { up: false });
+      this.#down.add(ifindex);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== Errno.ENODEV) throw error;
+    }
   }
 
   /** From filters to links. The links run first as soon as they are there, so that no packet misses both. */
