@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node holds at one moment: its agent's memory, descriptors and timers, rows of tables, entries of maps, pins.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { agentClient, agentProcess, type Sandbox, type SandboxNode, sandboxPaths } from "../../apps/sandbox/index.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
 
@@ -25,6 +26,7 @@ export const quantities = {
   "map: policy": { unit: "entries", share: 0.02, few: 2 },
   "map: nodes": { unit: "entries", share: 0, few: 0 },
   "map: conntrack": { unit: "entries", share: 0.1, few: 50 },
+  "links of endpoints": { unit: "links", share: 0, few: 2 },
   "pins on the bpffs": { unit: "files", share: 0, few: 2 },
   "files of the state folder": { unit: "files", share: 0, few: 2 },
 } as const;
@@ -42,6 +44,7 @@ export async function observe(sandbox: Sandbox, node: SandboxNode): Promise<Obse
   found.set("map: policy", maps.policy.list().length);
   found.set("map: nodes", maps.nodes.list().length);
   found.set("map: conntrack", maps.conntrack.list().length);
+  found.set("links of endpoints", files(join(paths.bpf, "cilium/endpoints")));
   found.set("pins on the bpffs", files(paths.bpf));
   found.set("files of the state folder", files(paths.state));
   const agent = agentProcess(sandbox, node);
@@ -81,5 +84,6 @@ export function metric(text: string, name: string): number {
 }
 
 function files(folder: string): number {
+  if (!existsSync(folder)) return 0;
   return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).length;
 }

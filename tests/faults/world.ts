@@ -70,6 +70,7 @@ export class World {
       await world.start("node1");
       const echos = ["node1", "node2"].map((node) => echoPod(`echo-${node}`, node, { app: "echo" }));
       await scenario.apply([onlyClient, clientPod("client", "node1", { app: "client" }), ...echos].join("---\n"));
+      await scenario.linked();
       return world;
     } catch (error) {
       await proxy?.stop();

@@ -42,7 +42,7 @@ export async function dumpNode(sandbox: Sandbox, nodeName: string): Promise<Dump
       return `row ${names.endpoint(id)} ${status.state} ${names.identity(status.identity?.id ?? 0)} ${realized["policy-enabled"]}`;
     }),
     ...dumpMaps(paths.bpf, names),
-    ...dumpLinks(paths.netns, paths.bpf, names),
+    ...dumpLinks(paths.netns, paths.bpf, names, endpoints),
     ...dumpState(paths.state, names),
   ];
   return lines.sort();
@@ -90,22 +90,26 @@ function describeSlot(slot: EndpointConfigRow, rules: ReadonlyMap<number, Policy
 }
 
 /** Every endpoint's hooks run one program, of the one generation there is, over a link that is pinned. */
-function dumpLinks(netns: string, bpf: string, names: Names): string[] {
+function dumpLinks(netns: string, bpf: string, names: Names, endpoints: readonly { readonly id: number }[]): string[] {
   const root = join(bpf, "cilium");
   return withNetns(netns, () => {
     using rtnl = new Rtnetlink();
     const devices = rtnl.links().filter(({ name }) => name.startsWith("lxc"));
     const generations = readdirSync(join(root, "programs"));
     const calls = Number(generations[0]?.split("-").at(-1));
-    const links = readdirSync(join(root, "endpoints")).flatMap((id) => {
+    const pinned = existsSync(join(root, "endpoints")) ? readdirSync(join(root, "endpoints")) : [];
+    const links = [...new Set([...pinned.map(Number), ...endpoints.map(({ id }) => id)])].flatMap((id) => {
       return ["cil_from_container", "cil_to_container"].map((pin) => {
-        using link = BpfLink.openPinned(join(root, "endpoints", id, "links", pin));
-        const { ifindex = 0, programId } = link.info();
         const hook = pin === "cil_from_container" ? "ingress" : "egress";
+        const path = join(root, "endpoints", String(id), "links", pin);
+        // A new endpoint begins without links.
+        if (!existsSync(path)) return `link ${names.endpoint(id)} ${hook} off`;
+        using link = BpfLink.openPinned(path);
+        const { ifindex = 0, programId } = link.info();
         using program = BpfProgram.fromId(programId);
         const current = program.mapIds().includes(calls);
         const runs = ifindex !== 0 && queryTcx(ifindex, hook).join() === String(programId);
-        return `link ${names.endpoint(Number(id))} ${hook} ${current ? "current" : "old"} ${runs ? "runs" : "off"}`;
+        return `link ${names.endpoint(id)} ${hook} ${current ? "current" : "old"} ${runs ? "runs" : "off"}`;
       });
     });
     const ifindexes = rtnl.links().filter(({ name }) => name.startsWith("cilium_"));

@@ -37,6 +37,7 @@ export async function prepareLoad(scenario: Scenario): Promise<void> {
   const echos = nodes.map((node) => echoPod(`echo-${node}`, node, { app: "echo" }));
   const pods = clients.map(({ node, name }) => clientPod(name, node, { app: "client" }));
   await scenario.apply([...echos, ...pods].join("") + allow);
+  await scenario.linked();
 }
 
 export interface LoadReport {

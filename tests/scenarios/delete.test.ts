@@ -116,8 +116,10 @@ test("two nodes and six pods under a policy; delete after a plain life leaves no
   assert.equal(readdirSync(`/run/cilium-sandbox/${name}/pods`).length, 6);
   assert.notDeepEqual(traces(), []);
   assert.notDeepEqual(host(), before);
+  // Two entries for each of three pods on a node, which begin without links, and the three of the node's own devices.
+  const linked = () => bpfObjects().every(({ links }) => links.size >= 9);
+  for (let tries = 0; tries < 300 && !linked(); tries++) await sleep(200);
   const objects = bpfObjects();
-  // Two entries for each of three pods on a node, and the three of the node's own devices.
   for (const { links, programs, maps } of objects) assert.ok(links.size >= 9 && programs.size >= 11 && maps.size >= 15);
   assert.equal(await ended(sandbox("delete")), 0);
   assert.deepEqual(traces(), []);

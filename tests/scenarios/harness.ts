@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real sandbox for a scenario, and workloads that ask each other questions in it.
 import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   applyObjects,
   type CreateOptions,
@@ -118,6 +120,19 @@ export class Scenario {
         return JSON.parse(output) as StreamReport;
       },
     };
+  }
+
+  /** Until the programs of all pods have their links: endpoints begin without. */
+  async linked(): Promise<void> {
+    const endpoints = (node: string) => join(sandboxPaths(this.name).node(node).bpf, "cilium/endpoints");
+    const isLinked = (folder: string) => readdirSync(join(folder, "links")).length === 2;
+    const links = (folder: string) =>
+      existsSync(folder) ? readdirSync(folder).filter((id) => isLinked(join(folder, id))) : [];
+    const end = performance.now() + 60_000;
+    while (this.sandbox.nodes.flatMap(({ name }) => links(endpoints(name))).length !== this.pods().length) {
+      if (performance.now() > end) throw new Error("Cannot go on: pods without links after 60 s");
+      await sleep(50);
+    }
   }
 
   async delete(): Promise<void> {

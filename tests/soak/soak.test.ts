@@ -54,14 +54,16 @@ test("after pods, policies, connections and a kill nothing has failed, nothing p
   await until(async () => difference(await look(world), before));
 });
 
-/** Pods that a node's tables and maps do not hold yet. */
+/** Pods that a node's tables and maps do not hold yet, or whose programs have no links yet. */
 async function podsNotKnown(world: World): Promise<string[]> {
   const wanted = loadPods(world.sandbox).flatMap(({ ips }) => ips);
   const missing = world.sandbox.nodes.map(async (node) => {
     const known = (await agentClient(world.sandbox, node).listIps()).map(({ cidr }) => cidr.replace(/\/\d+$/, ""));
-    const written = (await observe(world.sandbox, node)).get("map: ipcache");
     const unknown = wanted.filter((ip) => !known.includes(ip));
-    return [...unknown, ...(written === known.length ? [] : [`${written} of ${known.length} entries`])];
+    const found = await observe(world.sandbox, node);
+    const counts = [found.get("map: ipcache"), found.get("links of endpoints")];
+    const expected = [known.length, 2 * (found.get("rows: endpoints") ?? 0)];
+    return [...unknown, ...(String(counts) === String(expected) ? [] : [`${counts} of ${expected} entries and links`])];
   });
   return (await Promise.all(missing)).flat();
 }
