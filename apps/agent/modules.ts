@@ -9,6 +9,7 @@ import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
 import { createGate } from "./gate.ts";
+import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { options } from "./options.ts";
@@ -57,6 +58,7 @@ export function createAgentModules(config: Config): Agent {
       cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
+      createHostEndpoint({ config, resources, manager }),
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },

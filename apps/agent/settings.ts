@@ -103,6 +103,8 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(routerIpv6 !== undefined && { routerIpv6 }),
     ...(local.ipv4PodCidr !== undefined && { ipv4PodCidr: local.ipv4PodCidr }),
     ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
+    hostFirewall: config.get(options.enableHostFirewall),
+    devices: config.get(options.devices),
     tunnelPort: config.get(options.tunnelPort),
     mtu: config.get(options.mtu),
     ctTcpMax: config.get(options.ctTcpMax),

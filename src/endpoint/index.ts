@@ -21,5 +21,6 @@ export {
   type EndpointLogEntry,
   type EndpointRow,
   endpointAddresses,
+  hostEndpointId,
   type RealizedPolicy,
 } from "./types.ts";

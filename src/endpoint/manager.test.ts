@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { configureLogging } from "../core/index.ts";
+import { configureLogging, Labels } from "../core/index.ts";
 import { EndpointError } from "./errors.ts";
 import { allow, peerPorts } from "./testing.ts";
 import { closed, db, node, open, request, web } from "./testing-node.ts";
+import { hostEndpointId } from "./types.ts";
 
 configureLogging({ level: "silent" });
 
@@ -342,4 +343,27 @@ test("an address map that is full fails only the endpoints that do not fit", asy
   n.manager.open();
   await n.until(() => n.stateOf(second.id) === "active error", "in error");
   assert.equal(n.stateOf(first.id), "active done");
+});
+
+const hostLabels = Labels.parse(["reserved:host"]);
+
+test("the host has an endpoint without programs, addresses and folder, and keeps it over label changes", async (t) => {
+  const n = await node(t);
+  const device = { name: "cilium_host", ifindex: 5 };
+  n.policies.set(hostLabels.canonical, closed(22));
+  n.manager.ensureHost(hostLabels, device);
+  await n.until(() => n.stateOf(hostEndpointId) === "active done", "the host's policy in force");
+  const slot = n.datapath.slots.get(hostEndpointId);
+  assert.deepEqual([slot?.identity, slot?.ifindex, slot?.enforceIngress], [1, 5, true]);
+  assert.ok(n.datapath.takeWrites().every((write) => !/^(attach|address)/.test(write)));
+  assert.deepEqual(readdirSync(n.directory), []);
+  n.manager.ensureHost(hostLabels, device);
+  await n.settled();
+  assert.deepEqual(n.datapath.takeWrites(), []);
+  const other = Labels.parse(["reserved:host", "k8s:role=edge"]);
+  n.policies.set(other.canonical, open);
+  n.manager.ensureHost(other, device);
+  await n.until(() => n.datapath.slots.get(hostEndpointId)?.enforceIngress === false, "the other labels' policy");
+  await assert.rejects(n.manager.delete(hostEndpointId), { message: /it is the host/ });
+  assert.throws(() => n.manager.create(request(1), hostEndpointId), { message: /no device|the id is in use/ });
 });

@@ -15,6 +15,7 @@ import {
 } from "../core/index.ts";
 import type { EndpointConfig, EndpointDeps } from "./deps.ts";
 import { EndpointError } from "./errors.ts";
+import { hostEndpointRow } from "./host.ts";
 import { IdPool } from "./id-pool.ts";
 import { IdentityRequests } from "./identity-requests.ts";
 import { withLogEntry } from "./log.ts";
@@ -23,7 +24,7 @@ import { EndpointRealizer } from "./realize.ts";
 import { nextPhase } from "./state.ts";
 import { EndpointStore } from "./store.ts";
 import { fromStored, toStored } from "./stored.ts";
-import { attachmentId, type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
+import { attachmentId, type EndpointRow, endpointAddresses, hostEndpointId, type RealizedPolicy } from "./types.ts";
 import { SettledSignal, waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
@@ -61,6 +62,8 @@ export interface EndpointManager extends Module {
   delete(id: number): Promise<boolean>;
   /** New security-relevant labels; the old identity stays in force until the new one is there. */
   setLabels(id: number, labels: Labels): void;
+  /** The host has an endpoint of its own with these labels, or others than before; `device` is cilium_host. */
+  ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void;
   /** Resolves the policy anew for endpoints of these identities, or all. */
   regenerate(identities: Iterable<number> | "all"): void;
   /** Policies and identities are as complete as they get: from now on the kernel is written. */
@@ -106,6 +109,7 @@ class Manager implements EndpointManager {
     this.#identities = new IdentityRequests(deps.allocator, deps.clock, (id, identity) =>
       this.#identityAllocated(id, identity),
     );
+    this.#ids.take(hostEndpointId);
     this.#reconciler = createReconciler<EndpointRow, number>({
       name: "endpoints",
       table: this.#table,
@@ -214,6 +218,7 @@ class Manager implements EndpointManager {
   async delete(id: number): Promise<boolean> {
     const row = this.#table.get(id);
     if (row === undefined) return false;
+    if (row.host === true) throw new EndpointError("invalid", `Cannot delete endpoint ${id}: it is the host`);
     const deletion = this.#deleting.get(id) ?? this.#delete(row).finally(() => this.#deleting.delete(id));
     this.#deleting.set(id, deletion);
     return await deletion;
@@ -221,7 +226,7 @@ class Manager implements EndpointManager {
 
   setLabels(id: number, labels: Labels): void {
     const row = this.#table.get(id);
-    if (row === undefined || row.labels.equals(labels)) return;
+    if (row === undefined || row.host === true || row.labels.equals(labels)) return;
     const phase = nextPhase(row.phase, "labels-changed");
     if (phase === undefined) return;
     const next = withLogEntry({ ...row, phase, labels }, this.#deps.clock.now(), "OK", "Labels changed");
@@ -229,6 +234,11 @@ class Manager implements EndpointManager {
     if (row.identity === undefined) this.#persist(next);
     this.#table.upsert(next);
     this.#identities.request(id, labels);
+  }
+
+  ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void {
+    const row = hostEndpointRow(this.#table.get(hostEndpointId), labels, device, this.#deps.clock.now());
+    if (row !== undefined) this.#table.upsert(row);
   }
 
   regenerate(identities: Iterable<number> | "all"): void {

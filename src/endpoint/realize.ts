@@ -97,7 +97,9 @@ export class EndpointRealizer {
       for (const endpoint of flipped) {
         const { id, ifindex, interfaceName: hostDevice } = endpoint.row;
         try {
-          await this.#deps.datapath.ensureEndpointAttached({ id, ifindex, hostDevice });
+          if (endpoint.row.host !== true) {
+            await this.#deps.datapath.ensureEndpointAttached({ id, ifindex, hostDevice });
+          }
           attached.push(endpoint);
         } catch (thrown) {
           failed.set(id, toError(thrown));

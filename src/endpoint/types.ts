@@ -23,10 +23,15 @@ export interface RealizedPolicy {
   readonly egressSet: number;
 }
 
-/** A pod's network interface on this node. */
+/** Slot of cilium_endpoints that is the host's own. */
+export const hostEndpointId = 65_535;
+
+/** A pod's network interface on this node, or the host. */
 export interface EndpointRow {
-  /** 1–65535, the slot of cilium_endpoints. */
+  /** 1–65534, the slot of cilium_endpoints; the host has `hostEndpointId`. */
   readonly id: number;
+  /** The host itself: no pod, no device or address of its own; only its policy is realized. */
+  readonly host?: true;
   readonly phase: Phase;
   readonly status: Status;
   readonly containerId: string;

@@ -4,9 +4,9 @@ import { PolicyParseError, type PolicySource } from "./errors.ts";
 import type { DirectionRule, ParsedPolicy, PortRule } from "./types.ts";
 
 /** Throws PolicyParseError (reason `not-supported`) naming the first section that cannot be enforced, and why. */
-export function checkEnforceable(policy: ParsedPolicy, origin?: string): void {
+export function checkEnforceable(policy: ParsedPolicy, origin?: string, { hostFirewall = false } = {}): void {
   for (const rule of policy.rules) {
-    if (rule.subjectKind === "node") refuse(policy, rule.path, "policies for nodes", origin);
+    if (rule.subjectKind === "node" && !hostFirewall) refuseNodes(policy, rule.path, origin);
     for (const item of [...rule.ingress, ...rule.egress]) {
       const found = unenforceable(item);
       if (found !== undefined) refuse(policy, found.section, found.what, origin);
@@ -36,8 +36,18 @@ function unenforceablePorts(item: PortRule): string | undefined {
   return item.tls === undefined ? undefined : "TLS";
 }
 
-function refuse({ namespace, name }: ParsedPolicy, section: string, what: string, origin?: string): never {
+/** Where nobody would enforce it, a policy that seems to protect nodes is worse than none. */
+function refuseNodes(policy: ParsedPolicy, section: string, origin?: string): never {
+  const remedy = "start the agents with --enable-host-firewall";
+  refuseFor(policy, `Section "${section}" cannot be enforced: the host firewall is off (${remedy})`, origin);
+}
+
+function refuse(policy: ParsedPolicy, section: string, what: string, origin?: string): never {
   const problem = `Section "${section}" cannot be enforced: ${what} come later ("cilium policy simulate" evaluates them)`;
+  refuseFor(policy, problem, origin);
+}
+
+function refuseFor({ namespace, name }: ParsedPolicy, problem: string, origin?: string): never {
   const source: PolicySource = {
     policy: namespace === "" ? name : `${namespace}/${name}`,
     ...(origin === undefined ? {} : { origin }),

@@ -125,7 +125,7 @@ class Repository implements PolicyModule {
   /** Throws PolicyParseError, also for what the agent could enforce in part only. */
   #parse(resource: unknown, origin: string): ParsedPolicy {
     const policy = this.#deps.engine.parse(resource, origin);
-    checkEnforceable(policy, origin);
+    checkEnforceable(policy, origin, { hostFirewall: this.#deps.engine.hostFirewall });
     return policy;
   }
 

@@ -212,6 +212,11 @@ export class PolicyEngine {
     };
   }
 
+  /** Whether policies hold for the host too. */
+  get hostFirewall(): boolean {
+    return this.#standing.hostFirewall === true;
+  }
+
   /** No local endpoint has this identity any more. */
   forgetEndpoint(identityId: number): void {
     this.#subjects.forget(identityId);
