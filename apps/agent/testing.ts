@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentClient } from "../../src/api/index.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
-import { createNetns, deleteNetns, isMounted, Rtnetlink, unmount } from "../../src/kernel/index.ts";
+import { createNetns, deleteNetns, isMounted, openNetns, Rtnetlink, unmount } from "../../src/kernel/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const helpers = join(root, "tests/scenarios/helpers");
@@ -35,7 +35,11 @@ export class AgentNode {
   readonly #netns = new Set<string>();
   readonly #children = new Set<ChildProcess>();
 
-  constructor() {
+  readonly #settings: Readonly<Record<string, string>>;
+
+  /** `settings`: of the agent, beside those that every test needs. */
+  constructor(settings: Readonly<Record<string, string>> = {}) {
+    this.#settings = settings;
     for (const path of [this.staticResources, this.bpfRoot]) mkdirSync(path);
     const netns = this.#makeNetns("node");
     using rtnl = new Rtnetlink({ netns });
@@ -44,6 +48,18 @@ export class AgentNode {
     for (const device of ["underlay", "eth0"]) rtnl.setLink(device, { up: true });
     rtnl.addAddress({ ifindex, address: "172.31.250.1", prefixLength: 24 });
     rtnl.addAddress({ ifindex, address: "fd00:31:250::1", prefixLength: 64, noDad: true });
+  }
+
+  /** A machine `name` on a wire to the node: IPv4 addresses `.1` (the node's, on `device`) and `.2`. */
+  neighbour(name: string, device: string, network: string): void {
+    using netns = openNetns(this.#makeNetns(name));
+    using rtnl = new Rtnetlink({ netns: this.netns("node") });
+    const { ifindex } = rtnl.createVeth({ name: device, peer: { name: "eth0", netns } });
+    rtnl.setLink(device, { up: true });
+    rtnl.addAddress({ ifindex, address: `${network}.1`, prefixLength: 24 });
+    using other = new Rtnetlink({ netns });
+    other.setLink("eth0", { up: true });
+    other.addAddress({ ifindex: other.link("eth0")?.ifindex ?? 0, address: `${network}.2`, prefixLength: 24 });
   }
 
   /** Starts a process in the node's namespace, or a pod's. */
@@ -78,6 +94,7 @@ export class AgentNode {
       ...{ "state-dir": this.stateDir, "bpf-root": this.bpfRoot, "static-resources": this.staticResources },
       ...{ "ipv4-range": "10.99.0.0/24", "ipv6-range": "fd00:99::/112", "node-name": "n1" },
       ...{ "bpf-ct-global-tcp-max": 8192, "bpf-ct-global-any-max": 8192, "bpf-ipcache-max": 8192 },
+      ...this.#settings,
     };
     return [join(root, "bin/cilium-agent"), ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`)];
   }

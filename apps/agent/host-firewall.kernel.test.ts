@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node with a policy for itself: what its neighbour and its pods may send to it, with and without its agent.
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { after, before, test } from "node:test";
+import { AgentNode } from "./testing.ts";
+
+const NODE = "172.31.251.1";
+const NEIGHBOUR = "172.31.251.2";
+
+const objects = `
+apiVersion: v1
+kind: Node
+metadata: {name: n1, labels: {role: edge}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, labels: {app: a}}
+`;
+const policy = (annotations = "{}") => `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: edge, annotations: ${annotations}}
+spec:
+  nodeSelector: {matchLabels: {role: edge}}
+  ingress:
+  - fromEntities: [world]
+    toPorts: [{ports: [{port: "7000", protocol: TCP}]}]
+`;
+
+let node: AgentNode;
+let agent: ChildProcess;
+
+before(async () => {
+  node = new AgentNode({ "enable-host-firewall": "true", devices: "eth+" });
+  node.neighbour("neighbour", "eth1", "172.31.251");
+  node.writeManifest("objects.yaml", objects);
+  ({ child: agent } = await node.startAgent());
+  await node.cni("ADD", "a");
+  node.workload("node", "echo");
+  node.workload("neighbour", "echo");
+});
+after(async () => await node?.close());
+
+/** Ports 7000 and 7001 of the node from its neighbour, then from its pod, then the neighbour's from the node. */
+const reached = async () => {
+  const ports = (ip: string) => [7000, 7001].map((port) => ({ protocol: "TCP", ip, port }));
+  return await Promise.all([
+    node.probe("neighbour", ports(NODE)),
+    node.probe("a", ports(NODE)),
+    node.probe("node", ports(NEIGHBOUR)),
+  ]);
+};
+const open = [true, true];
+const onlyFirst = [true, false];
+const closed = [false, false];
+const host = async () => (await node.client.listEndpoints()).find(({ id }) => id === 65535);
+const enforced = async (mode: string) => {
+  await node.until(`the host's policy is ${mode}`, async () => {
+    const { state, policy: found } = (await host())?.status ?? {};
+    return state === "ready" && found?.realized?.["policy-enabled"] === mode;
+  });
+};
+
+test("without a policy the host takes everything; its endpoint has the labels of its Node object", async () => {
+  await enforced("none");
+  assert.deepEqual((await host())?.status.labels?.["security-relevant"], ["reserved:host", "k8s:role=edge"]);
+  await node.until("workloads answer", async () => (await reached()).flat().every(Boolean));
+});
+
+test("a policy for nodes holds for neighbours and pods, and leaves alone what the host itself asks", async () => {
+  node.writeManifest("policy.yaml", policy());
+  await enforced("ingress");
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+});
+
+test("threats: the host's policy is in force while its agent is gone, starts, and is there again", async () => {
+  await node.end(agent, "SIGKILL");
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+  const starting = node.startAgent();
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+  ({ child: agent } = await starting);
+  await enforced("ingress");
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+});
+
+test("an audited policy for nodes lets everything pass and counts what it would deny, a staged one too", async () => {
+  for (const [annotation, counter] of [
+    ["audit", "audited"],
+    ["staged", "staged-denied"],
+  ] as const) {
+    const counted = async () => (await node.client.policyHits()).reduce((sum, hits) => sum + hits[counter], 0);
+    const before = await counted();
+    node.writeManifest("policy.yaml", policy(`{policy.cilium.io/${annotation}: "true"}`));
+    await node.until(`${annotation}: everything passes, and is counted`, async () => {
+      return (await reached()).flat().every(Boolean) && (await counted()) > before;
+    });
+  }
+});
