@@ -50,6 +50,7 @@ export { readCases } from "./simulate/read.ts";
 export { simulateCase } from "./simulate/simulate.ts";
 export type { CaseAnswer, PolicyCase } from "./simulate/types.ts";
 export { flowInWords, flowRows } from "./simulate/words.ts";
+export { World as CaseWorld } from "./simulate/world.ts";
 export { PolicyStore } from "./store.ts";
 export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./table.ts";
 export type { SideTrace, TracedPolicy, TracedRule } from "./trace/trace.ts";

@@ -33,7 +33,7 @@ import {
   TailCall,
 } from "../../src/abi/index.ts";
 import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
-import { createPolicyMap, type PolicyMap } from "../../src/datapath/index.ts";
+import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
 import { type BpfMap, type BpfObject, loadObject, possibleCpus, RingBuffer } from "../../src/kernel/index.ts";
 import { type EventRow, readEvent } from "./event.ts";
 import { policyEntry } from "./policy-entry.ts";
@@ -288,6 +288,12 @@ export class World implements Disposable {
     const rows = [...(this.#policies.get(row.set) ?? []), row];
     this.#policies.set(row.set, rows);
     this.#sets.writeSet(row.set, rows.map(policyEntry));
+  }
+
+  /** Writes a whole set. */
+  policySet(set: number, entries: readonly PolicyMapEntry[]): void {
+    this.#policies.set(set, []);
+    this.#sets.writeSet(set, entries);
   }
 
   /** Empties all sets. */
