@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What a policy decision costs: asks the policy maps another question with each run. The cost is that of `ask` less that
- * of `nothing`, which does the same but for the decision.
+/* Asks the policy maps another question with each run, and counts the answers. What a decision costs is what `ask` takes
+ * less what `nothing` takes, which does the same but for the decision.
  */
+#include "../lib/endpoint.h"
 #include "../lib/policy.h"
 
 #define QUESTIONS 65536		/* a power of two */
 
 struct test_question {
-	__u32 set;
+	__u32 set;		/* 0: the ingress set of the endpoint's slot, which has to enforce */
+	__u32 endpoint;
 	__u32 identity;
 	__be16 port;
 	__u8 protocol;
@@ -39,6 +41,7 @@ static __always_inline int run(bool decide)
 {
 	struct policy_question question = {};
 	struct packet packet = {};
+	const struct endpoint_config *endpoint;
 	struct test_question *asked;
 	struct test_tally *tally;
 	__u32 zero = 0, index;
@@ -51,6 +54,12 @@ static __always_inline int run(bool decide)
 	if (!asked)
 		return TC_ACT_SHOT;
 	packet.policy_set = asked->set;
+	if (!asked->set) {
+		endpoint = endpoint_by_id(asked->endpoint);
+		if (!endpoint || !(endpoint->flags & ENDPOINT_ENFORCE_INGRESS))
+			return TC_ACT_SHOT;
+		packet.policy_set = endpoint->ingress_set;
+	}
 	packet.protocol = asked->protocol;
 	question.identity = asked->identity;
 	question.port = asked->port;
