@@ -72,10 +72,10 @@ class Repository implements PolicyModule {
     this.#watches.push(
       resources.onChange((batch) => {
         for (const { kind, row } of batch) kind === "upsert" ? this.#upsertObject(row) : this.#deleteObject(row);
-        store.saveCookies(engine.cookies.toJSON());
+        store.saveCookies(engine.cookies);
       }),
     );
-    store.saveCookies(engine.cookies.toJSON());
+    store.saveCookies(engine.cookies);
   }
 
   async stop(): Promise<void> {
@@ -104,7 +104,7 @@ class Repository implements PolicyModule {
     // First on disk: what could not be kept over a restart must not come into force.
     this.#saveImported(imported);
     for (const { policy, resource } of parsed) this.#put(engine.upsertParsed(policy), resource, "api");
-    this.#deps.store.saveCookies(engine.cookies.toJSON());
+    this.#deps.store.saveCookies(engine.cookies);
     return engine.revision;
   }
 

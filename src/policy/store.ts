@@ -2,22 +2,22 @@
 // What the policy repository keeps over a restart: imported policies, and which cookie names which rule.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
-import { CookieRegistry, type CookieSnapshot } from "./entries/cookies.ts";
+import { toError } from "../core/index.ts";
+import { CookieFile } from "./cookie-file.ts";
+import type { CookieRegistry } from "./entries/cookies.ts";
 import { KeptManifests } from "./kept-manifests.ts";
 
-const log = createLogger("policy-store");
-
-/** Files `policy-imported.json` and `policy-cookies.json` in a folder, and its folder `manifests`; each write is atomic. */
+/** File `policy-imported.json` in a folder, its folder `manifests`, and those of CookieFile; each write is atomic. */
 export class PolicyStore {
   readonly manifests: KeptManifests;
   readonly #directory: string;
-  #cookiesText = "";
+  readonly #cookies: CookieFile;
 
   constructor(directory: string) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true });
     this.manifests = new KeptManifests(join(directory, "manifests"));
+    this.#cookies = new CookieFile(directory);
   }
 
   /** Policies as they were imported. Throws when the file is there and cannot be read: a lost deny must not go unseen. */
@@ -40,28 +40,14 @@ export class PolicyStore {
     this.#write("policy-imported.json", JSON.stringify(resources));
   }
 
-  /** Cookies of the run before; new ones when there are none, or they cannot be read (then flows just ask again). */
+  /** Cookies of the run before. */
   loadCookies(): CookieRegistry {
-    const path = join(this.#directory, "policy-cookies.json");
-    if (!existsSync(path)) return new CookieRegistry();
-    try {
-      return CookieRegistry.fromJSON(JSON.parse(readFileSync(path, "utf8")) as CookieSnapshot);
-    } catch (error) {
-      log.warn("Cannot read the rule cookies, new ones are given", { path, error: toError(error).message });
-      return new CookieRegistry();
-    }
+    return this.#cookies.load();
   }
 
-  /** Cookies only name rules: where they cannot be kept, a restart gives new ones, and policies are in force all the same. */
-  saveCookies(cookies: CookieSnapshot): void {
-    const text = JSON.stringify(cookies);
-    if (text === this.#cookiesText) return;
-    try {
-      this.#write("policy-cookies.json", text);
-      this.#cookiesText = text;
-    } catch (error) {
-      log.warn("Cannot keep the rule cookies, a restart gives new ones", { error: toError(error).message });
-    }
+  /** Keeps what is new in them. */
+  saveCookies(cookies: CookieRegistry): void {
+    this.#cookies.save(cookies);
   }
 
   #write(name: string, text: string): void {

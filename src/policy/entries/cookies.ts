@@ -37,8 +37,8 @@ export class CookieRegistry {
   readonly #retired = new Set<number>();
   #next = firstCookie;
 
-  /** Goes on from a snapshot. Throws for one that is not of this shape. */
-  static fromJSON(snapshot: CookieSnapshot): CookieRegistry {
+  /** Goes on from a snapshot and what was given since, oldest first. Throws for what is not of this shape. */
+  static fromJSON(snapshot: CookieSnapshot, since: readonly (readonly [number, RuleOrigin])[] = []): CookieRegistry {
     const registry = new CookieRegistry();
     for (const [cookie, origin] of snapshot.cookies) {
       if (!isCookie(cookie) || registry.#origins.has(cookie) || registry.#cookies.has(keyOf(origin))) {
@@ -50,11 +50,33 @@ export class CookieRegistry {
       registry.#retired.add(cookie);
     }
     if (isCookie(snapshot.next)) registry.#next = snapshot.next;
+    for (const [cookie, origin] of since) registry.#restore(cookie, origin);
     return registry;
   }
 
   toJSON(): CookieSnapshot {
     return { next: this.#next, cookies: [...this.#origins] };
+  }
+
+  /** How many cookies are known. */
+  get size(): number {
+    return this.#origins.size;
+  }
+
+  /** The first number that may be given next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Cookies given since `next` was this, and still known; undefined when numbers began anew meanwhile. */
+  since(next: number): (readonly [number, RuleOrigin])[] | undefined {
+    if (next > this.#next) return undefined;
+    const given: (readonly [number, RuleOrigin])[] = [];
+    for (let cookie = next; cookie < this.#next; cookie++) {
+      const origin = this.#origins.get(cookie);
+      if (origin !== undefined) given.push([cookie, origin]);
+    }
+    return given;
   }
 
   /** The cookie of a rule; a new one if it has none. */
@@ -81,6 +103,18 @@ export class CookieRegistry {
       if (this.#retired.size <= maxRetired) break;
       this.#forget(oldest);
     }
+  }
+
+  /** The rule was given this cookie; what rule or number had before is over. */
+  #restore(cookie: number, origin: RuleOrigin): void {
+    if (!isCookie(cookie)) throw new CiliumError(`Cannot restore rule cookies: bad cookie ${cookie}`);
+    const earlier = this.#cookies.get(keyOf(origin));
+    if (earlier !== undefined) this.#forget(earlier);
+    this.#forget(cookie);
+    this.#origins.set(cookie, origin);
+    this.#cookies.set(keyOf(origin), cookie);
+    this.#retired.add(cookie);
+    this.#next = cookie >= maxCookie ? firstCookie : Math.max(this.#next, cookie + 1);
   }
 
   #forget(cookie: number): void {
