@@ -40,6 +40,7 @@ export function createAgentModules(config: Config): Agent {
   const cni = createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket));
   const monitor = createMonitorServer({ api, socketPath: paths.monitor });
   const open = () => {
+    parts.guard.settle();
     manager.open();
     parts.prefixes.open();
   };
@@ -59,6 +60,7 @@ export function createAgentModules(config: Config): Agent {
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
+      parts.confirm,
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },
