@@ -19,7 +19,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
   const { self, kvstore, ipcache, nodes } = cluster;
   return {
     hostAddressing: hostAddressing(config, local),
-    status: { modules, kvstore, ipam, datapath, events: () => events.counts(), self },
+    status: { modules, kvstore, ipam, datapath, events: () => events.counts(), self, health: parts.health },
     config: { config, datapath, engine },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's modules, wired and in start order.
-import { createApiServer, createMonitorServer } from "../../src/api/index.ts";
+import { clusterHealthBase, clusterHealthRoutes, createApiServer, createMonitorServer } from "../../src/api/index.ts";
 import { type Config, createMetrics, type Module, type RunningModules } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
@@ -39,8 +39,12 @@ export function createAgentModules(config: Config): Agent {
   const server = createApiServer({ api, socketPath: paths.socket });
   const cni = createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket));
   const monitor = createMonitorServer({ api, socketPath: paths.monitor });
+  const clusterHealth = createApiServer({
+    api,
+    socketPath: paths.health,
+    routes: { base: clusterHealthBase, list: clusterHealthRoutes },
+  });
   const open = () => {
-    parts.guard.settle();
     manager.open();
     parts.prefixes.open();
   };
@@ -60,10 +64,12 @@ export function createAgentModules(config: Config): Agent {
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
-      parts.confirm,
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },
+      ...(parts.health === undefined
+        ? []
+        : [parts.health, { name: "health-api", start: () => clusterHealth.start(), stop: () => clusterHealth.stop() }]),
       { name: "monitor", start: () => monitor.start(), stop: () => monitor.stop() },
       { name: "cni", start: () => cni.start(), stop: () => cni.stop() },
       createDeleteReplay(paths.socket, api),

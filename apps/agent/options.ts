@@ -53,6 +53,24 @@ export const options = {
     default: 8472,
     description: "UDP port of VXLAN",
   }),
+  enableHealthChecking: defineOption({
+    name: "enable-health-checking",
+    schema: boolean(),
+    default: true,
+    description: "Probe all nodes, and answer their probes",
+  }),
+  enableEndpointHealthChecking: defineOption({
+    name: "enable-endpoint-health-checking",
+    schema: boolean(),
+    default: true,
+    description: "Probe the health endpoints of all nodes, and have one",
+  }),
+  clusterHealthPort: defineOption({
+    name: "cluster-health-port",
+    schema: int(1, 65535),
+    default: 4240,
+    description: "TCP port on which nodes and health endpoints answer probes",
+  }),
   mtu: defineOption({
     name: "mtu",
     schema: int(0, 65535),
@@ -119,24 +137,6 @@ export const options = {
     schema: boolean(),
     default: false,
     description: "Let policies for nodes hold",
-  }),
-  policyConfirmTimeout: defineOption({
-    name: "policy-confirm-timeout",
-    schema: duration(),
-    default: 60_000,
-    description: "How long a policy for hosts is on trial before it is reverted",
-  }),
-  policyConfirmTargets: defineOption({
-    name: "policy-confirm-targets",
-    schema: list(),
-    default: [] as readonly string[],
-    description: "ADDRESS:PORT that the node has to reach with a new policy for hosts, beside etcd and other nodes",
-  }),
-  policyConfirmPorts: defineOption({
-    name: "policy-confirm-ports",
-    schema: list(),
-    default: ["22", "6443"] as readonly string[],
-    description: "Own TCP ports that a new policy for hosts has to leave open to somebody, where one listens",
   }),
   policyAuditMode: defineOption({
     name: "policy-audit-mode",

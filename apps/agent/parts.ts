@@ -3,6 +3,7 @@
 import { type Config, systemClock } from "../../src/core/index.ts";
 import { createDatapath } from "../../src/datapath/index.ts";
 import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
+import { createHealth, type HealthModule } from "../../src/health/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
@@ -10,7 +11,7 @@ import { portsOfPod } from "./named-ports.ts";
 import { options } from "./options.ts";
 import { createPolicyParts } from "./policy-parts.ts";
 import { createPrefilter } from "./prefilter.ts";
-import { datapathConfig, deviceExists, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
+import { datapathConfig, deviceExists, healthConfig, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
 export type Parts = ReturnType<typeof createParts>;
 
@@ -63,7 +64,14 @@ export function createParts(config: Config) {
     ...policyParts,
     manager,
     events,
+    health: healthOf(config, cluster),
     podLabels,
     prefilter,
   };
+}
+
+/** Undefined when nodes are not probed. */
+function healthOf(config: Config, { nodes, self }: ReturnType<typeof createCluster>): HealthModule | undefined {
+  if (!config.get(options.enableHealthChecking)) return undefined;
+  return createHealth({ nodes, clock: systemClock }, healthConfig(config, self));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The merged configuration in the forms that the modules take.
 import { join } from "node:path";
-import { monitorSocketPath, type NodeAddressing } from "../../src/api/index.ts";
+import { healthSocketPath, monitorSocketPath, type NodeAddressing } from "../../src/api/index.ts";
 import {
   type Config,
   ConfigError,
@@ -14,6 +14,7 @@ import {
 } from "../../src/core/index.ts";
 import type { DatapathConfig } from "../../src/datapath/index.ts";
 import type { PodLabelConfig } from "../../src/endpoint/index.ts";
+import type { HealthConfig } from "../../src/health/index.ts";
 import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { options } from "./options.ts";
@@ -151,10 +152,22 @@ export function statePaths(config: Config) {
   const stateDir = config.get(options.stateDir);
   const socket = config.get(options.socketPath) || join(stateDir, "cilium.sock");
   const monitor = monitorSocketPath(socket);
+  const health = healthSocketPath(socket);
   return {
-    ...{ stateDir, socket, monitor },
+    ...{ stateDir, socket, monitor, health },
     endpoints: join(stateDir, "state"),
     policies: join(stateDir, "policy"),
     manifests: join(stateDir, "manifests"),
+  };
+}
+
+/** Which addresses of nodes are probed. `self`: `cluster/name` of this node. */
+export function healthConfig(config: Config, self: string): HealthConfig {
+  return {
+    self,
+    enableIpv4: config.get(options.enableIpv4),
+    enableIpv6: config.get(options.enableIpv6),
+    endpoints: config.get(options.enableEndpointHealthChecking),
+    port: config.get(options.clusterHealthPort),
   };
 }

@@ -5,22 +5,23 @@ import { CiliumError, errorChain, toError } from "../../src/core/index.ts";
 import type { Io } from "./context.ts";
 import { ExitError, UsageError } from "./errors.ts";
 import { neutralise, neutraliseLine } from "./output/escape.ts";
-import { registry } from "./registry.ts";
+import { type Entry, healthRegistry, registry } from "./registry.ts";
 
 /** Options of the program that take a value, for finding the command's name before anything is loaded. */
 const valueOptions = ["-H", "--host", "--config", "--log-driver", "--log-opt"];
 
 /** Makes the tree; only the command that `args` names is loaded, or all when it names none. */
 export async function createProgram(io: Io, args: readonly string[]): Promise<Command> {
-  const program = new Command("cilium")
-    .description("eBPF networking, security and observability: commands of the agent on this node")
+  const { name, description, commands } = programOf(io);
+  const program = new Command(name)
+    .description(description)
     .option("-H, --host <uri>", "agent's socket, unix:///path (default: CILIUM_SOCK, or /var/run/cilium/cilium.sock)")
     .option("--config <file>", "accepted for compatibility")
     .option("-D, --debug", "show the stack of an error")
     .option("--log-driver <driver>", "accepted for compatibility")
     .option("--log-opt <option>", "accepted for compatibility");
-  const wanted = registry.find(({ name }) => name === commandName(args));
-  for (const entry of wanted === undefined ? registry : [wanted]) {
+  const wanted = commands.find(({ name }) => name === commandName(args));
+  for (const entry of wanted === undefined ? commands : [wanted]) {
     try {
       await entry.register(program, io);
     } catch (error) {
@@ -29,6 +30,15 @@ export async function createProgram(io: Io, args: readonly string[]): Promise<Co
     }
   }
   return finish(program, io);
+}
+
+/** Which program this is: the launcher says so in CILIUM_PROGRAM. */
+function programOf({ env }: Io): { name: string; description: string; commands: readonly Entry[] } {
+  if (env.CILIUM_PROGRAM === "cilium-health") {
+    return { name: "cilium-health", description: "Which nodes and health endpoints answer", commands: healthRegistry };
+  }
+  const description = "eBPF networking, security and observability: commands of the agent on this node";
+  return { name: "cilium", description, commands: registry };
 }
 
 /** Errors are thrown, not printed, in the whole tree; subcommands of commands included. */

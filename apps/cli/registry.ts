@@ -6,10 +6,13 @@ import type { Io } from "./context.ts";
 import { buildCommand, type CommandSpec } from "./define.ts";
 import { UsageError } from "./errors.ts";
 
-interface Entry {
+/** One command of a program. */
+export interface Entry {
   readonly name: string;
   readonly register: (program: Command, io: Io) => Promise<void>;
 }
+
+const healthNames = ["status", "ping", "get"];
 
 function entry(name: string, load: () => Promise<CommandSpec>): Entry {
   return {
@@ -20,6 +23,17 @@ function entry(name: string, load: () => Promise<CommandSpec>): Entry {
   };
 }
 
+/** The commands of cilium-health. */
+export const healthRegistry: readonly Entry[] = healthNames.map((name) =>
+  entry(name, async () => {
+    const { healthCommands } = await import("./commands/health/index.ts");
+    const spec = healthCommands.find(({ usage }) => usage === name);
+    if (spec === undefined) throw new UsageError(`Cannot run "${name}": it is not part of this installation`);
+    return spec;
+  }),
+);
+
+/** The commands of cilium and cilium-dbg. */
 export const registry: readonly Entry[] = [
   entry("status", async () => (await import("./commands/status.ts")).status),
   entry("endpoint", async () => (await import("./commands/endpoint.ts")).endpoint),

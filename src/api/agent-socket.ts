@@ -22,6 +22,11 @@ export function agentSocketPath(host: string | undefined, env: NodeJS.ProcessEnv
   return path;
 }
 
+/** The socket of the cluster's health beside the agent's. */
+export function healthSocketPath(agentSocket: string): string {
+  return join(dirname(agentSocket), "health.sock");
+}
+
 /** The monitor socket beside the agent's. */
 export function monitorSocketPath(agentSocket: string): string {
   return join(dirname(agentSocket), "monitor1_2.sock");

@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/api.
-export { agentSocketPath, defaultAgentSocket, monitorSocketPath } from "./agent-socket.ts";
+export { agentSocketPath, defaultAgentSocket, healthSocketPath, monitorSocketPath } from "./agent-socket.ts";
 export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.ts";
 export { deleteQueueDirectory, enqueueDelete, type QueuedDelete, replayDeleteQueue } from "./delete-queue.ts";
 export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
+export { HealthClient } from "./health-client.ts";
 export type * from "./models.ts";
 export { readMonitor } from "./monitor-client.ts";
 export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
 export type { RateLimit } from "./rate-limit.ts";
 export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
+export { clusterHealthBase, clusterHealthRoutes } from "./routes/cluster-health.ts";
 export { policyResources } from "./routes/policy.ts";
 export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
-export type { AgentApi, DeleteResult, EndpointRef, IpamRequest, MonitorRecord, PrefilterApi } from "./types.ts";
+export type {
+  AgentApi,
+  ClusterHealthApi,
+  DeleteResult,
+  EndpointRef,
+  IpamRequest,
+  MonitorRecord,
+  PrefilterApi,
+} from "./types.ts";
 export { listenUnix } from "./unix-socket.ts";

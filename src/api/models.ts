@@ -2,6 +2,7 @@
 // JSON models of the agent's REST API; field names as Cilium's openapi has them. Times are RFC 3339 strings.
 export type * from "./models-config.ts";
 export type * from "./models-endpoint.ts";
+export type * from "./models-health.ts";
 export type * from "./models-status.ts";
 
 /** An identity and the labels it stands for (`source:key=value`, sorted). */

@@ -26,7 +26,7 @@ export interface RouteResponse {
 
 export interface Route {
   readonly method: Method;
-  /** Below /v1, such as "/endpoint/{id}/log". */
+  /** Below the base, such as "/endpoint/{id}/log". */
   readonly path: string;
   readonly limit?: RateLimitName;
   readonly handle: (request: RouteRequest) => RouteResponse | Promise<RouteResponse>;
@@ -37,10 +37,11 @@ export interface Match {
   readonly params: Readonly<Record<string, string>>;
 }
 
-const base = "/v1";
+/** Base path of the agent's own API. */
+export const agentBase = "/v1";
 
 /** Finds the route of a request. Throws ApiError 400 (bad escape), 404 or 405 (with the allowed methods). */
-export function findRoute(routes: readonly Route[], method: string, pathname: string): Match {
+export function findRoute(routes: readonly Route[], method: string, pathname: string, base = agentBase): Match {
   const parts = splitPath(pathname);
   const allowed: string[] = [];
   for (const route of routes) {

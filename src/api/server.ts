@@ -7,7 +7,7 @@ import { BodyBudget, discardBody, hasBody, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate-limit.ts";
 import { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
-import { findRoute, MethodError, type Route, type RouteResponse } from "./router.ts";
+import { agentBase, findRoute, MethodError, type Route, type RouteResponse } from "./router.ts";
 import { routes } from "./routes/registry.ts";
 import type { AgentApi } from "./types.ts";
 import { listenUnix } from "./unix-socket.ts";
@@ -16,6 +16,8 @@ export interface ApiServerOptions {
   readonly api: AgentApi;
   /** Usually /var/run/cilium/cilium.sock. */
   readonly socketPath: string;
+  /** Default: the agent's own, below /v1. */
+  readonly routes?: { readonly base: string; readonly list: readonly Route[] };
   /** Default 0o660. */
   readonly mode?: number;
   /** Replaces defaults by class. */
@@ -89,7 +91,8 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   try {
     if (context.calls > maxCalls) throw new ApiError(503, "Cannot serve request: too many at once (try again later)");
     const url = requestUrl(request);
-    const { route, params } = findRoute(routes, request.method ?? "GET", url.pathname);
+    const { base, list } = context.routes ?? { base: agentBase, list: routes };
+    const { route, params } = findRoute(list, request.method ?? "GET", url.pathname, base);
     using body = new RequestBody(request, context.bodies);
     // A client that sends slowly must not hold the turn of others.
     if (route.limit !== undefined) await body.read();

@@ -2,11 +2,14 @@
 // One HTTP call over a unix socket, with JSON on both sides.
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { AgentUnreachableError, ApiError } from "./errors.ts";
+import { agentBase } from "./router.ts";
 
 export interface CallOptions {
   readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
-  /** Below /v1. */
+  /** Below the base. */
   readonly path: string;
+  /** Default /v1. */
+  readonly base?: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
@@ -33,7 +36,7 @@ export function call(socketPath: string, options: CallOptions): Promise<CallResu
     ...options.headers,
   };
   return new Promise((resolve, reject) => {
-    const path = `/v1${options.path}${queryText(options.query)}`;
+    const path = `${options.base ?? agentBase}${options.path}${queryText(options.query)}`;
     const request = httpRequest({ socketPath, method: options.method, path, headers, agent: false });
     const fail = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer);

@@ -11,6 +11,7 @@ import type {
   EndpointChangeRequest,
   EndpointHealth,
   EndpointStatusChange,
+  HealthStatusResponse,
   Identity,
   IdentityEndpoints,
   IPAMResponse,
@@ -68,6 +69,13 @@ export interface PrefilterApi {
   delete(revision: number, deny: readonly string[]): void;
 }
 
+/** What probing the nodes found, and doing it now. */
+export interface ClusterHealthApi {
+  status(): HealthStatusResponse;
+  /** Resolves when everybody answered or had their time. */
+  probe(): Promise<HealthStatusResponse>;
+}
+
 /** The agent as the REST server sees it. Methods marked optional answer 501 when absent. */
 export interface AgentApi {
   version(): VersionInfo;
@@ -106,6 +114,9 @@ export interface AgentApi {
   policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
   policyHits(): Awaitable<readonly PolicyRuleHits[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;
+
+  /** Absent when nodes are not probed. */
+  readonly clusterHealth?: ClusterHealthApi;
 
   /** Absent when it is off. */
   readonly prefilter?: PrefilterApi;

@@ -2,12 +2,13 @@
 // ICMP echo over a socket for each family; the kernel sets identifier and checksum.
 import { createSocket, type Socket } from "node:dgram";
 import { ipFamily, toError } from "../core/index.ts";
-import { type Fd, openPingSocket } from "../kernel/index.ts";
+import { Errno, type Fd, openPingSocket, readSysctl, SyscallError, writeSysctl } from "../kernel/index.ts";
 import type { ProbeResult } from "./types.ts";
 
 const echoRequest = { 4: 8, 6: 128 } as const;
 const echoReply = { 4: 0, 6: 129 } as const;
 const headerLength = 8;
+const groupRange = "net.ipv4.ping_group_range";
 /** The kernel wants one, and looks at none. */
 const anyPort = 1;
 
@@ -20,14 +21,26 @@ interface Waiting {
 /** Opens an ICMP socket in this node's namespace. */
 export type OpenPing = (family: 4 | 6) => Fd;
 
-/** Asks for echoes; made by `start()`, at home in the namespace of the thread. */
+/** As openPingSocket(); lets this process's group (root's) open such sockets where nobody's or others' may only. */
+export function openAllowedPing(family: 4 | 6): Fd {
+  try {
+    return openPingSocket(family);
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== Errno.EACCES) throw error;
+  }
+  const [low = 1, high = 0] = readSysctl(groupRange).split(/\s+/).map(Number);
+  writeSysctl(groupRange, `0 ${low > high ? 0 : high}`);
+  return openPingSocket(family);
+}
+
+/** Asks for echoes. */
 export class Pinger implements Disposable {
   readonly #open: OpenPing;
   readonly #sockets = new Map<4 | 6, Socket>();
   readonly #waiting = new Map<number, Waiting>();
   #sequence = 0;
 
-  constructor(open: OpenPing = openPingSocket) {
+  constructor(open: OpenPing = openAllowedPing) {
     this.#open = open;
   }
 

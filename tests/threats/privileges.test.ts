@@ -54,7 +54,12 @@ test("threats: the agent's sockets are for its group, its files for nobody else"
     if (isSocket) sockets[path.slice(paths().state.length + 1)] = mode & 0o777;
     else assert.equal(mode & 0o077, 0, `${path} has mode ${(mode & 0o777).toString(8)}`);
   }
-  assert.deepEqual(sockets, { "cilium.sock": 0o660, "cni.sock": 0o600, "monitor1_2.sock": 0o660 });
+  assert.deepEqual(sockets, {
+    "cilium.sock": 0o660,
+    "cni.sock": 0o600,
+    "health.sock": 0o660,
+    "monitor1_2.sock": 0o660,
+  });
 });
 
 test("threats: etcd's password is in no log, command line, answer or state file", async () => {

@@ -4,6 +4,7 @@ import type { AgentApi, NodeAddressing } from "../../../src/api/index.ts";
 import type { Prefilter } from "../../../src/datapath/index.ts";
 import type { EventModule } from "../events.ts";
 import { version } from "../version.ts";
+import { createClusterHealthCalls } from "./cluster-health.ts";
 import { type ConfigApiDeps, createConfigCalls } from "./config.ts";
 import { createEndpointCalls, type EndpointApiDeps } from "./endpoints.ts";
 import { createIdentityCalls, type IdentityApiDeps } from "./identities.ts";
@@ -43,6 +44,7 @@ export function createAgentApi(deps: AgentApiDeps): AgentApi {
     ...createPolicyCalls(deps.policy),
     ...createPolicyHitsCalls(deps.policyHits),
     ...createPrefilterCalls(deps.prefilter),
+    ...createClusterHealthCalls(deps.status.health, deps.status.self),
     metrics: deps.metrics,
     subscribeMonitor: (listener) => deps.events.subscribe(listener),
   };

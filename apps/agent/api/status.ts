@@ -10,10 +10,12 @@ import type {
 } from "../../../src/api/index.ts";
 import type { Health } from "../../../src/core/index.ts";
 import type { Datapath, DatapathObjectRow } from "../../../src/datapath/index.ts";
+import type { HealthModule } from "../../../src/health/index.ts";
 import { clusterIdentityRange } from "../../../src/identity/index.ts";
 import { formatIpamStatus, type Ipam } from "../../../src/ipam/index.ts";
 import type { Kvstore } from "../../../src/kvstore/index.ts";
 import { version } from "../version.ts";
+import { healthComponent } from "./cluster-health.ts";
 
 export interface StatusApiDeps {
   /** Health of each module in start order. */
@@ -22,6 +24,8 @@ export interface StatusApiDeps {
   readonly ipam: Ipam;
   readonly datapath: Pick<Datapath, "status">;
   readonly events: () => { read: number; lost: number };
+  /** Absent when nodes are not probed. */
+  readonly health: HealthModule | undefined;
   /** "cluster/node". */
   readonly self: string;
 }
@@ -41,7 +45,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "host-firewall": { mode: "Disabled" },
         ipam: ipamStatus(deps.ipam),
         nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
-        cluster: { self: deps.self, ciliumHealth: { state: "Disabled" } },
+        cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },
         controllers: deps.datapath.status().map(toController),
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
         "datapath-mode": "veth",

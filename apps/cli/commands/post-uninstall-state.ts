@@ -12,7 +12,7 @@ const ours = [
   /^deleteQueue$/,
   /^machine\.json(\.tmp)?$/,
   /^cilium\.pid(\.\d+)?(\.old)?$/,
-  /^(cilium|cni)\.sock$/,
+  /^(cilium|cni|health)\.sock$/,
   /^monitor1_2\.sock$/,
 ];
 const lockFile = "cilium.pid";

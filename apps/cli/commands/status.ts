@@ -5,7 +5,10 @@ import { parseDuration } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { ExitError, UsageError } from "../errors.ts";
+import { formatClusterHealth } from "../health/format.ts";
+import { alignLines } from "../output/table.ts";
 import { formatStatus } from "../status/format.ts";
+import { healthClient } from "./health/client.ts";
 
 export const status: CommandSpec = {
   usage: "status",
@@ -29,9 +32,27 @@ async function showStatus(context: Context, call: Call): Promise<void> {
   const brief = flag(call, "brief");
   const answer = await ask(context, call, brief);
   if (brief) context.print([briefStatus(answer)]);
-  else await context.result(answer, () => formatStatus(answer, optionsOf(call), context.io.now()));
+  else await context.result(answer, await screenOf(context, call, answer));
   const healthy = answer.cilium.state === "Ok" || answer.cilium.state === "Disabled";
   if (!healthy || (brief && briefStatus(answer) !== "OK")) throw new ExitError(1);
+}
+
+/** The screen; which nodes answer is asked for only when it is shown. */
+async function screenOf(context: Context, call: Call, answer: StatusResponse): Promise<() => readonly string[]> {
+  if (context.structured) return () => [];
+  const health = answer.cluster?.ciliumHealth?.state === "Ok" ? await clusterHealth(context, call) : [];
+  return () => [...formatStatus(answer, optionsOf(call), context.io.now()), ...health];
+}
+
+async function clusterHealth(context: Context, call: Call): Promise<readonly string[]> {
+  const allNodes = flag(call, "allNodes") || flag(call, "verbose");
+  try {
+    const status = await healthClient(context).status();
+    return formatClusterHealth(status, { allNodes, succinct: false, verbose: false });
+  } catch (error) {
+    if (!(error instanceof AgentUnreachableError)) throw error;
+    return alignLines([["Cluster health:", "Warning", "cilium-health daemon unreachable"]]);
+  }
 }
 
 async function ask(context: Context, call: Call, brief: boolean): Promise<StatusResponse> {

@@ -53,12 +53,15 @@ const followers: Readonly<Record<string, readonly [folder: string, name: string]
 
 /** Settings of the whole namespace, and of `devices` (not ours), that ensureSysctls() may change. Pure. */
 export function touchedSysctls(config: Families, devices: readonly string[]): readonly string[] {
-  return wantedSysctls(config, []).flatMap(([name]) => {
+  // The last one: health probes see to it that the agent may open ICMP sockets.
+  return [...wantedSysctls(config, []).flatMap(followed), "net/ipv4/ping_group_range"];
+
+  function followed([name]: readonly [string, string]): readonly string[] {
     const [folder, setting] = followers[name] ?? [];
     if (folder === undefined) return [name];
     const redirects = name === "net/ipv4/ip_forward" ? ["net/ipv4/conf/all/accept_redirects"] : [];
     return [name, ...redirects, ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
-  });
+  }
 }
 
 /** Undefined when the kernel has no such setting, or no longer. */

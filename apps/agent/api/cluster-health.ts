@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What probing the nodes found, as cilium-health's API has it.
+import type {
+  AgentApi,
+  ComponentStatus,
+  ConnectivityStatus,
+  HealthStatusResponse,
+  HostStatus,
+  PathStatus,
+} from "../../../src/api/index.ts";
+import { formatDuration } from "../../../src/core/index.ts";
+import {
+  brokenPaths,
+  type HealthModule,
+  type HealthRow,
+  nodesHealth,
+  type PathState,
+} from "../../../src/health/index.ts";
+
+export function createClusterHealthCalls(
+  health: HealthModule | undefined,
+  self: string,
+): Pick<AgentApi, "clusterHealth"> {
+  if (health === undefined) return {};
+  const status = () => toStatus(health, self);
+  const probe = async () => {
+    await health.probeAll();
+    return status();
+  };
+  return { clusterHealth: { status, probe } };
+}
+
+/** The line of `cilium status`: the daemon is well when it probes; what it finds is the cluster's. */
+export function healthComponent(health: HealthModule | undefined, self: string): ComponentStatus {
+  if (health === undefined) return { state: "Disabled" };
+  const [first, ...more] = brokenPaths(health.table, self);
+  if (first === undefined) return { state: "Ok" };
+  return { state: "Ok", msg: `${first}${more.length === 0 ? "" : ` (and ${more.length} more)`}` };
+}
+
+function toStatus(health: HealthModule, self: string): HealthStatusResponse {
+  const newest = Math.max(
+    0,
+    ...Array.from(health.table.all(), ({ icmp, http }) => Math.max(icmp.lastProbed, http.lastProbed)),
+  );
+  return {
+    timestamp: new Date(newest).toISOString(),
+    probeInterval: formatDuration(health.intervalMs),
+    local: { name: self },
+    nodes: nodesHealth(health.table).map(({ node, host, endpoint }) => ({
+      name: node,
+      ...(host.length === 0 ? {} : { host: toHost(host) }),
+      ...(endpoint.length === 0 ? {} : { "health-endpoint": toHost(endpoint) }),
+    })),
+  };
+}
+
+function toHost([primary, ...secondary]: readonly HealthRow[]): HostStatus {
+  return {
+    ...(primary === undefined ? {} : { "primary-address": toPath(primary) }),
+    ...(secondary.length === 0 ? {} : { "secondary-addresses": secondary.map(toPath) }),
+  };
+}
+
+function toPath({ ip, icmp, http }: HealthRow): PathStatus {
+  return { ip, ...toConnectivity("icmp", icmp), ...toConnectivity("http", http) };
+}
+
+function toConnectivity(name: "icmp" | "http", { last, lastProbed }: PathState): Partial<PathStatus> {
+  if (last === undefined) return {};
+  const status: ConnectivityStatus = {
+    latency: last.ok ? last.latencyNs : 0,
+    status: last.ok ? "" : last.problem,
+    lastProbed: new Date(lastProbed).toISOString(),
+  };
+  return { [name]: status };
+}

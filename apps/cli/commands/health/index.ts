@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of cilium-health.
+import type { CommandSpec } from "../../define.ts";
+import { healthClient } from "./client.ts";
+import { healthStatus } from "./status.ts";
+
+export const healthCommands: readonly CommandSpec[] = [
+  healthStatus,
+  {
+    usage: "ping",
+    summary: "Check whether the health daemon answers",
+    plain: true,
+    run: async (context) => {
+      await healthClient(context).ping();
+      context.print(["OK"]);
+    },
+  },
+  {
+    usage: "get",
+    summary: "Show the health daemon's answer as it is",
+    run: async (context) => {
+      await context.json(await healthClient(context).status());
+    },
+  },
+];

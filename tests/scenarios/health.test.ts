@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes probe each other, and a path that is cut in one direction is named.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { HealthStatusResponse } from "../../src/api/index.ts";
+import { Scenario } from "./harness.ts";
+
+let scenario: Scenario;
+before(async () => {
+  scenario = await Scenario.create("health");
+});
+after(async () => await scenario?.delete());
+
+async function health(node: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await scenario.onNode(node, ["cilium-health", "status", ...args]);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+/** Asks until the answer fits; a minute is many rounds of probes. */
+async function eventually(node: string, expected: RegExp): Promise<void> {
+  let last = "";
+  for (let turn = 0; turn < 120; turn++) {
+    last = await health(node);
+    if (expected.test(last)) return;
+    await sleep(500);
+  }
+  assert.match(last, expected);
+}
+
+test("every node reaches every other one over both families", async () => {
+  for (const node of ["node1", "node2"]) {
+    const status = JSON.parse(await health(node, "--probe", "-o", "json")) as HealthStatusResponse;
+    assert.equal(status.local.name, `default/${node}`);
+    assert.equal(status.nodes.length, 2);
+    for (const { host } of status.nodes) {
+      const paths = [host?.["primary-address"], ...(host?.["secondary-addresses"] ?? [])];
+      assert.equal(paths.length, 2);
+      for (const path of paths) {
+        for (const result of [path?.icmp, path?.http]) {
+          assert.ok(result !== undefined && result.latency > 0 && result.status === "", JSON.stringify(path));
+        }
+      }
+    }
+  }
+  await eventually("node1", /^Cluster health: +2\/2 reachable/);
+});
+
+test("a path that is cut is named with its problem, by probes of their own, until it works again", async () => {
+  const ip = scenario.sandbox.nodes[1]?.ipv4 ?? "";
+  const route = async (...args: readonly string[]) => {
+    const { code, stderr } = await scenario.onNode("node1", ["ip", "route", ...args]);
+    assert.equal(code, 0, stderr);
+  };
+  await route("add", "blackhole", `${ip}/32`);
+  await eventually("node1", /^Cluster health: +1\/2 reachable.*\n.*\n +default\/node2 .* 1\/2 /);
+  const { stdout } = await scenario.onNode("node1", ["cilium", "status"]);
+  assert.match(stdout, new RegExp(`default/node1 -> default/node2 \\(host ${ip.replaceAll(".", "\\.")}\\): `));
+  assert.match(await health("node2"), /^Cluster health: +[12]\/2 reachable/);
+  await route("del", "blackhole", `${ip}/32`);
+  await eventually("node1", /^Cluster health: +2\/2 reachable/);
+});
