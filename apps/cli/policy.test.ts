@@ -114,6 +114,32 @@ test("trace finds ends by pod, address, identity, endpoint and labels", async (t
   assert.equal((await run(["policy", "trace", "--from", "world", ...to, "--check"])).code, 1);
 });
 
+test("validate tells every problem, and compares blocks with pods and nodes that it is shown", async (t) => {
+  const { run } = await agentCli(t);
+  const block = policy(80).replace("fromEndpoints: [{matchLabels: {app: api}}]", "fromCIDR: [10.0.0.0/8]");
+  const quiet = await run(["policy", "validate", "-", "--strict"], { stdin: block });
+  assert.deepEqual(quiet, { code: 0, stdout: 'Policy "default/p" is valid\n', stderr: "" });
+  const asked = await run(["policy", "validate", "-", "--agent", "--strict"], { stdin: block });
+  assert.equal(asked.code, 1);
+  assert.match(
+    asked.stdout,
+    /warning: policy "default\/p": ingress\[0\]: 10\.0\.0\.0\/8 covers 1 pods \(such as identity 301/,
+  );
+  const bad = policy(80).replace('"80"', "80").replace("endpointSelector:", "endpointSelecto:");
+  const json = await run(["policy", "validate", "-", "-o", "json"], { stdin: bad });
+  assert.equal(json.code, 1);
+  const { valid, problems } = JSON.parse(json.stdout) as { valid: boolean; problems: { path: string; line: number }[] };
+  assert.equal(valid, false);
+  assert.deepEqual(
+    problems.map(({ path, line }) => `${line} ${path}`),
+    [
+      "5 spec.endpointSelecto",
+      "4 spec.endpointSelector",
+      ...problems.slice(2).map(({ path, line }) => `${line} ${path}`),
+    ],
+  );
+});
+
 test("policies that nobody named, and files that are none, are refused", async (t) => {
   const { run } = await startCli(t, undefined);
   const failed = async (args: readonly string[], code: number, message: RegExp) => {

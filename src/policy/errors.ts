@@ -78,6 +78,11 @@ export class PolicyParseError extends CiliumError {
     this.#problem = problem;
   }
 
+  /** What was found and what was expected, without the policy and its source. */
+  get problem(): string {
+    return this.#problem.problem;
+  }
+
   /** The same error with more said about where the policy came from. */
   from(source: PolicySource): PolicyParseError {
     return new PolicyParseError(this.#problem, { ...this.source, ...source });

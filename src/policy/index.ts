@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/policy.
 
+export { admitsPort } from "./confirm/admits.ts";
+export { type ConfirmedPolicies, type GuardedEngine, HostPolicyGuard, selectsHosts } from "./confirm/guard.ts";
+export { type ConfirmState, inForce } from "./confirm/state.ts";
 export { type DiffScope, diffPolicies, type FlowChange, type FlowOutcome } from "./diff/diff.ts";
 export { formatSpan, type PortSpan } from "./diff/span.ts";
 export { checkEnforceable } from "./enforceable.ts";
@@ -72,3 +75,10 @@ export {
   type SelectorOperator,
   type Verdict,
 } from "./types.ts";
+export type { ClusterAddress } from "./validate/covered.ts";
+export {
+  type PolicyProblemReport,
+  type ValidationOptions,
+  type ValidationReport,
+  validatePolicies,
+} from "./validate/validate.ts";

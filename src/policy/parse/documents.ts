@@ -16,31 +16,46 @@ export interface ParsedDocument {
   readonly origin: string;
 }
 
+/** One object of a text, not looked at yet. */
+export interface PolicyText {
+  readonly resource: unknown;
+  /** `FILE, document 2`. */
+  readonly origin: string;
+  /** Line of what stands at a path of the object, or of the nearest thing above it. */
+  readonly lineOf: (path: DocumentPath) => number;
+}
+
 /**
  * Reads all policies of a text; a list or an object of kind List counts as its items. Throws PolicyParseError for
  * the first bad one (nothing of the text is in force then). Empty documents are skipped.
  */
 export function parsePolicyDocuments(text: string, file: string, options: ParsePolicyOptions = {}): ParsedDocument[] {
-  const found: ParsedDocument[] = [];
+  return readPolicyTexts(text, file).map(({ resource, origin, lineOf }) => {
+    try {
+      const policy = parsePolicy(resource, { ...options, origin });
+      return { policy, resource: resource as Readonly<Record<string, unknown>>, origin };
+    } catch (error) {
+      if (!(error instanceof PolicyParseError)) throw error;
+      throw error.from({ origin, line: lineOf(error.segments) });
+    }
+  });
+}
+
+/** The objects of a text. Throws PolicyParseError for what is no YAML. */
+export function readPolicyTexts(text: string, file: string): readonly PolicyText[] {
   const fail = (problem: string, index: number, line: number | undefined) =>
     new PolicyParseError(
       { reason: "bad-document", path: [], problem },
       { origin: `${file}, document ${index + 1}`, ...(line === undefined ? {} : { line }) },
     );
-  for (const [index, { document, value, lines }] of readYaml(text, fail).entries()) {
+  return readYaml(text, fail).flatMap(({ document, value, lines }, index): PolicyText[] => {
+    if (value === null || value === undefined) return [];
     const origin = `${file}, document ${index + 1}`;
-    if (value === null || value === undefined) continue;
-    for (const { resource, path } of unfold(value)) {
-      try {
-        const policy = parsePolicy(resource, { ...options, origin });
-        found.push({ policy, resource: resource as Readonly<Record<string, unknown>>, origin });
-      } catch (error) {
-        if (!(error instanceof PolicyParseError)) throw error;
-        throw error.from({ origin, line: lineOf(document, [...path, ...error.segments], lines) });
-      }
-    }
-  }
-  return found;
+    return unfold(value).map(({ resource, path }) => ({
+      ...{ resource, origin },
+      lineOf: (inner) => lineOf(document, [...path, ...inner], lines),
+    }));
+  });
 }
 
 function unfold(value: unknown): readonly { resource: unknown; path: DocumentPath }[] {
