@@ -140,6 +140,20 @@ test("validate tells every problem, and compares blocks with pods and nodes that
   );
 });
 
+const rule = { policy: "default/p", kind: "CiliumNetworkPolicy", direction: "ingress" as const };
+const none = { allowed: 0, denied: 0, audited: 0, "staged-allowed": 0, "staged-denied": 0 };
+
+test("hits prints testdata/policy-hits.txt, --staged only rules of staged policies", async (t) => {
+  const policyHits = () => [
+    { ...none, cookie: 0, denied: 7 },
+    { ...none, cookie: 17, rule: { ...rule, section: "ingress[1]" }, "staged-denied": 4 },
+    { ...none, cookie: 16, rule: { ...rule, section: "ingress[0].toPorts[0]" }, allowed: 12 },
+  ];
+  const { run } = await startCli(t, createMemoryAgent({ override: { policyHits } }).api);
+  golden("policy-hits", (await run(["policy", "hits"])).stdout);
+  assert.match((await run(["policy", "hits", "--staged", "-o", "jsonpath={[*].cookie}"])).stdout, /^17\n$/);
+});
+
 test("policies that nobody named, and files that are none, are refused", async (t) => {
   const { run } = await startCli(t, undefined);
   const failed = async (args: readonly string[], code: number, message: RegExp) => {

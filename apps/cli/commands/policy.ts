@@ -4,6 +4,7 @@ import type { CommandSpec } from "../define.ts";
 import { deletePolicy } from "./policy/delete.ts";
 import { diff } from "./policy/diff.ts";
 import { get } from "./policy/get.ts";
+import { hits } from "./policy/hits.ts";
 import { importPolicies } from "./policy/import.ts";
 import { lint } from "./policy/lint.ts";
 import { selectors } from "./policy/selectors.ts";
@@ -14,5 +15,5 @@ import { validate } from "./policy/validate.ts";
 export const policy: CommandSpec = {
   usage: "policy",
   summary: "Network policies",
-  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, trace, lint, diff],
+  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, trace, lint, diff, hits],
 };
