@@ -28,11 +28,27 @@ spec:
     toPorts: [{ports: [{port: "7000", protocol: TCP}]}]
 `;
 
+const cut = `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: cut}
+spec:
+  nodeSelector: {}
+  egressDeny: [{toEntities: [world]}]
+`;
+
 let node: AgentNode;
 let agent: ChildProcess;
 
 before(async () => {
-  node = new AgentNode({ "enable-host-firewall": "true", devices: "eth+" });
+  node = new AgentNode({
+    ...{ "enable-host-firewall": "true", devices: "eth+" },
+    ...{
+      "policy-confirm-targets": `${NEIGHBOUR}:7000`,
+      "policy-confirm-ports": "7000",
+      "policy-confirm-timeout": "8s",
+    },
+  });
   node.neighbour("neighbour", "eth1", "172.31.251");
   node.writeManifest("objects.yaml", objects);
   ({ child: agent } = await node.startAgent());
@@ -96,4 +112,21 @@ test("an audited policy for nodes lets everything pass and counts what it would 
       return (await reached()).flat().every(Boolean) && (await counted()) > before;
     });
   }
+});
+
+test("a policy that cuts the node off from what it needs is reverted, stays so over a restart, and says so", async () => {
+  const confirmation = async () => (await node.client.healthz()).modules?.find(({ name }) => name === "policy-confirm");
+  const isReverted = async () =>
+    /reverted \(.*\/cut\): .*172\.31\.251\.2:7000/.test((await confirmation())?.message ?? "");
+  node.writeManifest("policy.yaml", policy());
+  await enforced("ingress");
+  await node.until("the good policy is confirmed", async () => (await confirmation())?.message === undefined);
+  node.writeManifest("cut.yaml", cut);
+  await node.until("it is reverted", isReverted);
+  await node.until("the neighbour is there again", async () => (await reached())[2]?.every(Boolean) === true);
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+  await node.end(agent, "SIGKILL");
+  ({ child: agent } = await node.startAgent());
+  await node.until("it is known as reverted", isReverted);
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
 });

@@ -45,6 +45,7 @@ export function createAgentModules(config: Config): Agent {
     routes: { base: clusterHealthBase, list: clusterHealthRoutes },
   });
   const open = () => {
+    parts.guard.settle();
     manager.open();
     parts.prefixes.open();
   };
@@ -64,6 +65,7 @@ export function createAgentModules(config: Config): Agent {
       createPolicyLink({ engine, manager, endpoints }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
+      parts.confirm,
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },

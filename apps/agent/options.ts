@@ -138,6 +138,24 @@ export const options = {
     default: false,
     description: "Let policies for nodes hold",
   }),
+  policyConfirmTimeout: defineOption({
+    name: "policy-confirm-timeout",
+    schema: duration(),
+    default: 60_000,
+    description: "How long a policy for hosts is on trial before it is reverted",
+  }),
+  policyConfirmTargets: defineOption({
+    name: "policy-confirm-targets",
+    schema: list(),
+    default: [] as readonly string[],
+    description: "ADDRESS:PORT that the node has to reach with a new policy for hosts, beside etcd and other nodes",
+  }),
+  policyConfirmPorts: defineOption({
+    name: "policy-confirm-ports",
+    schema: list(),
+    default: ["22", "6443"] as readonly string[],
+    description: "Own TCP ports that a new policy for hosts has to leave open to somebody, where one listens",
+  }),
   policyAuditMode: defineOption({
     name: "policy-audit-mode",
     schema: boolean(),

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's parts that are about policy, made from the configuration and given to each other.
-import type { Config, Table } from "../../src/core/index.ts";
+import { type Config, systemClock, type Table } from "../../src/core/index.ts";
 import type { EndpointRow } from "../../src/endpoint/index.ts";
 import type { ResourceRow } from "../../src/kubernetes/index.ts";
 import {
   createPolicyModule,
   createPolicyReferences,
   createPolicyTable,
+  HostPolicyGuard,
   PolicyEngine,
   PolicyStore,
 } from "../../src/policy/index.ts";
 import type { Cluster } from "./cluster.ts";
 import { createNamedPorts } from "./named-ports.ts";
 import { options } from "./options.ts";
+import { createPolicyConfirm } from "./policy-confirm.ts";
 import { createPolicyPrefixModule } from "./policy-prefixes.ts";
 
 export interface PolicyPartsDeps {
@@ -37,7 +39,20 @@ export function createPolicyParts({ config, cluster, resources, endpoints, famil
     hostFirewall: config.get(options.enableHostFirewall),
     cookies: store.loadCookies(),
   });
-  const policy = createPolicyModule({ engine, policies, resources, identities: cluster.allocator.table, store });
+  const guard = new HostPolicyGuard({
+    engine,
+    store: { load: () => store.loadConfirmed(), save: (confirmed) => store.saveConfirmed(confirmed) },
+    clock: systemClock,
+    patience: config.get(options.policyConfirmTimeout),
+  });
+  guard.restore();
+  const policy = createPolicyModule({
+    engine: guard.engine,
+    policies,
+    resources,
+    identities: cluster.allocator.table,
+    store,
+  });
   const prefixes = createPolicyPrefixModule({ engine, cluster, policies, endpoints, families, directory });
   const references = createPolicyReferences({
     ...{ engine, resources, policies },
@@ -45,5 +60,6 @@ export function createPolicyParts({ config, cluster, resources, endpoints, famil
     changed: () => prefixes.changed(),
   });
   const namedPorts = createNamedPorts({ engine, ipcache: cluster.ipcache });
-  return { policies, engine, policy, prefixes, references, namedPorts };
+  const confirm = createPolicyConfirm({ config, guard, engine, endpoints, nodes: cluster.nodes });
+  return { policies, engine, guard, confirm, policy, prefixes, references, namedPorts };
 }

@@ -3,6 +3,7 @@
 
 export { type Announcements, createAnnouncements } from "./announcements.ts";
 export type { BackendConnection, BackendDeps, KvstoreBackend } from "./backend-types.ts";
+export { etcdEndpoints } from "./backends/etcd/index.ts";
 export { KvCompactedError, KvLeaseNotFoundError, KvstoreError } from "./errors.ts";
 export { HeldDeletes, type HeldDeletesOptions } from "./held-deletes.ts";
 export { createKvstore, type KvstoreConfig, type KvstoreDeps, type KvstoreModule, openKvstore } from "./module.ts";

@@ -4,7 +4,8 @@ import { createLogger, type Health, type Module, type ReadonlyTable, type Table,
 import type { IdentityRow } from "../identity/index.ts";
 import type { ResourceRow } from "../kubernetes/index.ts";
 import { checkEnforceable } from "./enforceable.ts";
-import type { PolicyEngine, PolicySummary } from "./engine/engine.ts";
+import type { GuardedEngine } from "./confirm/guard.ts";
+import type { PolicySummary } from "./engine/engine.ts";
 import { PolicyConflictError } from "./errors.ts";
 import type { PolicyStore } from "./store.ts";
 import type { PolicyRow, PolicySourceKind } from "./table.ts";
@@ -19,7 +20,7 @@ const policyKinds = new Set([
 ]);
 
 export interface PolicyModuleDeps {
-  readonly engine: PolicyEngine;
+  readonly engine: GuardedEngine;
   readonly policies: Table<PolicyRow, string>;
   readonly resources: ReadonlyTable<ResourceRow, string>;
   readonly identities: ReadonlyTable<IdentityRow, number>;

@@ -2,10 +2,13 @@
 // What the policy repository keeps over a restart: imported policies, and which cookie names which rule.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { toError } from "../core/index.ts";
+import { createLogger, toError } from "../core/index.ts";
+import type { ConfirmedPolicies } from "./confirm/guard.ts";
 import { CookieFile } from "./cookie-file.ts";
 import type { CookieRegistry } from "./entries/cookies.ts";
 import { KeptManifests } from "./kept-manifests.ts";
+
+const log = createLogger("policy-store");
 
 /** File `policy-imported.json` in a folder, its folder `manifests`, and those of CookieFile; each write is atomic. */
 export class PolicyStore {
@@ -38,6 +41,24 @@ export class PolicyStore {
 
   saveImported(resources: readonly unknown[]): void {
     this.#write("policy-imported.json", JSON.stringify(resources));
+  }
+
+  /** Which policies for hosts were confirmed; none when that cannot be read: then they have to prove themselves again. */
+  loadConfirmed(): ConfirmedPolicies {
+    const path = join(this.#directory, "policy-confirmed.json");
+    if (!existsSync(path)) return { resources: [] };
+    try {
+      const found = JSON.parse(readFileSync(path, "utf8")) as Partial<ConfirmedPolicies>;
+      if (!Array.isArray(found.resources)) throw new Error("no list of resources");
+      return { resources: found.resources, ...(found.rejected && { rejected: found.rejected }) };
+    } catch (error) {
+      log.warn("Cannot read which policies for hosts were confirmed", { path, error: toError(error).message });
+      return { resources: [] };
+    }
+  }
+
+  saveConfirmed(confirmed: ConfirmedPolicies): void {
+    this.#write("policy-confirmed.json", JSON.stringify(confirmed));
   }
 
   /** Cookies of the run before. */

@@ -5,6 +5,11 @@ import { EtcdClient } from "./client.ts";
 import { EtcdConnection } from "./connection.ts";
 import { etcdOptionHelp, parseEtcdOptions } from "./options.ts";
 
+/** URLs of the servers that these `kvstore-opt` name. Throws ConfigError. */
+export function etcdEndpoints(options: Readonly<Record<string, string>>): readonly string[] {
+  return parseEtcdOptions(options).endpoints;
+}
+
 /** The backend of the registry. */
 export const etcd = {
   name: "etcd",

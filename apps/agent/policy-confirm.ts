@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commit-confirm: while a policy for hosts is on trial, the node looks whether it still reaches what it needs.
+import {
+  type Config,
+  createLogger,
+  type Health,
+  type Labels,
+  type Module,
+  type ReadonlyTable,
+  toError,
+} from "../../src/core/index.ts";
+import { type EndpointRow, hostEndpointId } from "../../src/endpoint/index.ts";
+import { etcdEndpoints } from "../../src/kvstore/index.ts";
+import type { NodeRow } from "../../src/node/index.ts";
+import { admitsPort, type HostPolicyGuard, type PolicyEngine } from "../../src/policy/index.ts";
+import { options } from "./options.ts";
+import { connects, listeningPorts, type Target } from "./reachability.ts";
+
+/** Time between two looks while a policy is on trial, and while none is. Milliseconds. */
+const TRIAL_MS = 2000;
+const QUIET_MS = 15_000;
+const HEALTH_PORT = 4240;
+const HOST_IDENTITY = 1;
+
+export interface PolicyConfirmDeps {
+  readonly config: Config;
+  readonly guard: HostPolicyGuard;
+  readonly engine: Pick<PolicyEngine, "resolveEndpoint">;
+  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly nodes: ReadonlyTable<NodeRow, string>;
+}
+
+/** To be started when policies can come; does nothing without the host firewall. */
+export function createPolicyConfirm(deps: PolicyConfirmDeps): Module {
+  return new PolicyConfirm(deps);
+}
+
+class PolicyConfirm implements Module {
+  readonly name = "policy-confirm";
+  readonly #deps: PolicyConfirmDeps;
+  readonly #log = createLogger("policy-confirm");
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** Names of what was reached before the trial: what was not is no policy's fault. */
+  #reached: ReadonlySet<string> = new Set();
+  #missing: readonly string[] = [];
+
+  constructor(deps: PolicyConfirmDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    if (!this.#deps.config.get(options.enableHostFirewall)) return;
+    await this.#look();
+    this.#next();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  health(): Health {
+    const { state } = this.#deps.guard;
+    const names = this.#deps.guard.unconfirmed().join(", ");
+    if (state.kind === "confirmed") return { state: "ok" };
+    if (state.kind === "reverted") {
+      return { state: "degraded", message: `policies for hosts reverted (${names}): ${state.reason}` };
+    }
+    const missing = this.#missing.length === 0 ? "" : `, not reached: ${this.#missing.join(", ")}`;
+    return { state: "ok", message: `policies for hosts on trial (${names})${missing}` };
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    const wait = this.#deps.guard.state.kind === "provisional" ? TRIAL_MS : QUIET_MS;
+    const started = performance.now();
+    // A trial that begins meanwhile is noticed at once.
+    const turn = () => {
+      if (performance.now() - started < wait && this.#deps.guard.state.kind !== "provisional") this.#wait(turn);
+      else this.#look().then(() => this.#next());
+    };
+    this.#wait(turn);
+  }
+
+  #wait(turn: () => void): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(turn, TRIAL_MS);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const before = this.#deps.guard.state;
+      // Only what is in force in the kernel proves anything.
+      const settled = this.#hostRow()?.status.kind === "done";
+      const failed = await this.#failed();
+      const after = this.#deps.guard.state;
+      if (after !== before) return;
+      if (after.kind !== "provisional") {
+        const all = [...this.#outward(), ...this.#inward()].map(({ name }) => name);
+        this.#reached = new Set(all.filter((name) => !failed.includes(name)));
+        return;
+      }
+      this.#missing = failed.filter((name) => this.#reached.has(name));
+      if (settled && this.#missing.length === 0) this.#confirm();
+      else if (this.#deps.guard.expire(this.#reason(settled))) this.#tellReverted();
+    } catch (thrown) {
+      this.#log.error("Cannot look whether policies for hosts may stay", { error: toError(thrown) });
+    }
+  }
+
+  #confirm(): void {
+    const policies = this.#deps.guard.unconfirmed();
+    this.#deps.guard.confirm();
+    this.#log.info("Policies for hosts are confirmed", { policies, reached: [...this.#reached] });
+  }
+
+  #tellReverted(): void {
+    const { guard } = this.#deps;
+    const reason = guard.state.kind === "reverted" ? guard.state.reason : "";
+    this.#log.warn("Policies for hosts are reverted, those before are in force", {
+      policies: guard.unconfirmed(),
+      reason,
+    });
+  }
+
+  #reason(settled: boolean): string {
+    if (this.#missing.length > 0) return `with them the node does not reach ${this.#missing.join(", ")}`;
+    return settled ? "" : "they did not get into force";
+  }
+
+  #hostRow(): EndpointRow | undefined {
+    return this.#deps.endpoints.get(hostEndpointId);
+  }
+
+  /** Names of what is not reached now. */
+  async #failed(): Promise<string[]> {
+    const outward = await Promise.all(
+      this.#outward().map(async (target) => ((await connects(target)) ? [] : [target.name])),
+    );
+    const inward = this.#inward().filter(({ admitted }) => !admitted);
+    return [...outward.flat(), ...inward.map(({ name }) => name)];
+  }
+
+  /** Connections that the node has to be able to open. */
+  #outward(): Target[] {
+    const { config, nodes } = this.#deps;
+    const stores =
+      config.get(options.kvstore) === "etcd" ? etcdEndpoints(Object.fromEntries(config.get(options.kvstoreOpt))) : [];
+    const peers = [...nodes.all()].filter(({ source }) => source !== "local");
+    return [
+      ...stores.map((url) => ({ name: `etcd ${url}`, ...hostAndPort(url) })),
+      ...peers.flatMap(({ name, addresses }) =>
+        addresses
+          .filter(({ type }) => type === "InternalIP")
+          .map(({ ip }) => ({ name: `node ${name} ${ip} port ${HEALTH_PORT}`, host: ip, port: HEALTH_PORT })),
+      ),
+      ...config.get(options.policyConfirmTargets).map((text) => ({ name: text, ...hostAndPort(`tcp://${text}`) })),
+    ];
+  }
+
+  /** Ports at which somebody listens, and whether the host's policy lets anybody get there. */
+  #inward(): { readonly name: string; readonly admitted: boolean }[] {
+    const labels: Labels | undefined = this.#hostRow()?.labels;
+    if (labels === undefined) return [];
+    const policy = this.#deps.engine.resolveEndpoint(labels, HOST_IDENTITY);
+    const listening = listeningPorts();
+    return this.#deps.config
+      .get(options.policyConfirmPorts)
+      .map(Number)
+      .filter((port) => listening.has(port))
+      .map((port) => ({ name: `own port ${port}`, admitted: admitsPort(policy, port) }));
+  }
+}
+
+function hostAndPort(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  const fallback = protocol === "https:" ? 443 : 80;
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? fallback : Number(port) };
+}
