@@ -29,8 +29,9 @@ function packet(words: FamilyWords, from: Addresses, to: Addresses): Uint8Array 
   );
 }
 
+/** As bpf/lib/mark.h has it, scope and all. */
 function identityMark(identity: number): number {
-  return ((identity << 16) | ((identity >>> 16) & 0xff) | 0x0f00) >>> 0;
+  return ((identity << 16) | ((identity >>> 16) & 0xff) | (((identity >>> 24) & 3) << 12) | 0x0f00) >>> 0;
 }
 
 export const hostCases: readonly Case[] = [
