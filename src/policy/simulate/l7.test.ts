@@ -160,7 +160,7 @@ test("an endpoint that cannot be computed says which rules are to blame", () => 
   const [flow] = simulateCase({ id: "x", manifests: [web("p", { egress: rules })], endpoints, flows }).flows;
   const rule = flow?.egress?.rule ?? {};
   assert.match(
-    "error" in rule ? rule.error : "",
+    "error" in rule ? String(rule.error) : "",
     /http and dns \(in default\/p egress\[0\]\.toPorts\[0\] and default\/p egress\[1\]/,
   );
 });
