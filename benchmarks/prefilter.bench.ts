@@ -3,8 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ipFromBytes } from "../src/core/index.ts";
-import { PrefilterMaps } from "../src/datapath/prefilter/prefilter-maps.ts";
-import { keyBits, type PrefixKey, PrefixList, prefixKey } from "../src/datapath/prefilter/prefix-list.ts";
+import { keyBits, PrefilterMaps, type PrefixKey, PrefixList, prefixKey } from "../src/datapath/index.ts";
 import { type BpfObject, type BpfProgram, loadObject } from "../src/kernel/index.ts";
 import { type Benchmark, type Figures, median, type Ratio, type Row, ratio, row } from "./harness.ts";
 

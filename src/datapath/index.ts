@@ -42,6 +42,8 @@ export { protocolName, protocolNumber } from "./packet/protocols.ts";
 export { summarize } from "./packet/summary.ts";
 export type * from "./packet/types.ts";
 export { Prefilter, type PrefilterConfig, PrefilterRevisionError } from "./prefilter/prefilter.ts";
+export { PrefilterMaps } from "./prefilter/prefilter-maps.ts";
+export { keyBits, type PrefixKey, PrefixList, prefixKey } from "./prefilter/prefix-list.ts";
 export { removePrefilter } from "./prefilter/program.ts";
 export type {
   ConntrackTimeouts,

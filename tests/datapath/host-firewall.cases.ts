@@ -2,10 +2,10 @@
 // The host's own packets: at physical devices, from and to pods, from other nodes.
 import { CtFlags, DropReason, EndpointConfigFlags, HOST_ENDPOINT, PolicyDirection } from "../../src/abi/index.ts";
 import { bothFamilies, type Case, type FamilyWords, fromA, type Hook, sent, Verdict } from "./case.ts";
+import { hostEndpoint, hostSets } from "./host-endpoint.ts";
 import { echo, ipFrame, type Payload, raw, TcpFlag, tcp, udp } from "./packet.ts";
 import {
   type Addresses,
-  hostSets,
   internet,
   nobody,
   otherNode,
@@ -38,7 +38,7 @@ function sends(...rules: readonly Rule[]) {
 
 function host(flags: number, set: number, direction: number, rules: readonly Rule[]) {
   return (world: World) => {
-    world.hostEndpoint(flags);
+    hostEndpoint(world, flags);
     for (const rule of rules) world.policy({ set, direction, identity: 0, ...rule });
   };
 }
@@ -76,7 +76,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
       {
         change: (world) => {
           takes()(world);
-          world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
+          hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
           const set = hostSets.egress;
           world.policy({
             set,
@@ -114,7 +114,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
       {
         change: (world) => {
           takes()(world);
-          world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
+          hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
         },
         send: frame(words, podA, internet, ssh),
         into: { at: "to-netdev", ingressIfindex: podA.ifindex },
@@ -129,7 +129,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
     steps: [
       {
         // To a port of the host's own choosing: it is the host's connection.
-        change: (world) => world.hostEndpoint(0),
+        change: (world) => hostEndpoint(world, 0),
         send: frame(words, internet, router, tcp({ sport: 2379, dport: 40_000, flags: ACK })),
         into: incoming,
         verdict: Verdict.PASS,
@@ -141,7 +141,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
       {
         change: (world) => {
           takes()(world);
-          world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS, { policyRevision: 2 });
+          hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS, { policyRevision: 2 });
         },
         send: frame(words, internet, router, tcp({ sport: 2379, dport: 40_000, flags: ACK })),
         into: incoming,
@@ -160,7 +160,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
       {
         change: (world) => {
           takes()(world);
-          world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
+          hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS);
         },
         send: frame(words, otherNode, router, udp({ sport: 50_000, dport: TUNNEL })),
         into: incoming,
@@ -196,7 +196,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         events: [{ kind: "verdict", endpoint: HOST_ENDPOINT, remoteIdentity: podA.identity, verdict: 0 }],
       },
       {
-        change: (world) => world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS),
+        change: (world) => hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS),
         send: frame(words, router, podA, tcp({ sport: 53, dport: 40_000, flags: SYN | ACK })),
         into: { at: "from-host" },
         verdict: Verdict.REDIRECT,
@@ -237,7 +237,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
       {
         change: (world) => {
           takes()(world);
-          world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_AUDIT);
+          hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_AUDIT);
         },
         send: frame(words, internet, router, ssh),
         into: incoming,
@@ -301,7 +301,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
     steps: [
       { send: frame(words, internet, router, ssh), into: incoming, verdict: Verdict.PASS, silent: ["verdict"] },
       {
-        change: (world) => world.hostEndpoint(0, { ready: false }),
+        change: (world) => hostEndpoint(world, 0, { ready: false }),
         send: frame(words, internet, router, ssh),
         into: incoming,
         drop: DropReason.DROP_HOST_NOT_READY,
@@ -327,7 +327,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
     name: "leaves neighbour discovery and group membership alone",
     steps: [
       {
-        change: (world) => world.hostEndpoint(ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS),
+        change: (world) => hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS),
         send: frame(words, nobody, router, words.family === 4 ? raw(2, new Uint8Array(8)) : raw(58, solicitation)),
         into: incoming,
         verdict: Verdict.PASS,

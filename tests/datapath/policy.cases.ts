@@ -13,6 +13,7 @@ import {
   toB,
   Verdict,
 } from "./case.ts";
+import { forgetHits, hitsOf } from "./hits.ts";
 import { echo, sctp, tcp, udp } from "./packet.ts";
 import { all, egress, ingress } from "./rules.ts";
 import { cidrHost, internet, type PolicyRow, podA, podB, podC, router, type World } from "./world.ts";
@@ -73,8 +74,8 @@ type Counts = Readonly<Record<string, number>>;
 function countsOf(cookie: number, counts: Counts, other: number, otherCounts: Counts) {
   const none = { allowed: 0, denied: 0, audited: 0, stagedAllowed: 0, stagedDenied: 0 };
   return (world: World) => {
-    assert.deepEqual(world.hits(cookie), { cookie, ...none, ...counts });
-    assert.deepEqual(world.hits(other), { cookie: other, ...none, ...otherCounts });
+    assert.deepEqual(hitsOf(world, cookie), { cookie, ...none, ...counts });
+    assert.deepEqual(hitsOf(world, other), { cookie: other, ...none, ...otherCounts });
   };
 }
 
@@ -318,7 +319,7 @@ export const policyCases: readonly Case[] = [
           verdict: Verdict.REDIRECT,
           check: (world: World) => {
             countsOf(700 + POLICY_HITS_SLOTS, { allowed: 1 }, 702, { denied: 1, audited: 1 })(world);
-            for (const cookie of [700, 701, 702]) world.forgetHits(cookie);
+            for (const cookie of [700, 701, 702]) forgetHits(world, cookie);
           },
         },
       ],

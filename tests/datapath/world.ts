@@ -9,7 +9,6 @@ import {
   decodeCtEntry,
   decodeMetricsKey,
   decodeMetricsValue,
-  decodePolicyHits,
   ENDPOINT_CONFIG_SIZE,
   EndpointConfigFlags,
   EndpointInfoFlags,
@@ -26,8 +25,6 @@ import {
   HOST_ENDPOINT,
   IpcacheFlags,
   METRICS_VALUE_SIZE,
-  POLICY_HITS_SIZE,
-  POLICY_HITS_SLOTS,
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
@@ -96,8 +93,6 @@ export interface Addresses {
   readonly ipv6: string;
 }
 
-/** Policy sets of the host endpoint. */
-export const hostSets = { ingress: 7, egress: 8 } as const;
 export const TUNNEL_IFINDEX = 77;
 export const WORLD_IPV4 = 9;
 export const WORLD_IPV6 = 10;
@@ -247,17 +242,6 @@ export class World implements Disposable {
     this.map("cilium_endpoints").update(u32le(pod.id), encodeEndpointConfig(config));
   }
 
-  /** Gives the host a slot of its own, with these flags. */
-  hostEndpoint(flags: number, { policyRevision = 1, ready = true } = {}): void {
-    const none = new Uint8Array(6);
-    const config = {
-      ...{ mac: none, nodeMac: none, ifindex: 1, ipv4: 0, ipv6: new Uint8Array(16), identity: 1 },
-      ...{ ingressSet: hostSets.ingress, egressSet: hostSets.egress, policyRevision },
-      flags: (ready ? EndpointConfigFlags.ENDPOINT_READY : 0) | flags,
-    };
-    this.map("cilium_endpoints").update(u32le(HOST_ENDPOINT), encodeEndpointConfig(config));
-  }
-
   /** Clears the slot's READY flag, or the whole slot. */
   endpointNotReady(pod: Pod): void {
     this.map("cilium_endpoints").update(u32le(pod.id), new Uint8Array(60));
@@ -350,16 +334,6 @@ export class World implements Disposable {
         map.update(key, encodeCtEntry({ ...decodeCtEntry(value), ...change }));
       }
     }
-  }
-
-  /** A rule's decisions. */
-  hits(cookie: number): Record<string, number> {
-    const value = this.map("cilium_policystats").lookup(u32le(cookie % POLICY_HITS_SLOTS)) ?? new Uint8Array();
-    return Object.fromEntries(Object.entries(decodePolicyHits(value)).map(([name, count]) => [name, Number(count)]));
-  }
-
-  forgetHits(cookie: number): void {
-    this.map("cilium_policystats").update(u32le(cookie % POLICY_HITS_SLOTS), new Uint8Array(POLICY_HITS_SIZE));
   }
 
   /** Counters summed over CPUs; forwarded packets have reason 0. */

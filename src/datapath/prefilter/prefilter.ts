@@ -55,8 +55,9 @@ export class Prefilter {
       this.#log.error("Cannot take the prefilter's lists over", { error });
     }
     this.#keep();
-    const relevant = () => true;
-    this.#watch = watchKernel({ relevant, onChange: () => this.#keep(), beat: BEAT, gather: GATHER });
+    const keep = () => this.#keep();
+    const options = { relevant: () => true, onChange: keep, onBeat: keep, beat: BEAT, gather: GATHER };
+    this.#watch = watchKernel(options);
   }
 
   /** Ends watching; programs and tables stay. */
