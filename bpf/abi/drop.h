@@ -63,5 +63,6 @@ enum source_file {
 	FILE_POLICY = 133,		/* policy.h */
 	FILE_IP = 134,			/* ip.h */
 	FILE_UNDERLAY = 135,		/* underlay.h */
+	FILE_FROM_UNDERLAY = 137,	/* underlay.bpf.c */
 	FILE_NETDEV = 136,		/* netdev.bpf.c */
 };

@@ -14,6 +14,8 @@ const volatile __u32 tunnel_ifindex = 0;
 /* UDP port of the tunnel; 0: only the tunnel device encapsulates. */
 const volatile __u16 tunnel_port = 0;
 
+/* This node's address for the tunnel, if that is IPv4; 0: only the tunnel device decapsulates. */
+const volatile __be32 tunnel_ipv4 = 0;
 /* Whether what the host sends and gets is judged too. */
 const volatile __u8 enable_host_firewall = 0;
 

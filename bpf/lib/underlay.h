@@ -7,29 +7,16 @@
 #include "../maps/underlay.h"
 #include "config.h"
 #include "drop.h"
+#include "vxlan.h"
 
 #define TUNNEL_TTL 64
 #define LEFT_TO_DEVICE 0
 #define NS_IN_SECOND 1000000000ULL
-#define VXLAN_HAS_VNI 0x08000000
 #define IPV4_DONT_FRAGMENT 0x4000
-#define ECN_MASK 3
-#define ECN_CE 3
-#define ECN_ECT0 2
 #define ROUTE_IPV4 2	/* AF_INET */
 /* The kernel's default range, and its way to pick one: packets of a flow have one source port, whoever sends them. */
 #define SOURCE_PORT_FIRST 32768
 #define SOURCE_PORTS 28231
-
-/* What stands between the underlay's Ethernet header and the inner one. */
-struct vxlan4_headers {
-	struct iphdr ip;
-	struct udphdr udp;
-	__be32 vxlan_flags;
-	__be32 vni;		/* in the upper 24 bits */
-};
-
-#define VXLAN4_ROOM (sizeof(struct vxlan4_headers) + ETH_LENGTH)
 
 /* Asks the routing table. */
 static __always_inline void find_way4(struct __sk_buff *skb, struct underlay4_way *way, __be32 node, __u32 second)

@@ -61,6 +61,7 @@ export const SourceFile = {
   FILE_POLICY: 133,
   FILE_IP: 134,
   FILE_UNDERLAY: 135,
+  FILE_FROM_UNDERLAY: 137,
   FILE_NETDEV: 136,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

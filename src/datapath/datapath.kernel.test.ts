@@ -52,6 +52,7 @@ function tests(): void {
     deviceLinkPin(root, "cilium_host", "cil_from_host"),
     deviceLinkPin(root, "cilium_vxlan", "cil_from_overlay"),
     deviceLinkPin(root, "cilium_vxlan", "cil_to_overlay"),
+    deviceLinkPin(root, "eth0", "cil_from_underlay"),
   ];
   const mapIds = () =>
     readdirSync(mapPinRoot(root))
@@ -227,6 +228,25 @@ function tests(): void {
       assert.ok(allDone(), JSON.stringify(datapath.status()));
     });
   }
+
+  test("the underlay's program goes where the tunnel's address goes, to Ethernet devices only", async () => {
+    const other = rtnl.createVeth({ name: "eth1", peer: { name: "underlay1" } }).ifindex;
+    const own = device("eth0").ifindex;
+    const move = (from: number, to: number) => {
+      rtnl.deleteAddress({ ifindex: from, address: "192.0.2.1", prefixLength: 24 });
+      rtnl.addAddress({ ifindex: to, address: "192.0.2.1", prefixLength: 24 });
+    };
+    const programs = () => [own, other].map((ifindex) => queryTcx(ifindex, "ingress").length);
+    assert.deepEqual(programs(), [1, 0]);
+    move(own, other);
+    await until(() => programs().join() === "0,1", "the program on eth1");
+    move(other, device("lo").ifindex);
+    await until(() => programs().join() === "0,0", "the program on neither");
+    assert.ok(allDone(), JSON.stringify(datapath.status()));
+    move(device("lo").ifindex, own);
+    await until(() => programs().join() === "1,0", "the program on eth0");
+    rtnl.deleteLink("eth1");
+  });
 
   test("attachEndpoint() and detachEndpoint() put programs on both hooks and take them off", async () => {
     const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });

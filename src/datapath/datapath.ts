@@ -10,9 +10,11 @@ import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
 import { deviceNames } from "./devices/names.ts";
 import { OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls, sysctlOrNothing, touchedSysctls } from "./devices/sysctls.ts";
+import { addressHolder, carriesEthernet } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
+import type { ForeignDevices } from "./loader/attachments.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
 import { MachineRecord } from "./machine-record.ts";
@@ -201,7 +203,10 @@ class NodeDatapath implements Datapath {
       [deviceNames.host as string, devices.host?.ifindex],
       [deviceNames.vxlan, tunnel.ifindex],
     ]);
+    const underlay = this.#underlay();
+    if (underlay !== undefined) ifindexes.set(underlay.name, underlay.ifindex);
     const ifindexOf = (device: string) => ifindexes.get(device) ?? this.#outward.ifindexOf(device);
+    const foreign = { outward: this.#outward.names, underlay: underlay?.name };
     this.#status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
       if (this.#programs.tunnelIfindex === tunnel.ifindex && this.#switched) return false;
@@ -209,19 +214,28 @@ class NodeDatapath implements Datapath {
       if (this.#programs.tunnelIfindex !== tunnel.ifindex) {
         this.#loads.run(() => this.#programs.load(tunnel.ifindex));
       }
-      this.#switch(ifindexOf);
+      this.#switch(ifindexOf, foreign);
       this.#switched = true;
       return true;
     });
     for (const { name, reason } of this.#programs.keptSizes) this.#status.note("map", name, reason);
-    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf, this.#outward.names);
+    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf, foreign);
+  }
+
+  /** The device that holds the tunnel's address, if our program fits there. */
+  #underlay(): Link | undefined {
+    const { rtnl } = this.#running();
+    const { nodeIpv4 } = this.#config;
+    const holder = nodeIpv4 === undefined ? undefined : addressHolder(rtnl.addresses({ family: 4 }), [nodeIpv4]);
+    const link = holder === undefined ? undefined : rtnl.link(holder);
+    return link !== undefined && carriesEthernet(link) ? link : undefined;
   }
 
   /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
-  #switch(ifindexOf: (device: string) => number | undefined): void {
+  #switch(ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
     using entries = this.#endpoints.prepare();
     this.#programs.commit();
-    this.#programs.attach(ifindexOf, this.#outward.names);
+    this.#programs.attach(ifindexOf, foreign);
     entries.replace();
     settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
     for (const [endpoint, error] of entries.failed) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MTUs: what the underlay leaves for packets in the tunnel.
+import { type AddressView, addressHolder } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
 import type { MtuInfo } from "./types.ts";
 
@@ -23,13 +24,13 @@ export function computeMtu(underlayMtu: number, underlay: 4 | 6, carriesIpv6: bo
 /** What is needed of links and addresses to find the underlay device. */
 export interface UnderlayView {
   readonly links: readonly { readonly ifindex: number; readonly mtu: number }[];
-  readonly addresses: readonly { readonly ifindex: number; readonly address: string }[];
+  readonly addresses: AddressView;
 }
 
 /** MTU of the device that holds one of the node's addresses. Throws DatapathError when none does. */
 export function underlayMtu(view: UnderlayView, nodeAddresses: readonly string[]): number {
-  const holder = view.addresses.find((row) => nodeAddresses.includes(row.address));
-  const link = view.links.find((row) => row.ifindex === holder?.ifindex);
+  const holder = addressHolder(view.addresses, nodeAddresses);
+  const link = view.links.find((row) => row.ifindex === holder);
   if (link === undefined) {
     const tried = nodeAddresses.length === 0 ? "none is configured" : `no device holds ${nodeAddresses.join(" or ")}`;
     throw new DatapathError(`Cannot find the MTU of the node's address: ${tried} (set the node address or the MTU)`);

@@ -26,7 +26,7 @@ export interface DatapathConfig {
   readonly bpfRoot: string;
   /** File that keeps what the machine was like before, for `destroy()`; none: sysctls and the mount stay then. */
   readonly machineRecord?: string;
-  /** Folder with container.o, entry.o, host.o, overlay.o. */
+  /** Folder with container.o, entry.o, host.o, overlay.o, underlay.o. */
   readonly objectDir: string;
   readonly enableIpv4: boolean;
   readonly enableIpv6: boolean;

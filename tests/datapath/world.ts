@@ -7,8 +7,12 @@ import {
   CtFlags,
   checkAbi,
   decodeCtEntry,
+<<<<<<< /tmp/h3/wt/./tests/datapath/world.ts
+  decodePolicyHits,
+=======
   decodeMetricsKey,
   decodeMetricsValue,
+>>>>>>> ./tests/datapath/world.ts
   ENDPOINT_CONFIG_SIZE,
   EndpointConfigFlags,
   EndpointInfoFlags,
@@ -24,14 +28,20 @@ import {
   encodeNodeValue,
   HOST_ENDPOINT,
   IpcacheFlags,
+<<<<<<< /tmp/h3/wt/./tests/datapath/world.ts
+  POLICY_HITS_SIZE,
+  POLICY_HITS_SLOTS,
+=======
   METRICS_VALUE_SIZE,
+>>>>>>> ./tests/datapath/world.ts
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
 } from "../../src/abi/index.ts";
 import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
 import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
-import { type BpfMap, type BpfObject, loadObject, possibleCpus, RingBuffer } from "../../src/kernel/index.ts";
+import { type BpfMap, type BpfObject, loadObject, RingBuffer } from "../../src/kernel/index.ts";
+import { type Counter, clearForwarded, readCounters } from "./counters.ts";
 import { type EventRow, readEvent } from "./event.ts";
 import { policyEntry } from "./policy-entry.ts";
 
@@ -139,6 +149,7 @@ export class World implements Disposable {
   readonly container: BpfObject;
   readonly host: BpfObject;
   readonly overlay: BpfObject;
+  readonly underlay: BpfObject;
   readonly netdev: BpfObject;
   readonly prelude: BpfObject;
   readonly entries: ReadonlyMap<number, BpfObject>;
@@ -149,6 +160,7 @@ export class World implements Disposable {
     this.container = this.#load("container.o");
     this.host = this.#load("host.o");
     this.overlay = this.#load("overlay.o");
+    this.underlay = this.#load("underlay.o");
     this.netdev = this.#load("netdev.o");
     this.prelude = this.#stack.use(loadObject(join(objects, "tests/prelude.o")));
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
@@ -198,10 +210,7 @@ export class World implements Disposable {
     ]);
     this.clearPolicies();
     for (const [name, map] of this.#maps) if (!kept.has(name) && !name.includes("rodata")) map.clear();
-    const noneForwarded = new Uint8Array(possibleCpus() * METRICS_VALUE_SIZE);
-    for (const [direction] of this.map("cilium_forwarded").entries()) {
-      this.map("cilium_forwarded").update(direction, noneForwarded);
-    }
+    clearForwarded(this.map("cilium_forwarded"));
     this.setCalls(true);
     this.map("cilium_endpoints").update(u32le(HOST_ENDPOINT), new Uint8Array(ENDPOINT_CONFIG_SIZE));
     for (const pod of [podA, podB]) {
@@ -337,16 +346,8 @@ export class World implements Disposable {
   }
 
   /** Counters summed over CPUs; forwarded packets have reason 0. */
-  metrics(): { reason: number; direction: number; line: number; file: number; packets: number; bytes: number }[] {
-    const dropped = [...this.map("cilium_metrics").entries()].map(([key, value]) => ({
-      ...decodeMetricsKey(key),
-      ...sumOverCpus(value),
-    }));
-    const forwarded = [...this.map("cilium_forwarded").entries()].map(([, value], direction) => ({
-      ...{ reason: 0, direction, line: 0, file: 0 },
-      ...sumOverCpus(value),
-    }));
-    return [...dropped, ...forwarded];
+  metrics(): Counter[] {
+    return readCounters(this.map("cilium_metrics"), this.map("cilium_forwarded"));
   }
 
   [Symbol.dispose](): void {
@@ -355,12 +356,6 @@ export class World implements Disposable {
 }
 
 const conntrackMaps = ["cilium_ct4_global", "cilium_ct_any4_global", "cilium_ct6_global", "cilium_ct_any6_global"];
-
-function sumOverCpus(value: Uint8Array): { packets: number; bytes: number } {
-  const slots = Array.from({ length: possibleCpus() }, (_, cpu) => decodeMetricsValue(value, cpu * METRICS_VALUE_SIZE));
-  const sum = (field: "packets" | "bytes") => slots.reduce((total, slot) => total + Number(slot[field]), 0);
-  return { packets: sum("packets"), bytes: sum("bytes") };
-}
 
 /** Names of the flags that are set. */
 export function flagNames(flags: number): string[] {

@@ -129,6 +129,7 @@ function nodeHooks(world: World): Hook[] {
     { pin: join(folder, "cilium_host/links/cil_from_host"), hook: "egress" },
     { pin: join(folder, "cilium_vxlan/links/cil_from_overlay"), hook: "ingress" },
     { pin: join(folder, "cilium_vxlan/links/cil_to_overlay"), hook: "egress" },
+    { pin: join(folder, "eth0/links/cil_from_underlay"), hook: "ingress" },
   ];
 }
 

@@ -34,6 +34,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_POLICY, "policy.h"],
   [SourceFile.FILE_IP, "ip.h"],
   [SourceFile.FILE_UNDERLAY, "underlay.h"],
+  [SourceFile.FILE_FROM_UNDERLAY, "bpf_underlay.c"],
   [SourceFile.FILE_NETDEV, "bpf_netdev.c"],
 ]);
 

@@ -24,6 +24,9 @@ const own: readonly Attachment[] = [
   { part: "overlay", program: "cil_to_overlay", device: deviceNames.vxlan, hook: "egress" },
 ];
 
+/** Takes tunnel packets for pods where they come in. */
+const underlay = { part: "underlay", program: "cil_from_underlay", hook: "ingress" } as const;
+
 const pods: readonly TailCallProgram[] = [
   { part: "container", program: "cil_from_container", slot: TailCall.CALL_FROM_CONTAINER },
   { part: "container", program: "cil_to_container", slot: TailCall.CALL_TO_CONTAINER },
@@ -35,15 +38,36 @@ const hostFirewall: readonly TailCallProgram[] = [
   { part: "host", program: "cil_from_host_judged", slot: TailCall.CALL_FROM_HOST_JUDGED },
 ];
 
-/** Programs of the host firewall on a device that leads out. */
-export const netdevPrograms = [
+/** Of the host firewall on a device that leads out. */
+const netdev = [
   { part: "netdev", program: "cil_from_netdev", hook: "ingress" },
   { part: "netdev", program: "cil_to_netdev", hook: "egress" },
 ] as const;
 
-/** Hooks of the node's own devices, and with the host firewall those of the devices that lead out. */
-export function attachmentsOf(outward: readonly string[]): readonly Attachment[] {
-  return [...own, ...outward.flatMap((device) => netdevPrograms.map((program) => ({ ...program, device })))];
+/** Devices of others on which programs are: those that lead out, with the host firewall, and the tunnel's underlay. */
+export interface ForeignDevices {
+  readonly outward: readonly string[];
+  readonly underlay: string | undefined;
+}
+
+/** Programs on devices of others, and where each belongs. */
+export function foreignAttachments({ outward, underlay: tunnel }: ForeignDevices): readonly {
+  readonly program: Omit<Attachment, "device">;
+  readonly devices: readonly string[];
+}[] {
+  // What the underlay's program leaves goes on to the host firewall, but not the other way round.
+  return [
+    { program: underlay, devices: tunnel === undefined ? [] : [tunnel] },
+    ...netdev.map((program) => ({ program, devices: outward })),
+  ];
+}
+
+/** Hooks of the node's own devices and of those of others. */
+export function attachmentsOf(foreign: ForeignDevices): readonly Attachment[] {
+  const elsewhere = foreignAttachments(foreign).flatMap(({ program, devices }) =>
+    devices.map((device) => ({ ...program, device })),
+  );
+  return [...own, ...elsewhere];
 }
 
 export function tailCallsOf(config: { readonly hostFirewall?: boolean }): readonly TailCallProgram[] {
@@ -52,5 +76,5 @@ export function tailCallsOf(config: { readonly hostFirewall?: boolean }): readon
 
 /** Everything that a load has to hold. */
 export function programsOf(config: { readonly hostFirewall?: boolean }): readonly Omit<TailCallProgram, "slot">[] {
-  return [...tailCallsOf(config), ...own, ...(config.hostFirewall === true ? netdevPrograms : [])];
+  return [...tailCallsOf(config), ...own, underlay, ...(config.hostFirewall === true ? netdev : [])];
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for the whole node: load-time constants of the programs and sizes of the maps. Pure.
+import { ipToBytes } from "../../core/index.ts";
 import { mapNames } from "../maps/names.ts";
 import type { ConntrackTimeouts, DatapathConfig } from "../types.ts";
 
@@ -10,7 +11,7 @@ const WORLD = 2;
 const WORLD_IPV4 = 9;
 const WORLD_IPV6 = 10;
 
-type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts"> &
+type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts" | "nodeIpv4"> &
   Partial<Pick<DatapathConfig, "tunnelPort" | "hostFirewall">>;
 
 /** Variables of bpf/lib/config.h. */
@@ -22,6 +23,7 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     enable_ipv6: config.enableIpv6 ? 1 : 0,
     tunnel_ifindex: tunnelIfindex,
     tunnel_port: config.tunnelPort ?? 0,
+    tunnel_ipv4: config.nodeIpv4 === undefined ? 0 : inNetworkOrder(config.nodeIpv4),
     enable_host_firewall: config.hostFirewall === true ? 1 : 0,
     world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
     world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
@@ -30,6 +32,11 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     ct_fin_timeout: timeouts.tcpFin,
     ct_any_timeout: timeouts.any,
   };
+}
+
+/** An IPv4 address as a variable whose bytes are the packet's. */
+function inNetworkOrder(address: string): number {
+  return new DataView(ipToBytes(address).buffer).getUint32(0, true);
 }
 
 type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "policyMapMax" | "ipcacheMax">;

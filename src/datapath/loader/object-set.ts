@@ -25,6 +25,7 @@ const objectFiles = {
   host: "host.o",
   overlay: "overlay.o",
   netdev: "netdev.o",
+  underlay: "underlay.o",
 } as const;
 type Part = keyof typeof objectFiles;
 /** Objects that are loaded once a node. */

@@ -8,7 +8,7 @@ import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { attachmentsOf, netdevPrograms, programsOf, tailCallsOf } from "./attachments.ts";
+import { attachmentsOf, type ForeignDevices, foreignAttachments, programsOf, tailCallsOf } from "./attachments.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
 import { mapSizes } from "./node-values.ts";
 import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
@@ -75,12 +75,9 @@ export class NodePrograms implements Disposable {
     if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
-  /**
-   * Puts the loaded programs on the node's devices and, of the host firewall, on those that lead out, in place of what
-   * their pinned links had before.
-   */
-  attach(ifindexOf: (device: string) => number | undefined, outward: readonly string[]): void {
-    for (const { program, device, hook } of attachmentsOf(outward)) {
+  /** Puts the loaded programs on the node's devices and on those of others, in place of what their pinned links had. */
+  attach(ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
+    for (const { program, device, hook } of attachmentsOf(foreign)) {
       const ifindex = ifindexOf(device);
       if (ifindex !== undefined && !this.#isAttached(program, device, ifindex, hook)) {
         this.#attach(program, device, ifindex, hook);
@@ -88,18 +85,14 @@ export class NodePrograms implements Disposable {
     }
   }
 
-  /** Attaches what is not in place, and takes the host firewall off devices that lead out no more. */
-  keepAttached(
-    status: ObjectStatus,
-    ifindexOf: (device: string) => number | undefined,
-    outward: readonly string[],
-  ): void {
-    for (const { program } of netdevPrograms) {
-      for (const device of devicesWith(this.#config.bpfRoot, program)) {
-        if (!outward.includes(device)) detachFromDevice(this.#config.bpfRoot, device, program);
+  /** Attaches what is not in place, and takes programs off devices of others where they do not belong any more. */
+  keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
+    for (const { program, devices } of foreignAttachments(foreign)) {
+      for (const device of devicesWith(this.#config.bpfRoot, program.program)) {
+        if (!devices.includes(device)) detachFromDevice(this.#config.bpfRoot, device, program.program);
       }
     }
-    for (const { program, device, hook } of attachmentsOf(outward)) {
+    for (const { program, device, hook } of attachmentsOf(foreign)) {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
@@ -173,7 +166,8 @@ export class NodePrograms implements Disposable {
     using netdev = this.#config.hostFirewall
       ? this.#objects.load("netdev", tunnelIfindex, { calls, ...exchange })
       : undefined;
-    const objects = { container, host, overlay, netdev };
+    using underlay = this.#objects.load("underlay", tunnelIfindex, { calls, ...exchange });
+    const objects = { container, host, overlay, netdev, underlay };
     const programOf = (part: NodePart, name: string) => {
       const object = objects[part];
       if (object === undefined) throw new DatapathError(`Cannot use program "${name}": its object is not loaded`);

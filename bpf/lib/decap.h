@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Receiving VXLAN over an IPv4 underlay without the stack and the tunnel device: they route, allocate and queue each packet
+ * once more. Only what is beyond doubt is taken. The rest is left to the device, with its checks and its reasons to drop:
+ * senders that are no nodes, fragments, options, UDP checksums, marks of congestion, merged segments, packets for the
+ * host, inner addresses that do not belong where they are.
+ */
+#pragma once
+#include "../maps/nodes.h"
+#include "config.h"
+#include "endpoint.h"
+#include "vxlan.h"
+
+#define IPV4_OFFSET_AND_MORE 0x3fff
+/* Since Linux 6.3; earlier ones refuse it, and the device gets the packet. */
+#define ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
+
+#define INNER_IP (ETH_LENGTH + VXLAN4_ROOM)
+
+struct inner_frame {
+	__be16 protocol;	/* of its Ethernet header */
+	__u8 pad[2];
+};
+
+/* Does the header's checksum hold? */
+static __always_inline bool is_intact(const struct iphdr *ip)
+{
+	const __u16 *words = (const void *)ip;
+	__u32 sum = 0;
+
+	for (__u32 i = 0; i < sizeof(*ip) / sizeof(*words); i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+/* length: of the IP packet, as it arrived. */
+static __always_inline bool is_plain_vxlan(const struct vxlan4_headers *headers, __u32 length)
+{
+	const struct iphdr *ip = &headers->ip;
+	const struct udphdr *udp = &headers->udp;
+
+	return ip->version == 4 && ip->ihl == 5 && ip->protocol == IPPROTO_UDP && udp->dest == bpf_htons(tunnel_port) &&
+	       ip->daddr == tunnel_ipv4 && !(ip->frag_off & bpf_htons(IPV4_OFFSET_AND_MORE)) &&
+	       (ip->tos & ECN_MASK) != ECN_CE && bpf_ntohs(ip->tot_len) == length &&
+	       bpf_ntohs(udp->len) == length - sizeof(*ip) && !udp->check &&
+	       headers->vxlan_flags == bpf_htonl(VXLAN_HAS_VNI) && !(headers->vni & bpf_htonl(VXLAN_RESERVED)) && is_intact(ip);
+}
+
+static __always_inline bool is_node(__be32 address)
+{
+	struct node_key node = { .family = FAMILY_IPV4, .address.ipv4 = address };
+
+	return bpf_map_lookup_elem(&cilium_node_map_v2, &node) != NULL;
+}
+
+/* The pod that the inner packet is for; 0: none of this node, or the source is of this node too. */
+static __always_inline __u16 inner_destination(struct __sk_buff *skb, int family)
+{
+	union ip_address source = {}, destination = {};
+	const struct endpoint_info *info;
+
+	if (family == FAMILY_IPV4) {
+		const struct iphdr *ip = packet_bytes(skb, INNER_IP, sizeof(*ip));
+
+		if (!ip)
+			return 0;
+		source.ipv4 = ip->saddr;
+		destination.ipv4 = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = packet_bytes(skb, INNER_IP, sizeof(*ip));
+
+		if (!ip)
+			return 0;
+		__builtin_memcpy(&source, &ip->saddr, sizeof(source));
+		__builtin_memcpy(&destination, &ip->daddr, sizeof(destination));
+	}
+	info = endpoint_by_address(&destination, family);
+	if (!info || (info->flags & ENDPOINT_F_HOST) || endpoint_by_address(&source, family))
+		return 0;
+	return info->endpoint_id;
+}
+
+/* Is it a tunnel packet that we take? Fills inner, and the packet's family, source identity and peer endpoint. */
+static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packet *packet, struct inner_frame *inner)
+{
+	const struct vxlan4_headers *headers;
+	__u32 identity;
+	void *frame;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST || skb->vlan_present || skb->gso_size)
+		return false;
+	frame = packet_bytes(skb, 0, INNER_IP);
+	if (!frame)
+		return false;
+	headers = frame + ETH_LENGTH;
+	if (!is_plain_vxlan(headers, skb->len - ETH_LENGTH))
+		return false;
+	identity = bpf_ntohl(headers->vni) >> 8;
+	inner->protocol = ((const struct ethhdr *)(headers + 1))->h_proto;
+	if (!identity || !is_node(headers->ip.saddr))
+		return false;
+	packet->source_identity = identity == IDENTITY_HOST ? IDENTITY_REMOTE_NODE : identity;
+	if (inner->protocol == bpf_htons(ETH_P_IP) && enable_ipv4) {
+		packet->family = FAMILY_IPV4;
+		packet->peer_endpoint = inner_destination(skb, FAMILY_IPV4);
+	} else if (inner->protocol == bpf_htons(ETH_P_IPV6) && enable_ipv6) {
+		packet->family = FAMILY_IPV6;
+		packet->peer_endpoint = inner_destination(skb, FAMILY_IPV6);
+	}
+	return packet->peer_endpoint != 0;
+}
+
+/* Leaves the outer Ethernet header in front of the inner packet. False: nothing has changed. */
+static __always_inline bool remove_tunnel_headers(struct __sk_buff *skb, const struct inner_frame *inner)
+{
+	__u64 flags = inner->protocol == bpf_htons(ETH_P_IPV6) ? ADJ_ROOM_DECAP_L3_IPV6 : 0;
+
+	return !bpf_skb_adjust_room(skb, -(__s32)VXLAN4_ROOM, BPF_ADJ_ROOM_MAC, flags);
+}

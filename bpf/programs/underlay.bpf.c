@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Ingress of the device that holds this node's tunnel address: takes what other nodes' pods send to pods of this one. What
+ * is left goes on as if there were no program.
+ */
+#include "../lib/call.h"
+#include "../lib/decap.h"
+#include "../lib/drop.h"
+#include "../lib/trace.h"
+
+static __always_inline int from_underlay(struct __sk_buff *skb, struct packet *packet)
+{
+	struct inner_frame inner = {};
+	struct ethhdr *eth;
+
+	if (!find_inner_frame(skb, packet, &inner) || !remove_tunnel_headers(skb, &inner))
+		return TC_ACT_UNSPEC;
+	eth = packet_bytes(skb, 0, ETH_LENGTH);
+	if (!eth)
+		return drop(packet, DROP_WRITE_ERROR);
+	eth->h_proto = inner.protocol;
+	trace(skb, packet, TRACE_FROM_OVERLAY, packet->peer_endpoint, tunnel_ifindex);
+	skb->mark = 0;
+	call_container(skb, CALL_TO_CONTAINER, packet->peer_endpoint, packet->source_identity, CALL_F_INGRESS);
+	return drop(packet, DROP_MISSED_TAIL_CALL);
+}
+
+SEC("tc")
+int cil_from_underlay(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_INGRESS };
+	int verdict = tunnel_port && tunnel_ipv4 ? from_underlay(skb, &packet) : TC_ACT_UNSPEC;
+
+	return verdict < TC_ACT_UNSPEC ? drop_packet(skb, &packet, verdict) : verdict;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
