@@ -25,14 +25,23 @@ enum policy_width {
 	POLICY_WIDTH_RANGES = 0xfffe,
 	POLICY_WIDTH_ONE_PORT = 0x10000,
 	POLICY_WIDTH_ANY_PROTOCOL = 0x20000,
-	POLICY_PEER_EGRESS = 0x40000000,
+	POLICY_PEER_EGRESS = 0x40000,
 };
 
-/* 8 bytes: an entry of the map is one cache line. */
+/* 8 bytes, read at once: an entry of the map is one cache line. The kernel gives the memory of an entry that was replaced
+ * to the next one written, so what a program reads there may be about another peer by then; the check tells. It is 20
+ * bits of (set * POLICY_CHECK_SET ^ identity * POLICY_CHECK_IDENTITY), from bit 12 on: the lower 8 in ports, the rest in
+ * widths.
+ */
 struct policy_peer {
-	__u32 ports;		/* number of the list */
-	__u32 widths;		/* enum policy_width */
+	__u32 ports;		/* number of the list: 24 bits, then 8 of the check */
+	__u32 widths;		/* enum policy_width: 20 bits, then 12 of the check */
 };
+
+#define POLICY_CHECK_SET 2654435761
+#define POLICY_CHECK_IDENTITY 2246822507
+#define POLICY_PORTS_BITS 24
+#define POLICY_WIDTHS_BITS 20
 
 /* cilium_policy_v2_ports (hash). */
 struct policy_port_key {

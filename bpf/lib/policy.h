@@ -9,8 +9,39 @@
 #define ANY_PORT_BITS 8		/* of prefix_bits: the protocol alone */
 #define ONE_PORT_BITS 24
 
+/* What a peer asks, with the check taken off. */
+struct peer_lists {
+	__u32 ports;
+	__u32 widths;
+};
+
+/* Looks a peer up; an entry that changes hands under our eyes is looked up again. */
+static __always_inline bool find_peer_lists(__u32 set, __u32 identity, struct peer_lists *lists)
+{
+	struct policy_peer_key key = { .set = set, .identity = identity };
+	__u32 check = (set * (__u32)POLICY_CHECK_SET) ^ (identity * (__u32)POLICY_CHECK_IDENTITY);
+	const volatile __u64 *peer;
+	__u64 word;
+
+	for (int tries = 0; tries < 3; tries++) {
+		peer = bpf_map_lookup_elem(&cilium_policy_v2_peers, &key);
+		if (!peer)
+			return false;
+		word = *peer;
+		lists->ports = (__u32)word & ((1U << POLICY_PORTS_BITS) - 1);
+		lists->widths = (__u32)(word >> 32) & ((1U << POLICY_WIDTHS_BITS) - 1);
+		if (likely((((__u32)word >> POLICY_PORTS_BITS) |
+			    ((__u32)(word >> (32 + POLICY_WIDTHS_BITS)) << (32 - POLICY_PORTS_BITS))) == check >> 12))
+			return true;
+	}
+	/* Whoever it was about, not this peer: no list, which denies. */
+	lists->ports = 0;
+	lists->widths = 0;
+	return true;
+}
+
 /* The list's entry of exactly this protocol and so many bits of the port. */
-static __always_inline const struct policy_entry *entry_of_width(const struct policy_peer *peer, __u8 protocol,
+static __always_inline const struct policy_entry *entry_of_width(const struct peer_lists *peer, __u8 protocol,
 								 __u16 port, __u8 prefix_bits)
 {
 	struct policy_port_key key = {
@@ -24,7 +55,7 @@ static __always_inline const struct policy_entry *entry_of_width(const struct po
 }
 
 /* The narrowest entry of the peer's list that covers the packet. Widths that the list has not are not asked for. */
-static __always_inline const struct policy_entry *find_entry(const struct policy_peer *peer, __u8 protocol, __u16 port)
+static __always_inline const struct policy_entry *find_entry(const struct peer_lists *peer, __u8 protocol, __u16 port)
 {
 	const struct policy_entry *entry = NULL;
 	__u32 widths = peer->widths;
@@ -49,18 +80,13 @@ static __always_inline const struct policy_entry *find_entry(const struct policy
 static __always_inline const struct policy_entry *find_policy(const struct packet *packet,
 							      const struct policy_question *question, bool *anybody)
 {
-	struct policy_peer_key key = { .set = packet->policy_set, .identity = question->identity };
-	const struct policy_peer *peer = bpf_map_lookup_elem(&cilium_policy_v2_peers, &key);
 	const struct policy_entry *entry;
+	struct peer_lists lists;
 
-	*anybody = !peer;
-	if (!peer) {
-		key.identity = 0;
-		peer = bpf_map_lookup_elem(&cilium_policy_v2_peers, &key);
-	}
-	if (!peer)
+	*anybody = !find_peer_lists(packet->policy_set, question->identity, &lists);
+	if (*anybody && !find_peer_lists(packet->policy_set, 0, &lists))
 		return NULL;
-	entry = find_entry(peer, packet->protocol, bpf_ntohs(question->port));
+	entry = find_entry(&lists, packet->protocol, bpf_ntohs(question->port));
 	if (entry && (entry->flags & POLICY_ENTRY_ANYBODY))
 		*anybody = true;
 	return entry;

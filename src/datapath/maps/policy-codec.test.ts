@@ -42,9 +42,13 @@ test("entries of a list come back as they were written", () => {
 });
 
 test("a peer comes back as it was written", () => {
-  const peer = { ports: 9, direction: "egress" } as const;
-  const value = encodePeer({ ...peer, widths: 1 });
-  assert.deepEqual(decodePeer(encodePeerKey(3, 4711), value), { set: 3, identity: 4711, ...peer });
+  for (const peer of [
+    { set: 3, identity: 4711, ports: 9, direction: "egress" },
+    { set: 2 ** 32 - 1, identity: 2 ** 32 - 1, ports: 2 ** 24 - 1, direction: "ingress" },
+  ] as const) {
+    const value = encodePeer({ ...peer, widths: PolicyWidth.POLICY_WIDTH_ANY_PROTOCOL });
+    assert.deepEqual(decodePeer(encodePeerKey(peer.set, peer.identity), value), peer);
+  }
 });
 
 test("widthsOf() tells the programs which entries to ask for", () => {

@@ -9,6 +9,10 @@ import {
   encodePolicyPeer,
   encodePolicyPeerKey,
   encodePolicyPortKey,
+  POLICY_CHECK_IDENTITY,
+  POLICY_CHECK_SET,
+  POLICY_PORTS_BITS,
+  POLICY_WIDTHS_BITS,
   PolicyEntryFlags,
   PolicyStaged,
   PolicyVerdict,
@@ -19,6 +23,8 @@ import type { Direction, PolicyMapPort, PolicyMapVerdict, StagedVerdict } from "
 
 const PROTOCOL_BITS = 8;
 const PORT_BITS = 16;
+/** The largest number of a list. */
+export const MAX_LIST = 2 ** POLICY_PORTS_BITS - 1;
 
 const verdicts: readonly PolicyMapVerdict[] = ["allow", "deny", "audit"];
 const verdictNumbers = {
@@ -54,21 +60,26 @@ export function encodePeerKey(set: number, identity: number, into?: Uint8Array, 
   return encodePolicyPeerKey({ set, identity }, into, offset);
 }
 
-/** Writes what a peer asks: a list and the widths of its entries. */
+/** Writes what a peer asks: a list and the widths of its entries; and the check that it is about this peer. */
 export function encodePeer(
-  peer: { readonly ports: number; readonly widths: number; readonly direction: Direction },
+  peer: PeerRow & { readonly widths: number },
   into?: Uint8Array,
   offset?: number,
 ): Uint8Array {
   const egress = peer.direction === "egress" ? PolicyWidth.POLICY_PEER_EGRESS : 0;
-  return encodePolicyPeer({ ports: peer.ports, widths: peer.widths | egress }, into, offset);
+  const check = checkOf(peer.set, peer.identity);
+  const value = {
+    ports: (peer.ports | (check << POLICY_PORTS_BITS)) >>> 0,
+    widths: (peer.widths | egress | ((check >>> (32 - POLICY_PORTS_BITS)) << POLICY_WIDTHS_BITS)) >>> 0,
+  };
+  return encodePolicyPeer(value, into, offset);
 }
 
 /** A row of cilium_policy_v2_peers. */
 export function decodePeer(key: Uint8Array, value: Uint8Array): PeerRow {
   const { ports, widths } = decodePolicyPeer(value);
   const direction = (widths & PolicyWidth.POLICY_PEER_EGRESS) === 0 ? "ingress" : "egress";
-  return { ...decodePolicyPeerKey(key), ports, direction };
+  return { ...decodePolicyPeerKey(key), ports: ports & MAX_LIST, direction };
 }
 
 /** Bits of `policy_peer.widths` for a list of these entries. */
@@ -134,6 +145,11 @@ export function decodePort(
 export function decodeStaged(number: number, cookie: number): StagedVerdict | undefined {
   for (const verdict of stagedVerdicts) if (stagedNumbers[verdict] === number) return { verdict, cookie };
   return undefined;
+}
+
+/** The upper 20 bits of a hash of whom an entry is about. */
+function checkOf(set: number, identity: number): number {
+  return (Math.imul(set, POLICY_CHECK_SET) ^ Math.imul(identity, POLICY_CHECK_IDENTITY)) >>> 12;
 }
 
 function prefixBits({ protocol, portPrefix }: PolicyMapPort): number {

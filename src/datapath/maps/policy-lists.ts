@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists of ports in cilium_policy_v2_ports: each once, however many peers ask it, and never changed.
 import type { BpfMap } from "../../kernel/index.ts";
-import { decodePort, encodePort, encodePortKey, widthsOf } from "./policy-codec.ts";
+import { decodePort, encodePort, encodePortKey, MAX_LIST, widthsOf } from "./policy-codec.ts";
 import { ownPart, portList } from "./port-lists.ts";
 import type { PolicyMapPort, PortList } from "./types.ts";
 
@@ -63,7 +63,7 @@ export class PolicyLists {
   acquire(list: PortList): KernelList {
     let entry = this.#byText.get(list.text);
     if (entry === undefined) {
-      entry = this.#add(this.#nextId, list);
+      entry = this.#add(this.#freeId(), list);
       this.#unwritten.add(entry);
     }
     return this.#take(entry);
@@ -110,9 +110,16 @@ export class PolicyLists {
     return this.#retiredBefore.size > 0;
   }
 
+  #freeId(): number {
+    while (this.#nextId > MAX_LIST || this.#byId.has(this.#nextId)) {
+      this.#nextId = this.#nextId >= MAX_LIST ? 1 : this.#nextId + 1;
+    }
+    return this.#nextId;
+  }
+
   #add(id: number, whole: PortList): Entry {
     const entry: Entry = { id, widths: widthsOf(whole.entries), whole, own: ownPart(whole), users: 0 };
-    this.#nextId = Math.max(this.#nextId, id + 1);
+    this.#nextId = id + 1;
     this.#byId.set(id, entry);
     if (!this.#byText.has(whole.text)) this.#byText.set(whole.text, entry);
     return entry;

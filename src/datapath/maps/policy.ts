@@ -208,9 +208,10 @@ class PolicySets implements PolicyMap {
     const present = steps.filter(({ after }) => after !== undefined);
     const gone = steps.filter(({ after }) => after === undefined);
     const values = new Uint8Array(present.length * valueSize);
-    for (const [index, { after }] of present.entries()) {
-      if (after !== undefined)
-        encodePeer({ ports: after.id, widths: after.widths, direction }, values, index * valueSize);
+    for (const [index, { identity, after }] of present.entries()) {
+      if (after === undefined) continue;
+      const peer = { set, identity, direction, ports: after.id, widths: after.widths };
+      encodePeer(peer, values, index * valueSize);
     }
     const keys = (some: readonly Step[]) => {
       const packed = new Uint8Array(some.length * keySize);
