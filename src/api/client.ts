@@ -17,6 +17,7 @@ import type {
   IPAMResponse,
   IPListEntry,
   Policy,
+  PolicyRuleCookie,
   PolicyRuleHits,
   Prefilter,
   PrefilterSpec,
@@ -145,6 +146,11 @@ export class AgentClient {
 
   policySelectors(): Promise<SelectorIdentityMapping[]> {
     return this.#get("/policy/selectors");
+  }
+
+  /** Every rule that entries and events can name. */
+  policyRules(): Promise<PolicyRuleCookie[]> {
+    return this.#get("/policy/rules");
   }
 
   policyHits(): Promise<PolicyRuleHits[]> {

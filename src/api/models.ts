@@ -63,17 +63,27 @@ export interface Policy {
   readonly policy: string;
 }
 
+/** Where a rule stands. */
+export interface PolicyRuleName {
+  /** `namespace/name`. */
+  readonly policy: string;
+  readonly kind: string;
+  readonly direction: "ingress" | "egress";
+  /** Such as `ingress[0].toPorts[1]`. */
+  readonly section: string;
+}
+
+/** The rule that a cookie of an entry or event stands for. */
+export interface PolicyRuleCookie {
+  readonly cookie: number;
+  readonly rule: PolicyRuleName;
+}
+
 /** How often a rule decided: for each new flow, each denied packet, and each flow after policy changed. */
 export interface PolicyRuleHits {
   readonly cookie: number;
   /** Absent for cookie 0: no rule decided, which is default deny. */
-  readonly rule?: {
-    /** `namespace/name`. */
-    readonly policy: string;
-    readonly kind: string;
-    readonly direction: "ingress" | "egress";
-    readonly section: string;
-  };
+  readonly rule?: PolicyRuleName;
   readonly allowed: number;
   readonly denied: number;
   /** Would have been denied without audit mode. */

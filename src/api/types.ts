@@ -17,6 +17,7 @@ import type {
   IPAMResponse,
   IPListEntry,
   Policy,
+  PolicyRuleCookie,
   PolicyRuleHits,
   SelectorIdentityMapping,
   StatusResponse,
@@ -112,6 +113,7 @@ export interface AgentApi {
   /** Of the policies that came by PUT; `name` is "namespace/name" or "name", absent means all. 404 when there is none. */
   deletePolicy(selection: { readonly name?: string }): Awaitable<Policy>;
   policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
+  policyRules?(): Awaitable<readonly PolicyRuleCookie[]>;
   policyHits(): Awaitable<readonly PolicyRuleHits[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;
 

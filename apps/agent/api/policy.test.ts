@@ -99,6 +99,16 @@ test("GET /policy/selectors names selectors, their policies and identities", asy
   );
 });
 
+test("GET /policy/rules names the rule of each cookie", async (t) => {
+  const { api, engine } = await setUp(t);
+  await api.putPolicy([cnp("a", rule(80))]);
+  const { entries } = engine.resolveEndpoint(web, 300);
+  const cookie = entries.find(({ identity }) => identity === 301)?.cookie ?? 0;
+  const named = (await api.policyRules?.())?.find((row) => row.cookie === cookie)?.rule;
+  const section = "ingress[0].toPorts[0]";
+  assert.deepEqual(named, { policy: "default/a", kind: "CiliumNetworkPolicy", direction: "ingress", section });
+});
+
 test("a drop is explained by its rule, or by who made the default deny and what nearly matched", async (t) => {
   const { api, engine } = await setUp(t);
   const drop: DropQuery = {

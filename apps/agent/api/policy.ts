@@ -13,7 +13,10 @@ export interface PolicyApiDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
 }
 
-type PolicyCalls = Pick<AgentApi, "getPolicy" | "putPolicy" | "deletePolicy" | "policySelectors" | "explainDrop">;
+type PolicyCalls = Pick<
+  AgentApi,
+  "getPolicy" | "putPolicy" | "deletePolicy" | "policySelectors" | "policyRules" | "explainDrop"
+>;
 
 export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
   const current = () => ({
@@ -49,6 +52,11 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
         }),
         identities: row.identities,
         users: row.users,
+      })),
+    policyRules: () =>
+      deps.engine.cookies.toJSON().cookies.map(([cookie, { policy, kind, direction, section }]) => ({
+        cookie,
+        rule: { policy, kind, direction, section },
       })),
     explainDrop: (query) => explain(deps, query),
   };

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What numbers in events mean: identities, devices, and why a packet was dropped. Asked of the agent once, then kept.
-import { type AgentClient, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
+import {
+  type AgentClient,
+  ApiError,
+  type DropExplanation,
+  type DropQuery,
+  type PolicyRuleName,
+} from "../../../src/api/index.ts";
 import type { DropEvent } from "../../../src/datapath/index.ts";
 import { reservedLabels, reservedNames } from "../../../src/identity/index.ts";
 import { Rtnetlink } from "../../../src/kernel/index.ts";
@@ -28,6 +34,7 @@ export class Knowledge {
   readonly #labels = new Map<number, Kept<readonly string[] | undefined>>();
   readonly #explanations = new Map<string, Kept<DropExplanation>>();
   #devices: Kept<ReadonlyMap<number, string>> | undefined;
+  #rules: Kept<ReadonlyMap<number, PolicyRuleName>> | undefined;
   #agentAnswers = true;
 
   constructor(client: AgentClient, { numeric, now }: KnowledgeOptions) {
@@ -64,6 +71,18 @@ export class Knowledge {
     const found: DropExplanation = (await this.#ask(() => this.#client.explainDrop(query))) ?? { kind: "unknown" };
     this.#keep(this.#explanations, key, found, keepFor);
     return found;
+  }
+
+  /** The rule that a cookie of an event names; undefined for none, and when the agent does not answer. */
+  async ruleOf(cookie: number): Promise<PolicyRuleName | undefined> {
+    if (cookie === 0) return undefined;
+    const kept = this.#rules;
+    if (kept?.value.has(cookie) !== true && !((kept?.until ?? 0) > this.#now())) {
+      const rules = (await this.#ask(() => this.#client.policyRules())) ?? [];
+      const value = new Map(rules.map((item) => [item.cookie, item.rule]));
+      this.#rules = { value, until: this.#now() + keepFor };
+    }
+    return this.#rules?.value.get(cookie);
   }
 
   /** Name of a device of this namespace, or the number. */

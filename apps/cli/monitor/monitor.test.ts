@@ -58,7 +58,7 @@ function trace(point: number, source: number, destinationEndpoint: number): Uint
   return Buffer.concat([body, packet]);
 }
 
-function verdict(): Uint8Array {
+function verdict(change: { cookie?: number; staged?: number; stagedCookie?: number } = {}): Uint8Array {
   const body = abi.encodePolicyVerdictEvent({
     header: header(abi.EventType.EVENT_POLICY_VERDICT, 0, 1234),
     remoteIdentity: 4711,
@@ -71,6 +71,7 @@ function verdict(): Uint8Array {
     policySet: 5,
     staged: 0,
     stagedCookie: 0,
+    ...change,
   });
   return Buffer.concat([body, packet]);
 }
@@ -156,6 +157,31 @@ test("monitor asks why a packet was dropped with everything the event tells", as
     cookie: 0,
     policySet: 5,
   });
+});
+
+test("a policy verdict names the rule that decided, and the staged one", async (t) => {
+  const rule = {
+    policy: "default/rule1",
+    kind: "CiliumNetworkPolicy",
+    direction: "ingress" as const,
+    section: "ingress[0]",
+  };
+  const override: Partial<AgentApi> = {
+    policyRules: () => [
+      { cookie: 16, rule },
+      { cookie: 17, rule: { ...rule, policy: "default/new", section: "ingressDeny[0]" } },
+    ],
+  };
+  const data = [verdict({ cookie: 16, staged: 2, stagedCookie: 17 }), verdict({ cookie: 99 })];
+  const { stdout } = await watch(t, { data, override });
+  assert.match(stdout, / {3}ingress deny by policy default\/rule1 ingress\[0\] \(CiliumNetworkPolicy\)\n/);
+  assert.match(stdout, / {3}with staged policies: deny by policy default\/new ingressDeny\[0\] \(Cilium/);
+  assert.equal(stdout.match(/\(CiliumNetworkPolicy\)/g)?.length, 2, "an unknown cookie names nothing");
+  const json = await watch(t, { data, override, args: ["-j"] });
+  assert.equal(
+    (JSON.parse(json.stdout.split("\n")[0] ?? "") as { rule: { policy: string } }).rule.policy,
+    "default/rule1",
+  );
 });
 
 test("monitor shows labels that are not known, or not harmless, as such", async (t) => {

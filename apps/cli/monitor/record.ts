@@ -8,6 +8,7 @@ import { dropDetails, dropDetailsModel } from "./drop-details.ts";
 import { eventModel } from "./json.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { formatVerbose } from "./verbose.ts";
+import { verdictDetails, verdictDetailsModel } from "./verdict-details.ts";
 
 export type MonitorForm =
   | { readonly kind: "brief"; readonly hex: boolean }
@@ -22,7 +23,7 @@ export async function formatRecord(
   knowledge: Knowledge,
 ): Promise<string> {
   if (form.kind === "json") {
-    const details = event.type === "drop" && !knowledge.numeric ? await dropDetailsModel(event, knowledge) : {};
+    const details = knowledge.numeric ? {} : await detailsModel(event, knowledge);
     const model = { ...eventModel(record.cpu, event, knowledge), ...details };
     return `${neutraliseJson(JSON.stringify(model))}\n`;
   }
@@ -30,8 +31,18 @@ export async function formatRecord(
     form.kind === "brief"
       ? [formatBrief(record.cpu, event, knowledge)]
       : formatVerbose(record.cpu, event, form.hex, knowledge);
-  if (event.type === "drop" && !knowledge.numeric) lines.push(...(await dropDetails(event, knowledge)));
+  if (!knowledge.numeric) lines.push(...(await details(event, knowledge)));
   return lines.map((line) => `${neutraliseLine(line)}\n`).join("");
+}
+
+async function details(event: DatapathEvent, knowledge: Knowledge): Promise<readonly string[]> {
+  if (event.type === "drop") return dropDetails(event, knowledge);
+  return event.type === "policy-verdict" ? verdictDetails(event, knowledge) : [];
+}
+
+async function detailsModel(event: DatapathEvent, knowledge: Knowledge): Promise<Readonly<Record<string, unknown>>> {
+  if (event.type === "drop") return dropDetailsModel(event, knowledge);
+  return event.type === "policy-verdict" ? verdictDetailsModel(event, knowledge) : {};
 }
 
 /** That events are missing here. */

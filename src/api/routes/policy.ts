@@ -29,6 +29,16 @@ export const policyRoutes: readonly Route[] = [
       return { status: 200, body: await api.policySelectors() };
     },
   },
+  {
+    method: "GET",
+    path: "/policy/rules",
+    handle: async ({ api }) => {
+      if (api.policyRules === undefined) {
+        throw new ApiError(501, "Cannot list policy rules: not supported by this agent");
+      }
+      return { status: 200, body: await api.policyRules() };
+    },
+  },
   { method: "GET", path: "/policy/hits", handle: async ({ api }) => ({ status: 200, body: await api.policyHits() }) },
   {
     method: "GET",

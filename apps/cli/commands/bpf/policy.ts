@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf policy: the entries that the programs decide by.
 import { join } from "node:path";
+import type { PolicyRuleName } from "../../../../src/api/index.ts";
 import {
   authTypeName,
   type EndpointConfigRow,
@@ -55,9 +56,11 @@ async function show(context: Context, call: Call, wanted: readonly number[] | un
   const labels = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
   const found = configs.map((config) => ({ config, rows: entriesOf(maps, config) }));
   const root = await bpfRoot(context, call);
-  await context.result(Object.fromEntries(found.map(({ config, rows }) => [config.id, rows])), () =>
+  const rules = await rulesByCookie(context);
+  const named = (rows: readonly PolicyMapRow[]) => rows.map((row) => ({ ...row, rule: rules.get(row.cookie) }));
+  await context.result(Object.fromEntries(found.map(({ config, rows }) => [config.id, named(rows)])), () =>
     found.flatMap(({ config, rows }) => {
-      const entries = formatEntries(rows, labels);
+      const entries = formatEntries(rows, labels, rules);
       const several = wanted === undefined || wanted.length > 1;
       return several ? [...heading(config, root), "", ...entries, ""] : entries;
     }),
@@ -90,7 +93,11 @@ function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] 
 }
 
 /** The table of one endpoint. */
-export function formatEntries(rows: readonly PolicyMapRow[], labels: ReadonlyMap<number, readonly string[]>): string[] {
+export function formatEntries(
+  rows: readonly PolicyMapRow[],
+  labels: ReadonlyMap<number, readonly string[]>,
+  rules: ReadonlyMap<number, PolicyRuleName>,
+): string[] {
   if (rows.length === 0) return [emptyText];
   const lines = [...rows].sort(compare).flatMap((row): Line[] => {
     const [first = "ANY", ...others] =
@@ -107,12 +114,16 @@ export function formatEntries(rows: readonly PolicyMapRow[], labels: ReadonlyMap
         "-",
         String(row.protocol === 0 ? 0 : 8 + row.portPrefix),
         String(row.cookie),
+        ...(rules.size === 0 ? [] : [ruleText(rules.get(row.cookie))]),
       ],
       ...others.map((label): Line => ["", "", label]),
     ];
   });
   const header = ["POLICY", "DIRECTION", "LABELS (source:key[=value])", "PORT/PROTO", "PROXY PORT", "AUTH TYPE"];
-  return alignTable([[...header, "BYTES", "PACKETS", "PREFIX", "COOKIE"]], lines);
+  return alignTable(
+    [[...header, "BYTES", "PACKETS", "PREFIX", "COOKIE", ...(rules.size === 0 ? [] : ["RULE"])]],
+    lines,
+  );
 }
 
 function portText({ protocol, port, portPrefix }: PolicyMapRow): string {
@@ -129,6 +140,21 @@ function compare(a: PolicyMapRow, b: PolicyMapRow): number {
 
 function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** `default/p ingress[0]`; `-` where no rule decides. */
+function ruleText(rule: PolicyRuleName | undefined): string {
+  if (rule === undefined) return "-";
+  return rule.policy === "" ? rule.section : `${rule.policy} ${rule.section}`;
+}
+
+/** From the agent; none without it, and then there is no column for them. */
+async function rulesByCookie(context: Context): Promise<ReadonlyMap<number, PolicyRuleName>> {
+  try {
+    return new Map((await context.client(2000).policyRules()).map(({ cookie, rule }) => [cookie, rule]));
+  } catch {
+    return new Map();
+  }
 }
 
 /** From the agent; without it the identities are shown as numbers. */
