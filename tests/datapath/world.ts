@@ -7,12 +7,6 @@ import {
   CtFlags,
   checkAbi,
   decodeCtEntry,
-<<<<<<< /tmp/h3/wt/./tests/datapath/world.ts
-  decodePolicyHits,
-=======
-  decodeMetricsKey,
-  decodeMetricsValue,
->>>>>>> ./tests/datapath/world.ts
   ENDPOINT_CONFIG_SIZE,
   EndpointConfigFlags,
   EndpointInfoFlags,
@@ -28,12 +22,6 @@ import {
   encodeNodeValue,
   HOST_ENDPOINT,
   IpcacheFlags,
-<<<<<<< /tmp/h3/wt/./tests/datapath/world.ts
-  POLICY_HITS_SIZE,
-  POLICY_HITS_SLOTS,
-=======
-  METRICS_VALUE_SIZE,
->>>>>>> ./tests/datapath/world.ts
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
