@@ -42,6 +42,8 @@ const neededFeatures = [
 ] as const;
 
 const BEAT = 500;
+/** Beats between two whole passes. */
+const WHOLE_BEATS = 10;
 const GATHER = 20;
 const RETIRE = 300;
 const RETRY = 5000;
@@ -70,6 +72,9 @@ class NodeDatapath implements Datapath {
   /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
   #nodes: readonly RemoteNode[] | undefined;
   #stops: Disposable[] = [];
+  /** As the last pass found them. */
+  #devices: Devices | undefined;
+  #beats = 0;
   /** Of the node's own devices, as the last pass found them. */
   #indexes: ReadonlySet<number> = new Set();
   /** Whether all hooks have the loaded programs. */
@@ -182,6 +187,7 @@ class NodeDatapath implements Datapath {
     const { rtnl, mtu } = this.#running();
     this.#status.begin();
     const devices = ensureDevices(rtnl, this.#status, this.#config, mtu.device);
+    this.#devices = devices;
     this.#indexes = new Set(Object.values<Link | undefined>({ ...devices }).flatMap((link) => link?.ifindex ?? []));
     ensureSysctls(this.#status, this.#config);
     if (devices.host !== undefined) {
@@ -194,6 +200,14 @@ class NodeDatapath implements Datapath {
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
     return this.#status.end();
+  }
+
+  /** Looks at what changes without notification: sysctls and programs. */
+  #glance(devices: Devices): void {
+    const { rtnl } = this.#running();
+    ensureSysctls(this.#status, this.#config);
+    this.#ensurePrograms(devices);
+    this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
   }
 
   #ensurePrograms(devices: Devices): void {
@@ -269,14 +283,28 @@ class NodeDatapath implements Datapath {
       if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
       return event.kind === "route" && this.#indexes.has(event.route.ifindex ?? 0);
     };
-    this.#stops.push(watchKernel({ relevant, onChange: () => this.#beat(), beat: BEAT, gather: GATHER }));
+    this.#stops.push(
+      watchKernel({
+        relevant,
+        onChange: () => this.#look(true),
+        onBeat: () => this.#look(this.#isWholeDue()),
+        beat: BEAT,
+        gather: GATHER,
+      }),
+    );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
     if (seconds > 0) this.#stops.push(this.#sweepEvery(seconds));
   }
 
-  #beat(): void {
+  /** Between whole passes, notifications tell what happens to devices, addresses and routes. */
+  #isWholeDue(): boolean {
+    return ++this.#beats % WHOLE_BEATS === 0 || !this.#switched || this.#status.failing;
+  }
+
+  #look(whole: boolean): void {
     try {
-      this.#pass();
+      if (whole || this.#devices === undefined) this.#pass();
+      else this.#glance(this.#devices);
       this.#retire();
       this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
     } catch (error) {

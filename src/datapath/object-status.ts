@@ -20,6 +20,11 @@ export class ObjectStatus {
     return [...this.#rows.values()];
   }
 
+  /** Whether anything failed since the last pass began. */
+  get failing(): boolean {
+    return this.#errors.length > 0;
+  }
+
   /** Begins a pass: rows that it does not touch are gone at its end. */
   begin(): void {
     this.#errors = [];

@@ -6,7 +6,9 @@ export interface WatchOptions {
   /** Whether an event is worth a look. */
   readonly relevant: (event: NetlinkEvent) => boolean;
   readonly onChange: () => void;
-  /** Milliseconds between looks without notification: detached programs and sysctls have none. */
+  /** Default: onChange. */
+  readonly onBeat?: () => void;
+  /** Milliseconds between beats: detached programs and sysctls have no notification. */
   readonly beat: number;
   /** Milliseconds that a burst of events is gathered. */
   readonly gather: number;
@@ -26,7 +28,7 @@ export function watchKernel(options: WatchOptions): Disposable {
       pending = setTimeout(look, options.gather);
     },
   });
-  const beat = setInterval(options.onChange, options.beat);
+  const beat = setInterval(options.onBeat ?? options.onChange, options.beat);
   return {
     [Symbol.dispose]() {
       clearTimeout(pending);

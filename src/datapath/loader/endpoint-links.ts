@@ -293,7 +293,7 @@ export class EndpointLinks {
     const known = this.#running.get(endpoint.id);
     if (known === undefined) return false;
     try {
-      return this.#programsOn(endpoint).every((ids, hook) => String(ids) === String(known[hook]));
+      return this.#programsOn(endpoint).every((ids, hook) => sameIds(ids, known[hook]));
     } catch {
       // The device is gone: the whole check says what that means.
       return false;
@@ -340,6 +340,10 @@ export class EndpointLinks {
       return existsSync(path) && isAttached(path, ifindex, hook);
     });
   }
+}
+
+function sameIds(ids: readonly number[], others: readonly number[] | undefined): boolean {
+  return ids.length === others?.length && ids.every((id, i) => id === others[i]);
 }
 
 /** No qdisc or no filter of that kind in this kernel. */

@@ -122,15 +122,19 @@ function updatePinned(pin: string, program: BpfProgram, plan: Plan): BpfLink | u
   return undefined;
 }
 
+/** Room for the answers of most hooks, made once: agents ask for each endpoint twice a second. */
+const usualQuery = tcxQuery(16);
+
+function tcxQuery(room: number) {
+  const programs = new Uint32Array(new ArrayBuffer(room * 4));
+  return { room, programs, attr: new BpfAttr(64).pointer(16, new Uint8Array(programs.buffer)) };
+}
+
 /** BPF_PROG_QUERY: ids of the programs on a tcx hook of a device of the caller's namespace, in the order they run. */
 export function queryTcx(ifindex: number, hook: TcxHook): number[] {
-  for (let room = 16; ; room *= 2) {
-    const programs = new Uint32Array(new ArrayBuffer(room * 4));
-    const attr = new BpfAttr(64)
-      .u32(0, ifindex)
-      .u32(4, tcxAttachType(hook))
-      .pointer(16, new Uint8Array(programs.buffer))
-      .u32(24, room);
+  for (let query = usualQuery; ; query = tcxQuery(query.room * 2)) {
+    const { room, programs, attr } = query;
+    attr.u32(0, ifindex).u32(4, tcxAttachType(hook)).u32(24, room);
     const result = bpf(BpfCommand.BPF_PROG_QUERY, attr);
     if (result === 0) return [...programs.subarray(0, attr.getU32(24))];
     if (result !== -Errno.ENOSPC) {
