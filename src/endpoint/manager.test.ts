@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { configureLogging, Labels } from "../core/index.ts";
@@ -88,10 +88,10 @@ test("create() refuses an endpoint without an address, and ids that are used or 
 test("create() gives the id back when the endpoint cannot be stored", async (t) => {
   const n = await node(t);
   n.devices.add("lxc1 101");
-  mkdirSync(join(n.directory, "7", ".endpoint.json.tmp"), { recursive: true });
-  assert.throws(() => n.manager.create(request(1), 7), /EISDIR/);
+  writeFileSync(join(n.directory, "7"), "");
+  assert.throws(() => n.manager.create(request(1), 7), /EEXIST/);
   assert.equal(n.table.size, 0);
-  rmSync(join(n.directory, "7"), { recursive: true });
+  rmSync(join(n.directory, "7"));
   assert.equal(n.manager.create(request(1), 7).id, 7);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an endpoint's folder under the state directory holds: enough to restore it without the runtime's help.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 
@@ -40,8 +40,8 @@ export interface StoreError {
 const fileName = "endpoint.json";
 
 /**
- * Keeps endpoints under `<directory>/<id>/endpoint.json`; each write is atomic (temporary file, rename). Nothing waits
- * for the disk: what ends a process loses no write, and what ends the machine ends its pods and their devices as well.
+ * Keeps endpoints under `<directory>/<id>/endpoint.json`; what is there is replaced at once (temporary file,
+ * rename). Nothing waits for the disk: what ends a process loses no write, and what ends the machine ends its pods and their devices as well.
  * The latter may leave a file without content; see `StoreError.empty`.
  */
 export class EndpointStore {
@@ -59,13 +59,29 @@ export class EndpointStore {
     const text = JSON.stringify(endpoint);
     const plain: unknown = JSON.parse(text);
     if (isDeepStrictEqual(plain, this.#held.get(endpoint.id))) return;
-    this.#held.delete(endpoint.id);
+    const isNew = !this.#held.delete(endpoint.id);
     const folder = join(this.#directory, String(endpoint.id));
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const temporary = join(folder, `.${fileName}.tmp`);
-    writeFileSync(temporary, `${text}\n`, { mode: 0o600 });
-    renameSync(temporary, join(folder, fileName));
+    if (isNew) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, fileName);
+    // There is nothing to be lost: a file that is cut short before anybody hears of the endpoint goes with the next start.
+    if (isNew && !existsSync(path)) this.#create(endpoint.id, path, `${text}\n`);
+    else this.#replace(path, `${text}\n`);
     this.#held.set(endpoint.id, plain);
+  }
+
+  #create(id: number, path: string, text: string): void {
+    try {
+      writeFileSync(path, text, { mode: 0o600 });
+    } catch (error) {
+      this.remove(id);
+      throw error;
+    }
+  }
+
+  #replace(path: string, text: string): void {
+    const temporary = join(dirname(path), `.${fileName}.tmp`);
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, path);
   }
 
   remove(id: number): void {
