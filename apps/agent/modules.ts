@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's modules, wired and in start order.
 import { clusterHealthBase, clusterHealthRoutes, createApiServer, createMonitorServer } from "../../src/api/index.ts";
-import { type Config, createMetrics, type Module, type RunningModules } from "../../src/core/index.ts";
+import { type Config, createMetrics, type Module, type RunningModules, systemClock } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
 import { cniSocketPath, createCniServer, pluginOf } from "../cni/index.ts";
@@ -14,6 +14,7 @@ import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { options } from "./options.ts";
 import { createParts } from "./parts.ts";
+import { createPolicyDelays } from "./policy-delays.ts";
 import { createPolicyLink } from "./policy-link.ts";
 import { createPrefilterModule } from "./prefilter.ts";
 import { statePaths } from "./settings.ts";
@@ -63,6 +64,7 @@ export function createAgentModules(config: Config): Agent {
       manager,
       cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
+      createPolicyDelays({ engine, endpoints, metrics, clock: systemClock }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
       parts.confirm,
