@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flows of the shared policy vectors through the real programs, with the sets that the engine makes of the policies:
-// verdict, drop reason and rule cookie of every side that needs no proxy and no authentication.
+// verdict, drop reason and rule cookie of each side. What needs a proxy or authentication is dropped, and said to be.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -60,7 +60,7 @@ function runCase(world: World, vector: PolicyCase): number {
   let sent = 0;
   for (const direction of ["ingress", "egress"] as const) {
     const local = (flow: Flow) => (direction === "ingress" ? flow.to : flow.from);
-    const flows = (vector.flows as readonly Flow[]).filter((flow) => isPlain(flow, direction));
+    const flows = (vector.flows as readonly Flow[]).filter((flow) => isNewFlow(flow) && flow[direction] !== undefined);
     for (const [name, some] of Map.groupBy(flows, local)) {
       const { identity, subject } = cluster.end(name);
       // The host's own policies are asked elsewhere in the programs (host-firewall.cases.ts).
@@ -77,15 +77,15 @@ function runCase(world: World, vector: PolicyCase): number {
   return sent;
 }
 
-/** Sides that a proxy or an authenticator would finish are refused by the agent; ICMP other than requests is no new flow. */
-function isPlain(flow: Flow, direction: Direction): boolean {
-  const isRequest = flow.type === undefined || (flow.proto === "ICMP" ? flow.type === 8 : flow.type === 128);
-  return isRequest && flow[`${direction}Auth`] === undefined && /^(allow|deny)$/.test(String(flow[direction]));
+/** ICMP messages other than requests begin no flow. */
+function isNewFlow({ proto, type }: Flow): boolean {
+  return type === undefined || (proto === "ICMP" ? type === 8 : type === 128);
 }
 
 function sideOf(flow: Flow, direction: Direction, remote: number): Side {
   const protocol = protocols[flow.proto] ?? assert.fail(`protocol ${flow.proto}`);
-  return { direction, expected: String(flow[direction]), remote, protocol, port: flow.port ?? flow.type ?? 0 };
+  const expected = flow[`${direction}Auth`] === "required" ? "auth" : String(flow[direction]);
+  return { direction, expected, remote, protocol, port: flow.port ?? flow.type ?? 0 };
 }
 
 function enforce(world: World, policy: EndpointPolicy, direction: Direction): void {
@@ -107,20 +107,25 @@ function sendSide(world: World, policy: EndpointPolicy, side: Side, number: numb
   const { retval } = program.testRun({ data: send, ctx, outputSize: send.length + 256 });
   const events = world.takeEvents();
   const what = `${JSON.stringify(side)}\n${events.map(({ kind }) => kind).join(" ")}`;
-  assert.equal(retval === Verdict.DROP ? "deny" : "allow", side.expected, what);
-  const { direction, remote: identity, protocol, port } = side;
+  const { direction, expected, remote: identity, protocol, port } = side;
+  assert.equal(retval !== Verdict.DROP, expected === "allow", what);
   const enforced = direction === "ingress" ? policy.ingressEnforced : policy.egressEnforced;
   const verdict = events.find(({ kind }) => kind === "verdict");
   if (!enforced) {
     assert.equal(verdict, undefined, what);
     return;
   }
-  const decision = decide(policy.entries, { direction, identity, protocol, port });
+  const { cookie } = decide(policy.entries, { direction, identity, protocol, port });
   assert.ok(verdict !== undefined && "cookie" in verdict && "remoteIdentity" in verdict, what);
-  assert.deepEqual([verdict.cookie, verdict.remoteIdentity], [decision.cookie, identity], what);
-  const reason = events.flatMap((event) => (event.kind === "drop" ? [event.reason] : []));
-  const expected = decision.cookie === 0 ? DropReason.DROP_POLICY : DropReason.DROP_POLICY_DENY;
-  assert.deepEqual(reason, side.expected === "deny" ? [expected] : [], what);
+  assert.deepEqual([verdict.cookie, verdict.remoteIdentity], [cookie, identity], what);
+  const reasons = events.flatMap((event) => (event.kind === "drop" ? [event.reason] : []));
+  assert.deepEqual(reasons, expected === "allow" ? [] : [dropReason(expected, cookie)], what);
+}
+
+function dropReason(expected: string, cookie: number): number {
+  if (expected === "redirect") return DropReason.DROP_PROXY_UNSUPPORTED;
+  if (expected === "auth") return DropReason.DROP_AUTH_REQUIRED;
+  return cookie === 0 ? DropReason.DROP_POLICY : DropReason.DROP_POLICY_DENY;
 }
 
 /** Ingress identities come with the mark, egress ones from the ipcache; the host is known by its own address. */

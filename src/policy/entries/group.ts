@@ -56,6 +56,8 @@ export class MatchIndex {
   }
 }
 
+/** Stands for a proxy that is not there yet: the programs drop what should go to it. */
+const noProxy = 1;
 const everything: PortPrefix = { protocol: 0, port: 0, portPrefix: 0 };
 
 /** Entries for any peer. Where traffic without a rule is not simply denied there is a catch-all. */
@@ -109,7 +111,7 @@ function templateOf(
     portPrefix,
     verdict: audited ? "audit" : verdict,
     cookie,
-    proxyPort: 0,
+    proxyPort: l7 === undefined ? 0 : noProxy,
     authType: auth,
     ...(cookie === 0 ? { isDefault: true } : {}),
     ...(l7 === undefined ? {} : { l7 }),
