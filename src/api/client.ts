@@ -10,6 +10,8 @@ import type {
   DropQuery,
   Endpoint,
   EndpointChangeRequest,
+  EndpointConfigurationSpec,
+  EndpointConfigurationStatus,
   EndpointHealth,
   EndpointStatusChange,
   Identity,
@@ -101,6 +103,14 @@ export class AgentClient {
   /** All endpoints of a container; gives how many objects could not be removed. */
   async deleteEndpoints(containerId: string): Promise<{ errors: number }> {
     return deleteErrors(await this.#call("DELETE", "/endpoint", { body: { "container-id": containerId } }));
+  }
+
+  endpointConfig(id: string): Promise<EndpointConfigurationStatus> {
+    return this.#get(`/endpoint/${encodeURIComponent(id)}/config`);
+  }
+
+  patchEndpointConfig(id: string, spec: EndpointConfigurationSpec): Promise<EndpointConfigurationStatus> {
+    return this.#send("PATCH", `/endpoint/${encodeURIComponent(id)}/config`, { body: spec });
   }
 
   endpointHealth(id: string): Promise<EndpointHealth> {

@@ -69,6 +69,11 @@ export interface EndpointConfigurationSpec {
   readonly options?: Readonly<Record<string, string>>;
 }
 
+/** Answer of GET and PATCH /endpoint/{id}/config. */
+export interface EndpointConfigurationStatus {
+  readonly realized: EndpointConfigurationSpec;
+}
+
 export interface EndpointStatus {
   readonly "external-identifiers": EndpointIdentifiers;
   readonly identity?: Identity;

@@ -75,6 +75,11 @@ export const prefilterSpec = z.strictObject({
     .optional(),
 });
 
+export const endpointConfigurationSpec = z.strictObject({
+  options: z.record(text, text).optional(),
+  "label-configuration": z.strictObject({ user: z.array(text).max(1000).optional() }).optional(),
+});
+
 export const labelList = z.array(text).max(1000);
 
 /** Checks a body; ApiError 400 names the field and what was expected. */

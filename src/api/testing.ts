@@ -105,6 +105,8 @@ type EndpointKeys =
   | "patchEndpoint"
   | "deleteEndpoint"
   | "deleteEndpoints"
+  | "endpointConfig"
+  | "patchEndpointConfig"
   | "endpointHealth"
   | "endpointLog";
 
@@ -139,6 +141,8 @@ function endpointPart({ endpoints, created }: MemoryAgent): Part<EndpointKeys> {
     },
     deleteEndpoints: ({ containerId }) =>
       remove([...endpoints.values()].filter((e) => e.status["external-identifiers"]["container-id"] === containerId)),
+    endpointConfig: (ref) => (find(ref) === undefined ? undefined : { realized: { options: {} } }),
+    patchEndpointConfig: (ref, spec) => (find(ref) === undefined ? undefined : { realized: spec }),
     endpointHealth: (ref) => find(ref)?.status.health,
     endpointLog: (ref) => find(ref)?.status.log,
   };

@@ -9,6 +9,8 @@ import type {
   DropQuery,
   Endpoint,
   EndpointChangeRequest,
+  EndpointConfigurationSpec,
+  EndpointConfigurationStatus,
   EndpointHealth,
   EndpointStatusChange,
   HealthStatusResponse,
@@ -98,6 +100,12 @@ export interface AgentApi {
   /** All endpoints of a container; deleted 0: 404. */
   deleteEndpoints(selection: { readonly containerId: string }): Awaitable<DeleteResult>;
   endpointHealth(ref: EndpointRef): Awaitable<EndpointHealth | undefined>;
+  endpointConfig(ref: EndpointRef): Awaitable<EndpointConfigurationStatus | undefined>;
+  /** 400 for unknown options and values. */
+  patchEndpointConfig(
+    ref: EndpointRef,
+    spec: EndpointConfigurationSpec,
+  ): Awaitable<EndpointConfigurationStatus | undefined>;
   endpointLog(ref: EndpointRef): Awaitable<readonly EndpointStatusChange[] | undefined>;
 
   /** With labels: identities that have all of them. */

@@ -11,13 +11,14 @@ export type {
   ResolvedEndpointPolicy,
 } from "./deps.ts";
 export { EndpointError, type EndpointErrorCode } from "./errors.ts";
-export { type CreateEndpoint, createEndpointManager, type EndpointManager } from "./manager.ts";
+export { createEndpointManager, type EndpointManager } from "./manager.ts";
 export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig } from "./pod-labels.ts";
 export { type EndpointState, endpointState, endpointStates } from "./state.ts";
 export { storedIdentities } from "./stored.ts";
 export { createEndpointTable } from "./table.ts";
 export {
   attachmentId,
+  type CreateEndpoint,
   type EndpointLogEntry,
   type EndpointRow,
   endpointAddresses,

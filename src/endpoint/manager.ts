@@ -24,31 +24,20 @@ import { EndpointRealizer } from "./realize.ts";
 import { nextPhase } from "./state.ts";
 import { EndpointStore } from "./store.ts";
 import { fromStored, toStored } from "./stored.ts";
-import { attachmentId, type EndpointRow, endpointAddresses, hostEndpointId, type RealizedPolicy } from "./types.ts";
+import {
+  attachmentId,
+  type CreateEndpoint,
+  type EndpointRow,
+  endpointAddresses,
+  hostEndpointId,
+  type RealizedPolicy,
+} from "./types.ts";
 import { SettledSignal, waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
 const resyncMs = 60_000;
 /** Endpoints whose programs are loaded ahead: as many as come together on a node that starts a workload. */
 const expectedAtOnce = 8;
-
-/** A request for a new endpoint; its device and addresses are there already. */
-export type CreateEndpoint = Pick<
-  EndpointRow,
-  | "containerId"
-  | "containerInterfaceName"
-  | "netnsPath"
-  | "interfaceName"
-  | "ifindex"
-  | "mac"
-  | "nodeMac"
-  | "ipv4"
-  | "ipv6"
-  | "podNamespace"
-  | "podName"
-  | "podUid"
-  | "labels"
->;
 
 export interface EndpointManager extends Module {
   /**
@@ -64,6 +53,8 @@ export interface EndpointManager extends Module {
   setLabels(id: number, labels: Labels): void;
   /** The host has an endpoint of its own with these labels, or others than before; `device` is cilium_host. */
   ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void;
+  /** Lets denied packets of the endpoint pass, reported as audited, or (false) not; undefined: as the agent does. */
+  setAuditMode(id: number, auditMode: boolean | undefined): void;
   /** Resolves the policy anew for endpoints of these identities, or all. */
   regenerate(identities: Iterable<number> | "all"): void;
   /** Policies and identities are as complete as they get: from now on the kernel is written. */
@@ -241,17 +232,26 @@ class Manager implements EndpointManager {
     if (row !== undefined) this.#table.upsert(row);
   }
 
+  setAuditMode(id: number, auditMode: boolean | undefined): void {
+    const row = this.#table.get(id);
+    if (row === undefined || row.auditMode === auditMode) return;
+    const { auditMode: _, ...rest } = row;
+    const next: EndpointRow = auditMode === undefined ? rest : { ...rest, auditMode };
+    // The host has no folder: after a restart it is as the agent is.
+    if (row.host !== true) this.#persist(next);
+    this.#table.upsert(row.phase === "active" ? this.#anew(next) : next);
+  }
+
   regenerate(identities: Iterable<number> | "all"): void {
     const rows =
       identities === "all"
         ? [...this.#table.all()]
         : [...identities].flatMap((identity) => this.#table.by("identity", identity));
-    const now = this.#deps.clock.now();
-    this.#table.upsertMany(
-      rows
-        .filter((row) => row.phase === "active")
-        .map((row) => ({ ...row, generation: row.generation + 1, status: pendingStatus(now) })),
-    );
+    this.#table.upsertMany(rows.filter((row) => row.phase === "active").map((row) => this.#anew(row)));
+  }
+
+  #anew(row: EndpointRow): EndpointRow {
+    return { ...row, generation: row.generation + 1, status: pendingStatus(this.#deps.clock.now()) };
   }
 
   policySize(): { sets: number; entries: number } {

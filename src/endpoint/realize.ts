@@ -203,7 +203,7 @@ export class EndpointRealizer {
     const { ingressEnforced, egressEnforced, revision } = resolved;
     const sets = this.#acquireBoth({ row, resolved, previous }, leaving);
     const policy = { revision, ingressEnforced, egressEnforced, ...sets };
-    const moved = previous !== undefined && (this.#torn.has(row.id) || !this.#keepsAll(policy, previous));
+    const moved = previous !== undefined && (this.#torn.has(row.id) || !this.#keepsAll(row, policy, previous));
     const slot: EndpointConfigRow = {
       id: row.id,
       mac: row.mac,
@@ -217,7 +217,7 @@ export class EndpointRealizer {
       policyRevision: previous === undefined ? firstRevision() : plus(previous.policyRevision, moved ? 2 : 0),
       enforceIngress: ingressEnforced,
       enforceEgress: egressEnforced,
-      audit: this.#config.auditMode,
+      audit: row.auditMode ?? this.#config.auditMode,
       ready: true,
     };
     const same = (direction: Direction) =>
@@ -273,14 +273,14 @@ export class EndpointRealizer {
   }
 
   /** Whether no established flow can have lost its permission. */
-  #keepsAll(policy: RealizedPolicy, previous: EndpointConfigRow): boolean {
+  #keepsAll(row: EndpointRow, policy: RealizedPolicy, previous: EndpointConfigRow): boolean {
     const keeps = (direction: Direction) => {
       const [from, to] = [setOf(previous, direction), setOf(policy, direction)];
       if (!isEnforced(policy, direction)) return !isEnforced(previous, direction);
       if (!isEnforced(previous, direction) || !this.#sets.onlyAdds(from, to)) return false;
       return this.#held.lossesSeen(previous.id, from) === this.#sets.losses(from);
     };
-    return previous.audit === this.#config.auditMode && directions.every(keeps);
+    return previous.audit === (row.auditMode ?? this.#config.auditMode) && directions.every(keeps);
   }
 
   /**

@@ -178,3 +178,23 @@ test("a restart without audit mode makes flows that it let pass ask again", asyn
   assert.equal(n.datapath.slots.get(id)?.audit, false);
   assert.equal(n.datapath.slots.get(id)?.policyRevision, before + 2);
 });
+
+test("an endpoint's own audit mode moves its flows' revision, outweighs the agent's, and survives a restart", async (t) => {
+  const n = await node(t);
+  n.policies.set(web.canonical, closed(80));
+  const { id } = await n.ready(1);
+  const slot = () => n.datapath.slots.get(id);
+  const before = slot()?.policyRevision;
+  n.manager.setAuditMode(id, true);
+  await n.until(() => slot()?.audit === true, "audited");
+  assert.notEqual(slot()?.policyRevision, before);
+  await n.restart();
+  n.manager.open();
+  await n.until(() => n.stateOf(id) === "active done", "ready again");
+  assert.equal(slot()?.audit, true);
+  n.auditMode = true;
+  await n.restart();
+  n.manager.open();
+  n.manager.setAuditMode(id, false);
+  await n.until(() => slot()?.audit === false, "not audited, though the agent is");
+});

@@ -20,6 +20,7 @@ const storedEndpoint = z.strictObject({
   podNamespace: z.string(),
   podName: z.string(),
   podUid: z.string().optional(),
+  auditMode: z.boolean().optional(),
   labels: z.array(z.string()),
   identity: z.int().positive().optional(),
 });

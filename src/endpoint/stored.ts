@@ -21,6 +21,7 @@ export function toStored(row: EndpointRow): StoredEndpoint {
     podNamespace: row.podNamespace,
     podName: row.podName,
     ...(row.podUid === undefined ? {} : { podUid: row.podUid }),
+    ...(row.auditMode === undefined ? {} : { auditMode: row.auditMode }),
     labels: row.labels.toStrings(),
     ...(row.identity === undefined ? {} : { identity: row.identity }),
   };
@@ -28,13 +29,14 @@ export function toStored(row: EndpointRow): StoredEndpoint {
 
 /** The row of an endpoint read back: in force in the kernel as it was left, not yet confirmed. */
 export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
-  const { version: _, labels, ipv4, ipv6, podUid, identity, ...rest } = stored;
+  const { version: _, labels, ipv4, ipv6, podUid, identity, auditMode, ...rest } = stored;
   return {
     ...rest,
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(podUid === undefined ? {} : { podUid }),
     ...(identity === undefined ? {} : { identity }),
+    ...(auditMode === undefined ? {} : { auditMode }),
     labels: Labels.parse(labels),
     phase: "restoring",
     status: doneStatus(now),

@@ -8,10 +8,10 @@ import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { FakeClock, Labels } from "../core/index.ts";
 import type { ResolvedEndpointPolicy } from "./deps.ts";
-import { type CreateEndpoint, createEndpointManager, type EndpointManager } from "./manager.ts";
+import { createEndpointManager, type EndpointManager } from "./manager.ts";
 import { createEndpointTable } from "./table.ts";
 import { allow, MemoryAddresses, MemoryAnnouncer, MemoryDatapath, MemoryIdentities, peerPorts } from "./testing.ts";
-import type { EndpointRow } from "./types.ts";
+import type { CreateEndpoint, EndpointRow } from "./types.ts";
 
 export const web = Labels.parse(["k8s:app=web"]);
 export const db = Labels.parse(["k8s:app=db"]);

@@ -55,11 +55,31 @@ export interface EndpointRow {
   /** Labels of the identity: the ones before while new labels wait for theirs. Absent until this run allocated it. */
   readonly identityLabels?: Labels;
   readonly policy?: RealizedPolicy;
+  /** Whether denied packets pass and are reported as audited; absent: as the agent's configuration says. */
+  readonly auditMode?: boolean;
   /** Moves when the policy has to be resolved again. */
   readonly generation: number;
   /** The last lines, newest last. */
   readonly log: readonly EndpointLogEntry[];
 }
+
+/** A request for a new endpoint; its device and addresses are there already. */
+export type CreateEndpoint = Pick<
+  EndpointRow,
+  | "containerId"
+  | "containerInterfaceName"
+  | "netnsPath"
+  | "interfaceName"
+  | "ifindex"
+  | "mac"
+  | "nodeMac"
+  | "ipv4"
+  | "ipv6"
+  | "podNamespace"
+  | "podName"
+  | "podUid"
+  | "labels"
+>;
 
 /** Addresses of an endpoint, those it has. */
 export function endpointAddresses(row: Pick<EndpointRow, "ipv4" | "ipv6">): string[] {

@@ -52,7 +52,7 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
       policy: {
         realized: {
           "policy-revision": row.status.kind === "done" ? context.policyRevision() : (row.policy?.revision ?? 0),
-          "policy-enabled": policyEnabled(row, context.auditMode),
+          "policy-enabled": policyEnabled(row, row.auditMode ?? context.auditMode),
           ...(row.identity === undefined ? {} : { id: row.identity }),
         },
       },

@@ -210,3 +210,19 @@ test("health and log of an endpoint follow its state", async (t) => {
   );
   assert.equal(await api.endpointHealth({ kind: "cilium-local", id: 99 }), undefined);
 });
+
+test("PATCH /endpoint/{id}/config sets PolicyAuditMode and refuses what it does not know", async (t) => {
+  const { api, datapath } = await setUp(t);
+  const request = endpointRequest(1, { addressing: { ipv4: "10.1.0.4" }, "sync-build-endpoint": true });
+  const { id } = await api.putEndpoint(0, request);
+  const ref = { kind: "cilium-local", id } as const;
+  const options = (state: string) => ({ realized: { options: { PolicyAuditMode: state } } });
+  assert.deepEqual(await api.endpointConfig(ref), options("Disabled"));
+  assert.deepEqual(await api.patchEndpointConfig(ref, { options: { PolicyAuditMode: "enable" } }), options("Enabled"));
+  while (datapath.slots.get(id)?.audit !== true) await turn();
+  assert.deepEqual(await api.endpointConfig(ref), options("Enabled"));
+  const patch = (changes: Record<string, string>) => () => api.patchEndpointConfig(ref, { options: changes });
+  assert.throws(patch({ Debug: "enable" }), status(400, /unknown option/));
+  assert.throws(patch({ PolicyAuditMode: "perhaps" }), status(400, /expected enable or disable/));
+  assert.equal(await api.endpointConfig({ kind: "cilium-local", id: 999 }), undefined);
+});

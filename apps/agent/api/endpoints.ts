@@ -18,6 +18,7 @@ import {
 } from "../../../src/endpoint/index.ts";
 import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
+import { createEndpointConfigCalls } from "./endpoint-config.ts";
 import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
 import { hasLabels } from "./labels.ts";
 import { withStatus } from "./with-status.ts";
@@ -43,6 +44,8 @@ type EndpointCalls = Pick<
   | "patchEndpoint"
   | "deleteEndpoint"
   | "deleteEndpoints"
+  | "endpointConfig"
+  | "patchEndpointConfig"
   | "endpointHealth"
   | "endpointLog"
 >;
@@ -86,6 +89,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       return row === undefined ? undefined : remove([row]);
     },
     deleteEndpoints: ({ containerId }) => remove(deps.endpoints.by("container", containerId)),
+    ...createEndpointConfigCalls({ find, endpoints: deps.endpoints, manager: deps.manager, ...deps.model }),
     endpointHealth(ref) {
       const row = find(ref);
       return row === undefined ? undefined : toHealthModel(row);

@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, listOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
 import { alignLines, alignTable, type Line } from "../output/table.ts";
+import { endpointConfig } from "./endpoint-config.ts";
 
 export const endpoint: CommandSpec = {
   usage: "endpoint",
@@ -39,6 +40,7 @@ export const endpoint: CommandSpec = {
         );
       },
     },
+    endpointConfig,
     {
       usage: "health <id>",
       summary: "Show an endpoint's health",

@@ -2,9 +2,15 @@
 // Endpoints: list, get, create, change, delete, health, log.
 import { parseEndpointId } from "../endpoint-id.ts";
 import { ApiError } from "../errors.ts";
-import type { EndpointChangeRequest } from "../models.ts";
+import type { EndpointChangeRequest, EndpointConfigurationSpec } from "../models.ts";
 import type { Route, RouteRequest, RouteResponse } from "../router.ts";
-import { checkBody, endpointBatchDelete, endpointChangeRequest, labelList } from "../schemas.ts";
+import {
+  checkBody,
+  endpointBatchDelete,
+  endpointChangeRequest,
+  endpointConfigurationSpec,
+  labelList,
+} from "../schemas.ts";
 import type { DeleteResult, EndpointRef } from "../types.ts";
 
 export const endpointRoutes: readonly Route[] = [
@@ -53,6 +59,21 @@ export const endpointRoutes: readonly Route[] = [
       const result = await api.deleteEndpoint(refOf(params));
       if (result === undefined) throw notFound(params.id);
       return deleteResponse(result);
+    },
+  },
+  {
+    method: "GET",
+    path: "/endpoint/{id}/config",
+    limit: "endpoint-get",
+    handle: async ({ api, params }) => found(params, await api.endpointConfig(refOf(params))),
+  },
+  {
+    method: "PATCH",
+    path: "/endpoint/{id}/config",
+    limit: "endpoint-patch",
+    handle: async ({ api, params, body }) => {
+      const spec = checkBody(endpointConfigurationSpec, await body(), "endpoint configuration");
+      return found(params, await api.patchEndpointConfig(refOf(params), spec as EndpointConfigurationSpec));
     },
   },
   {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// endpoint config: the options of one endpoint.
+import type { CommandSpec } from "../define.ts";
+import { flag } from "../define.ts";
+import { UsageError } from "../errors.ts";
+
+const options = [["PolicyAuditMode", "Let denied packets pass, and report them as audited"]] as const;
+const NAME_WIDTH = 34;
+
+export const endpointConfig: CommandSpec = {
+  usage: "config [id] [changes...]",
+  summary: "Show an endpoint's options, or change them with OPTION=enable|disable",
+  options: [["--list-options", "options that can be changed"]],
+  run: async (context, call) => {
+    if (flag(call, "listOptions")) {
+      context.print(options.map(([name, help]) => `${name.padEnd(24)} ${help}`));
+      return;
+    }
+    const [id, ...changes] = call.args;
+    if (id === undefined) throw new UsageError("Cannot configure endpoint: give its id");
+    const client = context.client();
+    if (changes.length > 0) {
+      await client.patchEndpointConfig(id, { options: Object.fromEntries(changes.map(readChange)) });
+      context.print([`Endpoint ${id} configuration updated successfully`]);
+      return;
+    }
+    const { realized } = await client.endpointConfig(id);
+    await context.result(realized, () =>
+      Object.entries(realized.options ?? {}).map(([name, value]) => `${name.padEnd(NAME_WIDTH)}: ${value}`),
+    );
+  },
+};
+
+function readChange(text: string): [name: string, value: string] {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new UsageError(`Cannot change "${text}": not OPTION=enable or OPTION=disable`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
