@@ -19,7 +19,10 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
   const { self, kvstore, ipcache, nodes } = cluster;
   return {
     hostAddressing: hostAddressing(config, local),
-    status: { modules, kvstore, ipam, datapath, events: () => events.counts(), self, health: parts.health },
+    status: {
+      ...{ modules, kvstore, ipam, datapath, events: () => events.counts(), self, health: parts.health },
+      hostFirewall: config.get(options.enableHostFirewall),
+    },
     config: { config, datapath, engine },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },

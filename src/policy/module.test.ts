@@ -239,3 +239,33 @@ test("identities that come and go move the entries", async (t) => {
   await turn();
   assert.deepEqual(ports(), [80]);
 });
+
+test("an annotation of the namespace puts its policies into audit mode, and takes them out again", async (t) => {
+  const { resources, engine } = await setUp(t);
+  const namespace = (audit: string): ResourceRow => ({
+    ...{
+      id: resourceId("Namespace", "", "default"),
+      apiVersion: "v1",
+      kind: "Namespace",
+      namespace: "",
+      name: "default",
+    },
+    object: { metadata: { name: "default", annotations: { "policy.cilium.io/audit": audit } } },
+    origin: "ns.yaml",
+  });
+  /** What becomes of traffic that no rule allows. */
+  const rest = () =>
+    engine.resolveEndpoint(web, 1000).entries.find(({ identity, protocol }) => identity + protocol === 0);
+  resources.upsert(file("web", rule(80)));
+  await turn();
+  assert.equal(rest(), undefined);
+  resources.upsert(namespace("true"));
+  await turn();
+  assert.deepEqual([rest()?.verdict, rest()?.isDefault], ["audit", true]);
+  resources.upsert(file("web", rule(81)));
+  await turn();
+  assert.equal(rest()?.verdict, "audit");
+  resources.upsert(namespace("false"));
+  await turn();
+  assert.equal(rest(), undefined);
+});

@@ -3,8 +3,9 @@
 import { createLogger, type Health, type Module, type ReadonlyTable, type Table, toError } from "../core/index.ts";
 import type { IdentityRow } from "../identity/index.ts";
 import type { ResourceRow } from "../kubernetes/index.ts";
-import { checkEnforceable } from "./enforceable.ts";
+import { AuditedNamespaces } from "./audited-namespaces.ts";
 import type { GuardedEngine } from "./confirm/guard.ts";
+import { checkEnforceable } from "./enforceable.ts";
 import type { PolicySummary } from "./engine/engine.ts";
 import { PolicyConflictError } from "./errors.ts";
 import type { PolicyStore } from "./store.ts";
@@ -51,6 +52,7 @@ class Repository implements PolicyModule {
   readonly #deps: PolicyModuleDeps;
   readonly #refused = new Map<string, string>();
   readonly #watches: Disposable[] = [];
+  readonly #audited = new AuditedNamespaces();
   /** Imported objects of an earlier run that are no valid policies (any more). */
   #unusable: unknown[] = [];
 
@@ -67,11 +69,13 @@ class Repository implements PolicyModule {
         engine.removeIdentities(batch.filter(({ kind }) => kind === "delete").map(({ row }) => row.id));
       }),
     );
+    for (const row of resources.all()) this.#audited.follow(row, false);
     for (const resource of store.loadImported()) this.#restoreImported(resource);
     for (const row of resources.all()) if (!this.#upsertObject(row)) this.#restoreObject(row);
     store.manifests.prune([...resources.all()].filter(({ kind }) => policyKinds.has(kind)).map(({ id }) => id));
     this.#watches.push(
       resources.onChange((batch) => {
+        for (const { kind, row } of batch) this.#followNamespace(row, kind === "delete");
         for (const { kind, row } of batch) kind === "upsert" ? this.#upsertObject(row) : this.#deleteObject(row);
         store.saveCookies(engine.cookies);
       }),
@@ -127,7 +131,17 @@ class Repository implements PolicyModule {
   #parse(resource: unknown, origin: string): ParsedPolicy {
     const policy = this.#deps.engine.parse(resource, origin);
     checkEnforceable(policy, origin, { hostFirewall: this.#deps.engine.hostFirewall });
-    return policy;
+    return policy.namespace !== "" && this.#audited.has(policy.namespace) ? { ...policy, audit: true } : policy;
+  }
+
+  /** A namespace that is audited now, or no more, changes the policies that are in it. */
+  #followNamespace(row: ResourceRow, gone: boolean): void {
+    const changed = this.#audited.follow(row, gone);
+    if (changed === undefined) return;
+    for (const { namespace, resource, source, id } of [...this.#deps.policies.all()]) {
+      if (namespace === changed) this.#put(this.#deps.engine.upsertParsed(this.#parse(resource, id)), resource, source);
+    }
+    log.info("Audit mode of a namespace changed", { namespace: changed, audited: this.#audited.has(changed) });
   }
 
   #restoreImported(resource: unknown): void {

@@ -22,7 +22,8 @@ export interface StatusApiDeps {
   readonly modules: () => ReadonlyMap<string, Health>;
   readonly kvstore: Kvstore;
   readonly ipam: Ipam;
-  readonly datapath: Pick<Datapath, "status">;
+  readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices">;
+  readonly hostFirewall: boolean;
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
   readonly health: HealthModule | undefined;
@@ -42,7 +43,9 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         kvstore,
         kubernetes: { state: "Disabled" },
         "kube-proxy-replacement": { mode: "False" },
-        "host-firewall": { mode: "Disabled" },
+        "host-firewall": deps.hostFirewall
+          ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
+          : { mode: "Disabled" },
         ipam: ipamStatus(deps.ipam),
         nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
         cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },

@@ -56,6 +56,7 @@ function formatVerdict(event: PolicyVerdictEvent, knowledge: Knowledge): string 
     `action ${event.action}`,
     `auth: ${authTypeName(event.authType)}`,
     `match ${policyMatchName(event.match)}`,
+    ...(event.staged === undefined ? [] : [`staged ${event.staged.verdict}`]),
     event.summary,
   ].join(", ");
 }

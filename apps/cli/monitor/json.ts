@@ -64,6 +64,7 @@ export function eventModel(cpu: number, event: DatapathEvent, knowledge: Knowled
         action: event.action,
         ...(event.verdict < 0 ? { reason: dropReasonText(-event.verdict) } : {}),
         match: policyMatchName(event.match),
+        ...(event.staged && { staged: event.staged.verdict }),
         auth: authTypeName(event.authType),
         proto: event.protocol,
         dport: event.destinationPort,

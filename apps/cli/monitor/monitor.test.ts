@@ -232,3 +232,10 @@ test("monitor says that the agent went away", async (t) => {
   assert.equal(code, 1);
   assert.match(stderr, /Error: Cannot go on: the agent closed ".*closing" \(was it stopped\?\)\n$/);
 });
+
+test("monitor says of a verdict what staged policies would do", async (t) => {
+  const staged = verdict();
+  staged[29] = abi.PolicyStaged.STAGED_DEFAULT_DENY;
+  const { stdout } = await watch(t, { data: [staged] });
+  assert.match(stdout, /action deny, auth: disabled, match none, staged default-deny, 10\.1\.0\.99:45000/);
+});
