@@ -9,7 +9,7 @@ import { compareSnapshots, RUN_MARK, type Snapshot, takeSnapshot } from "./lefto
 import { runTestFiles, TestReport } from "./test-report.ts";
 
 const root = join(import.meta.dirname, "..");
-const FOLDERS = ["src", "apps", "tools", "tests"];
+const FOLDERS = ["src", "apps", "tools", "tests", "examples"];
 /** Most time for one file, ms. */
 const FILE_TIMEOUT = 300_000;
 /** Up to so many failed files run once more, alone: on a busy machine a test may not get the time that it needs. */
