@@ -24,8 +24,8 @@ import { PreparedEntries } from "./prepared-entries.ts";
 import type { NodePrograms } from "./programs.ts";
 import { Promotions } from "./promotion.ts";
 
-/** A whole check of an endpoint's links is made once in so many beats. */
-const wholeCheckBeats = 10;
+/** A whole check of an endpoint's links is made once in so many beats, half a minute. */
+const wholeCheckBeats = 60;
 
 /** Entry programs of the endpoints of one node, on links or still on filters. */
 export class EndpointLinks {
@@ -158,7 +158,8 @@ export class EndpointLinks {
 
   /**
    * Puts back what others detached. A device that is gone is left to its owner. Most beats only ask the device what
-   * runs there (a link goes with its pin); whether the pins are as they were is looked at in every tenth.
+   * runs there (a link goes with its pin); whether the pins are as they were is looked at
+   * twice a minute.
    */
   keepAttached(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
     this.#beat++;
