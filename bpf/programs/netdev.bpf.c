@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The host firewall at physical devices, and for what pods and other nodes send to the host. Loaded only when it is on. */
+/* The host firewall at physical devices, and for what pods and other nodes send to the host. Loaded only when it is on.
+ * At devices of others, what passes goes on to the programs behind.
+ */
 #include "../lib/call.h"
 #include "../lib/host_firewall.h"
 #include "../lib/mark.h"
@@ -25,6 +27,7 @@ static __always_inline bool is_forwarded(struct __sk_buff *skb, const struct pac
 	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
+/* 0 or what drop() gives. */
 static __always_inline int from_netdev_ip(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	const struct endpoint_info *source, *destination;
@@ -35,7 +38,7 @@ static __always_inline int from_netdev_ip(struct __sk_buff *skb, struct packet *
 	destination = endpoint_by_address(&packet->destination, family);
 	/* Pods are judged where the packet reaches them. */
 	if (destination ? !(destination->flags & ENDPOINT_F_HOST) : is_forwarded(skb, packet, family))
-		return TC_ACT_OK;
+		return 0;
 	source = endpoint_by_address(&packet->source, family);
 	if (source && (source->flags & ENDPOINT_F_HOST))
 		return drop(packet, DROP_INVALID_SIP);
@@ -48,13 +51,13 @@ SEC("tc")
 int cil_from_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_INGRESS };
-	int verdict = TC_ACT_OK;
+	int verdict = 0;
 
 	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
 		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV4);
 	else if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
 		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV6);
-	return verdict < 0 ? drop_packet(skb, &packet, verdict) : TC_ACT_OK;
+	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
 }
 
 static __always_inline int to_netdev_ip(struct __sk_buff *skb, struct packet *packet, int family)
@@ -81,7 +84,7 @@ int cil_to_netdev(struct __sk_buff *skb)
 	struct packet packet = { .direction = DIRECTION_EGRESS };
 	int verdict = skb->ingress_ifindex ? 0 : judge_outgoing(skb, &packet);
 
-	return verdict < 0 ? drop_packet(skb, &packet, verdict) : TC_ACT_OK;
+	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
 }
 
 /* Tail call of cil_from_host: what the host sends to pods. */

@@ -21,7 +21,7 @@ export const toA: Hook = { at: "to-pod", pod: podA };
 export const toB: Hook = { at: "to-pod", pod: podB };
 
 /** TC actions. */
-export const Verdict = { PASS: 0, DROP: 2, REDIRECT: 7 } as const;
+export const Verdict = { PASS: 0, DROP: 2, REDIRECT: 7, NEXT: 0xffffffff } as const;
 
 export type EventMatch = { readonly kind: EventRow["kind"] } & { readonly [field: string]: unknown };
 

@@ -59,7 +59,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         change: takes({ identity: words.world, protocol: TCP, port: 22, cookie: 20 }),
         send: frame(words, internet, router, ssh),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         events: [{ kind: "verdict", endpoint: HOST_ENDPOINT, remoteIdentity: words.world, verdict: 0, cookie: 20 }],
       },
       {
@@ -88,12 +88,12 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         },
         send: frame(words, router, internet, tcp({ sport: 40_000, dport: 443, flags: SYN })),
         into: outgoing,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
       {
         send: frame(words, internet, router, tcp({ sport: 443, dport: 40_000, flags: SYN | ACK })),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
       {
         send: frame(words, router, internet, tcp({ sport: 40_000, dport: 80, flags: SYN })),
@@ -118,10 +118,10 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         },
         send: frame(words, podA, internet, ssh),
         into: { at: "to-netdev", ingressIfindex: podA.ifindex },
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         silent: ["verdict", "drop"],
       },
-      { send: frame(words, internet, podA, ssh), into: incoming, verdict: Verdict.PASS, silent: ["verdict", "drop"] },
+      { send: frame(words, internet, podA, ssh), into: incoming, verdict: Verdict.NEXT, silent: ["verdict", "drop"] },
     ],
   },
   {
@@ -132,7 +132,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         change: (world) => hostEndpoint(world, 0),
         send: frame(words, internet, router, tcp({ sport: 2379, dport: 40_000, flags: ACK })),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         check: (world) => {
           if (world.flows().some(({ flags }) => (flags & CtFlags.CT_F_INGRESS) !== 0))
             throw new Error("taken for ingress");
@@ -145,12 +145,12 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         },
         send: frame(words, internet, router, tcp({ sport: 2379, dport: 40_000, flags: ACK })),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
       {
         send: frame(words, router, internet, tcp({ sport: 40_000, dport: 2379, flags: ACK })),
         into: outgoing,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
     ],
   },
@@ -164,13 +164,13 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         },
         send: frame(words, otherNode, router, udp({ sport: 50_000, dport: TUNNEL })),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         silent: ["verdict"],
       },
       {
         send: frame(words, router, otherNode, udp({ sport: 50_000, dport: TUNNEL })),
         into: outgoing,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         silent: ["verdict"],
       },
       {
@@ -241,7 +241,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         },
         send: frame(words, internet, router, ssh),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         events: [{ kind: "verdict", verdict: 0, flags: 1 | 0x40 | (words.family === 6 ? 4 : 0) }],
       },
     ],
@@ -253,7 +253,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         change: takes({ identity: words.world, protocol: 112 }),
         send: frame(words, internet, router, raw(112, new Uint8Array(20))),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
       {
         send: frame(words, internet, router, raw(47, new Uint8Array(20))),
@@ -281,7 +281,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         change: takes({ identity: words.world, protocol: words.icmp, port: words.echoRequest }),
         send: frame(words, internet, router, echo(words.family, "request", 6)),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
       },
     ],
   },
@@ -299,7 +299,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
   {
     name: "passes all when nobody has written a policy for the host yet, and nothing while the slot is not ready",
     steps: [
-      { send: frame(words, internet, router, ssh), into: incoming, verdict: Verdict.PASS, silent: ["verdict"] },
+      { send: frame(words, internet, router, ssh), into: incoming, verdict: Verdict.NEXT, silent: ["verdict"] },
       {
         change: (world) => hostEndpoint(world, 0, { ready: false }),
         send: frame(words, internet, router, ssh),
@@ -330,7 +330,7 @@ export const hostFirewallCases: readonly Case[] = bothFamilies((words) => [
         change: (world) => hostEndpoint(world, ENDPOINT_ENFORCE_INGRESS | ENDPOINT_ENFORCE_EGRESS),
         send: frame(words, nobody, router, words.family === 4 ? raw(2, new Uint8Array(8)) : raw(58, solicitation)),
         into: incoming,
-        verdict: Verdict.PASS,
+        verdict: Verdict.NEXT,
         silent: ["verdict"],
       },
     ],
