@@ -29,9 +29,9 @@ export function cidrOfLabelKey(key: string): Cidr {
   return parseCidr(key.replaceAll("-", ":"));
 }
 
-/** The label of addresses that a DNS name, or a name of the pattern, was answered with. */
+/** The label of addresses that a DNS name, or a name of the pattern, was answered with. Throws for an empty name. */
 export function fqdnLabel(name: NameCondition): Label {
-  return makeLabel("fqdn", "matchName" in name ? name.matchName : name.matchPattern);
+  return makeLabel("fqdn", keyOfName(name));
 }
 
 /** Whether the labels' prefix lies in the condition's and in none of its exceptions; never without a `cidr:` label. */
@@ -44,7 +44,11 @@ export function matchesPrefix(condition: PrefixCondition, labels: Labels): boole
 
 /** Whether the labels have the `fqdn:` label of the condition. */
 export function matchesName(condition: NameCondition, labels: Labels): boolean {
-  return labels.has("fqdn", fqdnLabel(condition).key);
+  return labels.has("fqdn", keyOfName(condition));
+}
+
+function keyOfName(name: NameCondition): string {
+  return "matchName" in name ? name.matchName : name.matchPattern;
 }
 
 function rangeOfLabels(labels: Labels): AddressRange | null {

@@ -85,6 +85,7 @@ test("a name holds for identities with its label alone", () => {
   assert.equal(holds({ matchPattern: "*.example" }, "fqdn:a.example", "fqdn:*.example"), true);
   assert.equal(holds({ matchPattern: "*.example" }, "fqdn:a.example"), false);
   assert.equal(holds({ matchName: "a.example" }, "k8s:a.example", "reserved:world"), false);
+  assert.equal(holds({ matchName: "" }, "fqdn:a.example"), false, "the root's name is nobody's");
 });
 
 test("labels of prefixes have no colon in their key and are read back", () => {

@@ -46,5 +46,15 @@ function meetsHeader(request: HttpProbe, match: NonNullable<HttpRule["headerMatc
 
 function headerValue({ headers = {} }: HttpProbe, name: string): string | undefined {
   const wanted = name.toLowerCase();
-  return Object.entries(headers).find(([key]) => key.toLowerCase() === wanted)?.[1];
+  const pairs = isList(headers) ? headers.map(splitHeader) : Object.entries(headers);
+  return pairs.find(([key]) => key.toLowerCase() === wanted)?.[1];
+}
+
+function splitHeader(header: string): readonly [name: string, value: string] {
+  const colon = header.indexOf(":");
+  return colon < 0 ? [header, ""] : [header.slice(0, colon), header.slice(colon + 1).trim()];
+}
+
+function isList(headers: NonNullable<HttpProbe["headers"]>): headers is readonly string[] {
+  return Array.isArray(headers);
 }

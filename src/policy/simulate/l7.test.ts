@@ -216,6 +216,11 @@ test("HTTP rules match the whole method, path with query and host, and headers b
     [true, true, false, false, true],
   );
   assert.equal(matchesHttp({ host: ".*" }, { method: "GET", path: "/" }), false, "no host is no text");
+  const list = { method: "GET", path: "/", headers: ["X-Role: admin"] };
+  assert.deepEqual(
+    [["X-Role admin"], ["X-Role root"]].map((headers) => matchesHttp({ headers }, list)),
+    [true, false],
+  );
 });
 
 test("DNS patterns stay within a label, but for ** in front", () => {

@@ -38,7 +38,8 @@ export interface HttpProbe {
   /** Request target with its query. */
   readonly path: string;
   readonly host?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** By name, or a list of `NAME: VALUE`. */
+  readonly headers?: Readonly<Record<string, string>> | readonly string[];
 }
 
 /** A new connection. Expected values are there, but nobody reads them to answer. */
