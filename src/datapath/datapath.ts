@@ -25,6 +25,7 @@ import { computeMtu, underlayMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
 import { ensureRoutes } from "./routes/route-keeper.ts";
 import { wantedRoutes } from "./routes/wanted-routes.ts";
+import { sweepEvery } from "./sweep.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
 
@@ -50,7 +51,6 @@ const RETRY = 5000;
 const RELOAD_FIRST = 2000;
 const RELOAD_LONGEST = 60_000;
 const DEFAULT_SWEEP_SECONDS = 60;
-const FIRST_SWEEP = 3000;
 
 /** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
 export function createDatapath(config: DatapathConfig): Datapath {
@@ -293,7 +293,7 @@ class NodeDatapath implements Datapath {
       }),
     );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
-    if (seconds > 0) this.#stops.push(this.#sweepEvery(seconds));
+    if (seconds > 0) this.#stops.push(sweepEvery(seconds, () => this.maps.conntrack));
   }
 
   /** Between whole passes, notifications tell what happens to devices, addresses and routes. */
@@ -310,32 +310,6 @@ class NodeDatapath implements Datapath {
     } catch (error) {
       this.#log.error("Cannot check the datapath", { error: toError(error) });
     }
-  }
-
-  #sweepEvery(seconds: number): Disposable {
-    const abort = new AbortController();
-    let sweeping = false;
-    const sweep = async () => {
-      if (sweeping) return;
-      sweeping = true;
-      try {
-        this.#log.debug("Conntrack swept", { ...(await this.maps.conntrack.sweepExpired(abort.signal)) });
-      } catch (error) {
-        if (!abort.signal.aborted) this.#log.error("Cannot sweep conntrack", { error: toError(error) });
-      } finally {
-        sweeping = false;
-      }
-    };
-    const timer = setInterval(sweep, seconds * 1000);
-    // An agent that never lives long enough for the interval must sweep too.
-    const first = setTimeout(sweep, Math.min(FIRST_SWEEP, seconds * 1000));
-    return {
-      [Symbol.dispose]() {
-        abort.abort();
-        clearTimeout(first);
-        clearInterval(timer);
-      },
-    };
   }
 
   /** A record that cannot be written must not keep pods from talking: only the way back is less complete then. */
