@@ -207,7 +207,7 @@ export const options = {
   policyMapMax: defineOption({
     name: "bpf-policy-map-max",
     schema: int(256, 1 << 24),
-    default: 131_072,
+    default: 262_144,
     description: "Entries of the policy maps, all endpoints together",
   }),
   ipcacheMax: defineOption({

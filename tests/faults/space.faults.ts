@@ -8,7 +8,7 @@ import { clientPod } from "../scenarios/harness.ts";
 import type { Fault, World } from "./world.ts";
 
 const policy: Fault = {
-  name: "policy map full: the endpoint keeps its last good policy and says which map is full",
+  name: "policy map full: the endpoint keeps its last good policy and says which map is full, and by which policy",
   async run(world) {
     const ports = Array.from({ length: 400 }, (_, n) => ({ port: `${20_000 + 2 * n}`, protocol: "TCP" }));
     const lists = Array.from({ length: 10 }, (_, n) => ({ ports: ports.slice(40 * n, 40 * n + 40) }));
@@ -21,7 +21,11 @@ const policy: Fault = {
     await world.unnoticed(async () => {
       await world.scenario.apply(peer);
       await world.client("node1").putPolicy([big]);
-      await says(world, "endpoints", /^degraded .*"cilium_policy_v2_(peers|ports)".*E2BIG.*holds at most 256 entries/);
+      await says(
+        world,
+        "endpoints",
+        /^degraded .*"cilium_policy_v2_(peers|ports)".*E2BIG.*holds at most 256 entries.*policy "default\/big" adds most/,
+      );
       await world.assertNewPodsWork("beside-full-policy");
       const denied = { protocol: "TCP", ip: world.scenario.ip("echo-node1", 4), port: 7000 } as const;
       assert.deepEqual(await world.scenario.probe("peer", [denied]), [false]);
