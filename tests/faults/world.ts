@@ -39,8 +39,8 @@ spec:
   ingress: [{fromEndpoints: [{matchLabels: {app: client}}]}]
 `;
 
-/** Milliseconds. */
-const patience = 60_000;
+/** Milliseconds: a connection to etcd on which nothing comes any more is given up after 40 s. */
+const patience = 120_000;
 
 /** Small, so that they can be filled. */
 const settings = {
