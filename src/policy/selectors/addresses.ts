@@ -5,7 +5,7 @@ import type { NameCondition, PrefixCondition } from "../types.ts";
 
 /** First and last address of a prefix. */
 interface AddressRange {
-  readonly family: number;
+  readonly family: 4 | 6;
   readonly first: bigint;
   readonly last: bigint;
 }
@@ -45,6 +45,39 @@ export function matchesPrefix(condition: PrefixCondition, labels: Labels): boole
 /** Whether the labels have the `fqdn:` label of the condition. */
 export function matchesName(condition: NameCondition, labels: Labels): boolean {
   return labels.has("fqdn", keyOfName(condition));
+}
+
+/** The bucket of a condition's prefix: of the coarse block that it lies in. Identities that it holds for have it too. */
+export function bucketOfPrefix({ cidr }: PrefixCondition): string {
+  return blockOf(rangeOf(cidr), cidr.bits);
+}
+
+/** The bucket of a condition on a DNS name: the key of its label. */
+export function bucketOfName(name: NameCondition): string {
+  return keyOfName(name);
+}
+
+/** Buckets of all coarse blocks that the labels' prefix lies in; none without a `cidr:` label. */
+export function* bucketsOfPrefix(labels: Labels): Iterable<string> {
+  const range = rangeOfLabels(labels);
+  if (range === null) return;
+  for (const bits of coarseBits[range.family]) {
+    if (range.last >> hostBits(range.family, bits) !== range.first >> hostBits(range.family, bits)) return;
+    yield blockOf(range, bits);
+  }
+}
+
+/** Lengths of coarse blocks: few, so that an identity is in few buckets, and dense enough that few share one. */
+const coarseBits = { 4: [0, 8, 16, 24, 32], 6: [0, 16, 32, 48, 64, 96, 128] } as const;
+
+/** The largest coarse block of at most so many bits. */
+function blockOf({ family, first }: AddressRange, bits: number): string {
+  const coarse = coarseBits[family].findLast((length) => length <= bits) ?? 0;
+  return `cidr ${family}/${coarse}/${first >> hostBits(family, coarse)}`;
+}
+
+function hostBits(family: 4 | 6, bits: number): bigint {
+  return BigInt((family === 4 ? 32 : 128) - bits);
 }
 
 function keyOfName(name: NameCondition): string {

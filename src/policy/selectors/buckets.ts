@@ -3,12 +3,15 @@
 import type { Labels } from "../../core/index.ts";
 import { clusterKey, namespaceKey } from "../names.ts";
 import type { Requirement, Selector } from "../types.ts";
+import { bucketOfName, bucketOfPrefix, bucketsOfPrefix } from "./addresses.ts";
 
 /**
  * Buckets that hold every label set that may satisfy the selector; undefined: any label set may. A selector with its
  * namespace has buckets of that namespace: apps often have the same names in many.
  */
 export function bucketsOfSelector(selector: Selector): readonly string[] | undefined {
+  const address = bucketOfAddresses(selector);
+  if (address !== undefined) return [address];
   let best: Requirement | undefined;
   let namespaces: readonly string[] | undefined;
   for (const requirement of selector.requirements) {
@@ -19,6 +22,12 @@ export function bucketsOfSelector(selector: Selector): readonly string[] | undef
   const buckets = best === undefined ? undefined : bucketsOfRequirement(best);
   if (namespaces === undefined || best?.key === namespaceKey || best?.key === clusterKey) return buckets;
   return buckets?.flatMap((bucket) => namespaces.map((namespace) => inNamespace(namespace, bucket)));
+}
+
+/** The bucket of a selector of prefixes or names; undefined for any other. */
+export function bucketOfAddresses({ prefix, fqdn }: Selector): string | undefined {
+  if (prefix !== undefined) return bucketOfPrefix(prefix);
+  return fqdn === undefined ? undefined : bucketOfName(fqdn);
 }
 
 /** As bucketsOfSelector for one requirement alone. */
@@ -33,6 +42,7 @@ export function* bucketsOfLabels(labels: Labels): Iterable<string> {
     yield key;
     yield `${key}=${value}`;
   }
+  yield* bucketsOfPrefix(labels);
 }
 
 /** All buckets in which selectors that the labels may satisfy can be. */

@@ -5,6 +5,7 @@ import { Labels, parseCidr } from "../../core/index.ts";
 import { randomNumbers } from "../testing.ts";
 import type { Requirement, Selector, SelectorOperator } from "../types.ts";
 import { prefixSelector } from "./address-selector.ts";
+import { cidrLabel } from "./addresses.ts";
 import { SelectorIndex } from "./buckets.ts";
 import { SelectorCache } from "./cache.ts";
 import { matchesSelector } from "./match.ts";
@@ -85,6 +86,17 @@ test("after any sequence of changes the cache agrees with asking every selector 
     const values = operator.endsWith("In") ? [pick(["a", "b"]), pick(["b", "c"])] : [];
     return { source: pick(["any", "k8s", "container"]), key: pick(keys), operator, values };
   };
+  const prefix = () => {
+    const bits = pick([0, 7, 8, 12, 16, 23, 24, 31, 32]);
+    return pick([
+      parseCidr(`10.${pick([0, 1, 128])}.${pick([0, 1, 255])}.${pick([0, 1, 128])}/${bits}`),
+      parseCidr(`fd00:${pick([0, 1, 8000])}:${pick([0, 1])}::/${4 * bits}`),
+    ]);
+  };
+  const selectorOf = (): Selector =>
+    random() < 0.4
+      ? prefixSelector(prefix(), random() < 0.3 ? [prefix()] : [])
+      : makeSelector(Array.from({ length: Math.floor(random() * 4) }, requirement));
   const cache = new SelectorCache();
   const held: Selector[] = [];
   const identities = new Map<number, Labels>();
@@ -92,7 +104,7 @@ test("after any sequence of changes the cache agrees with asking every selector 
     const action = random();
     const id = 256 + Math.floor(random() * 40);
     if (action < 0.2) {
-      const selector = makeSelector(Array.from({ length: Math.floor(random() * 4) }, requirement));
+      const selector = selectorOf();
       held.push(selector);
       cache.acquire(selector, "p");
     } else if (action < 0.3 && held.length > 0) {
@@ -102,8 +114,9 @@ test("after any sequence of changes the cache agrees with asking every selector 
       const texts = keys
         .filter(() => random() < 0.7)
         .map((key) => `${pick(["k8s", "container"])}:${key}=${pick(["a", "b", "c"])}`);
-      identities.set(id, Labels.parse(texts));
-      cache.upsertIdentity({ id, labels: Labels.parse(texts) });
+      const set = Labels.parse(texts).with(random() < 0.5 ? [cidrLabel(prefix())] : []);
+      identities.set(id, set);
+      cache.upsertIdentity({ id, labels: set });
     } else {
       identities.delete(id);
       cache.removeIdentity(id);

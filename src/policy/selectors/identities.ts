@@ -2,7 +2,7 @@
 // The known identities, findable by label.
 import type { Labels } from "../../core/index.ts";
 import type { PolicyIdentity, Selector } from "../types.ts";
-import { bucketsOfLabels, bucketsOfRequirement } from "./buckets.ts";
+import { bucketOfAddresses, bucketsOfLabels, bucketsOfRequirement } from "./buckets.ts";
 import { matchesSelector } from "./match.ts";
 
 /** Identities by number and by label. */
@@ -58,6 +58,8 @@ export class IdentitySet {
 
   /** Asks the requirement with the fewest identities in its buckets. */
   #candidates(selector: Selector): Iterable<number> {
+    const address = bucketOfAddresses(selector);
+    if (address !== undefined) return this.#buckets.get(address) ?? none;
     let best: readonly ReadonlySet<number>[] | undefined;
     let bestSize = this.#labels.size;
     for (const requirement of selector.requirements) {
