@@ -26,6 +26,7 @@ export const clusterScopedKinds: ReadonlySet<string> = new Set([
   "Namespace",
   "Node",
   "CiliumClusterwideNetworkPolicy",
+  "ClusterNetworkPolicy",
   "CiliumNode",
   "CiliumIdentity",
   "CiliumCIDRGroup",

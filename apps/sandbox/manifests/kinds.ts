@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of objects that a sandbox takes: one entry a kind.
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
-import { parsePolicy } from "../../../src/policy/index.ts";
+import { checkEnforceable, parseCidrGroup, parsePolicy } from "../../../src/policy/index.ts";
 import { checkShape } from "./check.ts";
 import { deploymentShape, namespaceShape, nodeShape, podShape, serviceShape } from "./shapes.ts";
 
@@ -19,7 +19,9 @@ export interface Kind {
   readonly check: (row: ResourceRow) => void;
 }
 
-const policy = (row: ResourceRow): void => void parsePolicy(row.object, { origin: row.origin });
+/** Whether fromNodes may be used is the agents' configuration. */
+const policy = (row: ResourceRow): void =>
+  checkEnforceable(parsePolicy(row.object, { origin: row.origin, nodeSelectorLabels: true }), row.origin);
 
 export const kinds: readonly Kind[] = [
   {
@@ -93,6 +95,24 @@ export const kinds: readonly Kind[] = [
     namespaced: false,
     toAgents: true,
     check: policy,
+  },
+  {
+    kind: "ClusterNetworkPolicy",
+    apiVersions: ["policy.networking.k8s.io/v1alpha2"],
+    names: ["clusternetworkpolicies", "clusternetworkpolicy", "cnetpol"],
+    printed: "clusternetworkpolicy.policy.networking.k8s.io",
+    namespaced: false,
+    toAgents: true,
+    check: policy,
+  },
+  {
+    kind: "CiliumCIDRGroup",
+    apiVersions: ["cilium.io/v2", "cilium.io/v2alpha1"],
+    names: ["ciliumcidrgroups", "ciliumcidrgroup", "ccg"],
+    printed: "ciliumcidrgroup.cilium.io",
+    namespaced: false,
+    toAgents: true,
+    check: (row) => void parseCidrGroup(row.object, row.origin),
   },
 ];
 
