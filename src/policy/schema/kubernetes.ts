@@ -8,11 +8,9 @@ const portNumber = z
   .int({ error: "a whole number" })
   .min(1, { error: "a port number 1-65535" })
   .max(65535, { error: "a port number 1-65535" });
-const portName = z
-  .string()
-  .regex(/^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/, {
-    error: "a port's name (a-z, 0-9 and -, one letter at least)",
-  });
+const portName = z.string().regex(/^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/, {
+  error: "a port's name (a-z, 0-9 and -, one letter at least)",
+});
 
 const port = object({
   protocol: z.enum(["TCP", "UDP", "SCTP"], { error: "one of TCP, UDP, SCTP" }).optional(),
@@ -22,7 +20,11 @@ const port = object({
   error: "endPort beside a number that is not above it",
 });
 
-const peer = object({ podSelector: z.unknown().optional(), namespaceSelector: z.unknown().optional(), ipBlock: z.unknown().optional() }).refine(
+const peer = object({
+  podSelector: z.unknown().optional(),
+  namespaceSelector: z.unknown().optional(),
+  ipBlock: z.unknown().optional(),
+}).refine(
   ({ podSelector, namespaceSelector, ipBlock }) =>
     (ipBlock !== undefined) !== (podSelector !== undefined || namespaceSelector !== undefined),
   { error: "either ipBlock, or podSelector and namespaceSelector" },
