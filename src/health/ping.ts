@@ -12,6 +12,12 @@ const groupRange = "net.ipv4.ping_group_range";
 /** The kernel wants one, and looks at none. */
 const anyPort = 1;
 
+/**
+ * A packet that a program drops as it leaves is ENOBUFS to the sender, and libuv sends it again at once, without end:
+ * such a socket is given up.
+ */
+const stuckMs = 200;
+
 interface Waiting {
   readonly ip: string;
   readonly sent: bigint;
@@ -60,12 +66,23 @@ export class Pinger implements Disposable {
     return await new Promise((resolve) => {
       const end = (result: ProbeResult) => {
         clearTimeout(timer);
+        clearTimeout(stuck);
         this.#waiting.delete(sequence);
         resolve(result);
       };
       const timer = setTimeout(end, timeoutMs, { ok: false, problem: `no reply within ${timeoutMs / 1000} s` });
+      let sent = false;
+      const giveUp = () => {
+        if (sent) return;
+        end({ ok: false, problem: "it cannot be sent" });
+        this.#forget(socket, family);
+      };
+      // Where the process was late itself, the answer of send() comes between the timer and this.
+      const stuck = setTimeout(() => setImmediate(giveUp), stuckMs);
       this.#waiting.set(sequence, { ip, sent: process.hrtime.bigint(), end });
       socket.send(request, anyPort, ip, (error) => {
+        sent = true;
+        clearTimeout(stuck);
         if (error !== null) end({ ok: false, problem: (error as NodeJS.ErrnoException).code ?? error.message });
       });
     });
@@ -83,15 +100,18 @@ export class Pinger implements Disposable {
     const socket = createSocket(family === 4 ? "udp4" : "udp6");
     socket.on("message", (reply, { address }) => this.#take(reply, address, family));
     // Errors of single packets come by send(); one of the socket itself makes the next ping open another.
-    socket.on("error", () => {
-      socket.close();
-      this.#sockets.delete(family);
-    });
+    socket.on("error", () => this.#forget(socket, family));
     const fd = this.#open(family);
     socket.bind({ fd: fd.disown() });
     socket.unref();
     this.#sockets.set(family, socket);
     return socket;
+  }
+
+  #forget(socket: Socket, family: 4 | 6): void {
+    if (this.#sockets.get(family) !== socket) return;
+    this.#sockets.delete(family);
+    socket.close();
   }
 
   /** A reply counts for the address that was asked only. */

@@ -2,7 +2,16 @@
 // Echoes and answers over real devices, and what comes of addresses that give none.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listenTcp, openPingSocket, Rtnetlink, withNetns, writeSysctl } from "../kernel/index.ts";
+import {
+  attachTcx,
+  BpfProgram,
+  listenTcp,
+  openPingSocket,
+  ProgramType,
+  Rtnetlink,
+  withNetns,
+  writeSysctl,
+} from "../kernel/index.ts";
 import { testNetns } from "../kernel/testing.ts";
 import { askHello, Responder } from "./hello.ts";
 import { Pinger } from "./ping.ts";
@@ -23,6 +32,26 @@ test("echoes of both families are timed, and silence is told", async () => {
   }
   assert.deepEqual(await pinger.ping("10.9.9.2", 200), { ok: false, problem: "no reply within 0.2 s" });
   assert.deepEqual(await pinger.ping("192.0.2.1", 30_000), { ok: false, problem: "ENETUNREACH" });
+});
+
+test("an echo that a program drops as it leaves is given up, and the next one is sent again", async () => {
+  using netns = testNetns();
+  writeSysctl("net.ipv4.ping_group_range", "0 0", netns.fd);
+  using netlink = new Rtnetlink({ netns: netns.fd });
+  const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
+  for (const name of ["a", "b"]) netlink.setLink(name, { up: true });
+  netlink.addAddress({ ifindex, address: "10.9.9.1", prefixLength: 24 });
+  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  // r0 = TCX_DROP; exit
+  const instructions = Uint8Array.of(0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+  using program = BpfProgram.load({ type: ProgramType.BPF_PROG_TYPE_SCHED_CLS, instructions, name: "drop" });
+  {
+    using _link = withNetns(netns.fd, () => attachTcx({ program, ifindex, hook: "egress" }));
+    netlink.replaceNeighbor({ ifindex, address: "10.9.9.2", mac: "02:00:00:00:00:02" });
+    assert.deepEqual(await pinger.ping("10.9.9.2", 30_000), { ok: false, problem: "it cannot be sent" });
+  }
+  const loopback = await pinger.ping("127.0.0.1", 30_000);
+  assert.ok(loopback.ok, JSON.stringify(loopback));
 });
 
 test("without access to ICMP sockets each probe says so", async () => {
