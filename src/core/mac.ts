@@ -4,6 +4,8 @@
 import { randomFillSync } from "node:crypto";
 import { FormatError } from "./errors.ts";
 
+/** Two digits of each byte. */
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
 /** The canonical form (lower case, colons) of `aa:bb:cc:dd:ee:ff`. */
@@ -15,13 +17,18 @@ export function parseMac(text: string): string {
 
 /** The six bytes of a MAC. */
 export function macToBytes(mac: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(parseMac(mac).split(":"), (part) => Number.parseInt(part, 16));
+  const text = parseMac(mac);
+  const bytes = new Uint8Array(6);
+  for (let i = 0; i < 6; i++) bytes[i] = Number.parseInt(text.slice(3 * i, 3 * i + 2), 16);
+  return bytes;
 }
 
 /** The canonical string of six bytes. */
 export function macFromBytes(bytes: Uint8Array): string {
   if (bytes.length !== 6) throw new FormatError(`Cannot read MAC: ${bytes.length} bytes (6 expected)`);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (const byte of bytes) text += `${text === "" ? "" : ":"}${hex[byte] ?? ""}`;
+  return text;
 }
 
 /** A random unicast MAC with the locally-administered bit. `fill` is the source of randomness. */
