@@ -2,6 +2,7 @@
 // What the REST API's parts get of the agent.
 import type { Health } from "../../src/core/index.ts";
 import type { AgentApiDeps } from "./api/agent-api.ts";
+import { policyAttribution } from "./api/endpoint-policy.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { hostAddressing } from "./settings.ts";
@@ -26,6 +27,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
     config: { config, datapath, engine },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },
+      policyOf: (row) => policyAttribution(engine, row),
       hasPodSource: parts.sources.length > 0,
       auditMode: config.get(options.policyAuditMode),
     },

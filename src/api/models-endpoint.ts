@@ -134,6 +134,8 @@ export interface EndpointPolicy {
   readonly "denied-ingress-identities"?: readonly number[];
   readonly "allowed-egress-identities"?: readonly number[];
   readonly "denied-egress-identities"?: readonly number[];
+  /** Policies (`namespace/name`) that made a direction default deny. */
+  readonly "default-deny-by"?: { readonly ingress: readonly string[]; readonly egress: readonly string[] };
   readonly l4?: { readonly ingress: readonly PolicyRuleStatus[]; readonly egress: readonly PolicyRuleStatus[] };
 }
 

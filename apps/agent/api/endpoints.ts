@@ -5,6 +5,7 @@ import {
   ApiError,
   type Endpoint,
   type EndpointChangeRequest,
+  type EndpointPolicy,
   type EndpointRef,
 } from "../../../src/api/index.ts";
 import { Labels, parseIp, parseMac, type ReadonlyTable, toError } from "../../../src/core/index.ts";
@@ -28,6 +29,8 @@ const buildTimeoutMs = 25_000;
 export interface EndpointApiDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly manager: EndpointManager;
+  /** What one endpoint's policy says, and which rules it comes from. */
+  readonly policyOf?: (row: EndpointRow) => Partial<EndpointPolicy>;
   readonly ipam: Ipam;
   readonly resources: ReadonlyTable<ResourceRow, string>;
   /** Whether pods' labels come from Pod objects. */
@@ -75,7 +78,10 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
         .map(model),
     getEndpoint(ref) {
       const row = find(ref);
-      return row === undefined ? undefined : model(row);
+      if (row === undefined) return undefined;
+      const { status, ...rest } = model(row);
+      const realized = { ...status.policy.realized, ...deps.policyOf?.(row) };
+      return { ...rest, status: { ...status, policy: { ...status.policy, realized } } };
     },
     putEndpoint: (id, request) => putEndpoint(deps, id, request),
     patchEndpoint(ref, request) {

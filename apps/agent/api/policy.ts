@@ -3,7 +3,7 @@
 import { type AgentApi, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import type { PolicyEngine, PolicyModule, PolicyRow } from "../../../src/policy/index.ts";
+import { cookieHost, type PolicyEngine, type PolicyModule, type PolicyRow } from "../../../src/policy/index.ts";
 import { withStatus } from "./with-status.ts";
 
 export interface PolicyApiDeps {
@@ -54,10 +54,12 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
         users: row.users,
       })),
     policyRules: () =>
-      deps.engine.cookies.toJSON().cookies.map(([cookie, { policy, kind, direction, section }]) => ({
-        cookie,
-        rule: { policy, kind, direction, section },
-      })),
+      [cookieHost, ...deps.engine.cookies.toJSON().cookies.map(([cookie]) => cookie)].flatMap((cookie) => {
+        const rule = deps.engine.ruleOf(cookie);
+        if (rule === undefined) return [];
+        const { policy, kind, direction, section } = rule;
+        return [{ cookie, rule: { policy, kind, direction, section } }];
+      }),
     explainDrop: (query) => explain(deps, query),
   };
 }
