@@ -299,26 +299,31 @@ static __always_inline bool ct_sent_by_answerer(const struct packet *packet)
 __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, const union ct_key *key,
 			       const struct ct_stamp *stamp, int audited)
 {
-	struct ct_entry entry = {};
+	struct ct_entry *entry;
 	union ct_key own;
 	bool opened_here;
+	__u32 zero = 0;
 
 	if (!packet || !key || !stamp)
 		return -DROP_CT_INSERT_FAILED;
+	entry = bpf_map_lookup_elem(&cilium_new_flow, &zero);
+	if (!entry)
+		return drop(packet, DROP_CT_INSERT_FAILED);
+	__builtin_memset(entry, 0, sizeof(*entry));
 	/* Verifiers up to 6.1 take a map key only from the function's own stack. */
 	own = *key;
 	opened_here = packet->direction == DIRECTION_EGRESS;
 	/* The host has connections from before its policy: one of its own must not be taken for somebody else's then. */
 	if (packet->endpoint == HOST_ENDPOINT && ct_sent_by_answerer(packet))
 		opened_here = !opened_here;
-	entry.flags = ct_packet_flags(packet, false) | (opened_here ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
-	entry.expires = stamp->now + ct_lifetime(packet, entry.flags);
-	entry.policy_revision = stamp->policy_revision;
-	entry.ipcache_revision = stamp->ipcache_revision;
-	entry.cookie = packet->cookie;
+	entry->flags = ct_packet_flags(packet, false) | (opened_here ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
+	entry->expires = stamp->now + ct_lifetime(packet, entry->flags);
+	entry->policy_revision = stamp->policy_revision;
+	entry->ipcache_revision = stamp->ipcache_revision;
+	entry->cookie = packet->cookie;
 	if (packet->family == FAMILY_IPV4)
-		return ct_insert(packet, &own, &entry, skb->len, stamp->now, FAMILY_IPV4);
-	return ct_insert(packet, &own, &entry, skb->len, stamp->now, FAMILY_IPV6);
+		return ct_insert(packet, &own, entry, skb->len, stamp->now, FAMILY_IPV4);
+	return ct_insert(packet, &own, entry, skb->len, stamp->now, FAMILY_IPV6);
 }
 
 /* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next

@@ -33,3 +33,13 @@ struct {
 	__type(key, struct ct6_key);
 	__type(value, struct ct_entry);
 } cilium_ct_any6_global SEC(".maps");
+
+/* Where an entry is put together, for each CPU: the stack has no room for it. A CPU's programs never interrupt each
+ * other.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ct_entry);
+} cilium_new_flow SEC(".maps");

@@ -186,6 +186,7 @@ export class World implements Disposable {
   /** Empties the maps and writes the world: nothing enforced, every packet traced. */
   reset(): void {
     const kept = new Set([
+      "cilium_new_flow",
       "cilium_events",
       "cilium_calls",
       "cilium_endpoints",
