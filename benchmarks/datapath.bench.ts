@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our datapath beside a direct veth pair, the bridge plugin with conntrack, and kernel VXLAN with bridges.
+// DATAPATH_CASES (a regular expression, of names like "TCP bulk, 1 connection, IPv4") and DATAPATH_ROUNDS choose.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DualPath, type Path, Topologies } from "./datapath/topologies.ts";
 import { measures, Traffic } from "./datapath/traffic.ts";
@@ -53,12 +54,18 @@ async function run(progress: (line: string) => void): Promise<Figures> {
   const families = { IPv4: paths, IPv6: mapPaths(paths, (path) => ({ ...path, address: path.ipv6 })) };
   for (const family of Object.values(families)) for (const path of Object.values(family)) traffic.serve(path);
   await sleep(1000);
+  const chosen = new RegExp(process.env.DATAPATH_CASES ?? "");
+  const rounds = Number(process.env.DATAPATH_ROUNDS ?? 5);
   const rows: Row[] = [];
   const found: Ratio[] = [];
   for (const [family, of] of Object.entries(families)) {
     for (const { name, unit, run } of measures) {
+      if (!chosen.test(`${name}, ${family}`)) continue;
       progress(`${name}, ${family}`);
-      const samples = await inTurn(mapPaths(of, (path) => () => run(traffic, path)));
+      const samples = await inTurn(
+        mapPaths(of, (path) => () => run(traffic, path)),
+        rounds,
+      );
       rows.push(...names.map((variant) => row(`${name}, ${family}`, variant, unit, samples[variant])));
       found.push(...ratios(name, family, samples));
     }

@@ -32,7 +32,7 @@ const prefix = "bench-dp";
 export class Topologies implements AsyncDisposable {
   readonly #netns: string[] = [];
   readonly #folders: string[] = [];
-  readonly #sandbox = `bench-dp-${process.pid % 100000}`;
+  readonly #sandboxes: string[] = [];
 
   /** Two namespaces, one veth pair, nothing between. */
   directVeth(name: string): DualPath {
@@ -136,9 +136,13 @@ export class Topologies implements AsyncDisposable {
     return { client: pods[0] ?? "", server: pods[1] ?? "", address: "10.92.0.2", ipv6: "fd00:92::2" };
   }
 
-  /** A sandbox of two nodes whose servers are under an ingress policy: conntrack, identities and policy are at work. */
-  async ours(): Promise<{ sameNode: DualPath; otherNode: DualPath }> {
-    const name = this.#sandbox;
+  /**
+   * A sandbox of two nodes whose servers are under an ingress policy: conntrack, identities and policy are at work.
+   * `bpfRoots` is where its nodes pin their maps.
+   */
+  async ours(): Promise<{ sameNode: DualPath; otherNode: DualPath; bpfRoots: readonly string[] }> {
+    const name = `${prefix}-${process.pid % 100000}-${this.#sandboxes.length}`;
+    this.#sandboxes.push(name);
     const sandbox = await createSandbox({ name });
     await applyObjects(name, checkManifests(manifests, "benchmark"));
     const netns = (pod: string) => sandboxPaths(name).pod("default", pod).netns;
@@ -147,13 +151,14 @@ export class Topologies implements AsyncDisposable {
       const [address = "", ipv6 = ""] = [false, true].map((colon) => ips.find((ip) => ip.includes(":") === colon));
       return { client: netns("client"), server: netns(server), address, ipv6 };
     };
-    return { sameNode: to("same"), otherNode: to("other") };
+    const bpfRoots = sandbox.nodes.map((node) => sandboxPaths(name).node(node.name).bpf);
+    return { sameNode: to("same"), otherNode: to("other"), bpfRoots };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const netns of this.#netns) ip("netns", "del", netns);
     for (const folder of this.#folders) rmSync(folder, { recursive: true });
-    await deleteSandbox(this.#sandbox);
+    for (const sandbox of this.#sandboxes) await deleteSandbox(sandbox);
   }
 
   #namespace(name: string): string {

@@ -3,60 +3,23 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { TracePoint } from "../../src/abi/index.ts";
-import { ipToBytes } from "../../src/core/index.ts";
 import { bothFamilies, arriving as carried, type FamilyWords, received, Verdict } from "./case.ts";
-import { checksum, concat, EtherType, frame, TcpFlag, tcp, u16, u32 } from "./packet.ts";
+import { EtherType, frame, TcpFlag, tcp } from "./packet.ts";
 import { ingress } from "./rules.ts";
-import { internet, otherNode, podA, podB, podC, router, TUNNEL_IFINDEX, u32le, World } from "./world.ts";
+import { inTunnel, type Outer, TunnelNode } from "./tunnel.ts";
+import { internet, podA, podB, podC, router, TUNNEL_IFINDEX, u32le, type World } from "./world.ts";
 
-const TUNNEL_PORT = 8472;
-const thisNode = "172.31.240.1";
 /** TC_ACT_UNSPEC: the next program, or the stack. */
 const LEFT = 0xffffffff;
 const GSO_SIZE_OFFSET = 176;
 
+let node: TunnelNode;
 let world: World;
 before(() => {
-  const address = ipToBytes(thisNode);
-  const variables = { tunnel_ipv4: new DataView(address.buffer, address.byteOffset).getUint32(0, true) };
-  world = new World({ tunnelPort: TUNNEL_PORT, variables });
+  node = new TunnelNode();
+  world = node.world;
 });
-after(() => world[Symbol.dispose]());
-
-interface Outer {
-  readonly vni?: number;
-  readonly source?: string;
-  readonly destination?: string;
-  readonly port?: number;
-  readonly tos?: number;
-  readonly protocol?: number;
-  /** Flags and offset of the IP header. */
-  readonly fragment?: number;
-  readonly totalLength?: number;
-  readonly udpLength?: number;
-  readonly udpChecksum?: number;
-  readonly vxlanFlags?: number;
-  readonly mac?: string;
-}
-
-/** A frame in the tunnel, as its node sends it; the MAC of the loopback device, where a test run is, is zero. */
-function inTunnel(inner: Uint8Array, outer: Outer = {}): Uint8Array {
-  const udpLength = outer.udpLength ?? 16 + inner.length;
-  const header = concat(
-    Uint8Array.of(0x45, outer.tos ?? 0),
-    u16(outer.totalLength ?? 36 + inner.length),
-    u16(0),
-    u16(outer.fragment ?? 0x4000),
-    Uint8Array.of(64, outer.protocol ?? 17, 0, 0),
-    ipToBytes(outer.source ?? otherNode.ipv4),
-    ipToBytes(outer.destination ?? thisNode),
-  );
-  header.set(u16(checksum(header)), 10);
-  const udp = [40000, outer.port ?? TUNNEL_PORT, udpLength, outer.udpChecksum ?? 0].map(u16);
-  const vxlan = [outer.vxlanFlags ?? 0x08000000, (outer.vni ?? podC.identity) * 256].map(u32);
-  const macs = { source: "02:00:00:00:00:01", destination: outer.mac ?? "00:00:00:00:00:00" };
-  return frame(macs, EtherType.IPV4, concat(header, ...udp, ...vxlan, inner));
-}
+after(() => node[Symbol.dispose]());
 
 function arrive(data: Uint8Array, change: (ctx: DataView) => void = () => {}): { verdict: number; data: Uint8Array } {
   const ctx = new Uint8Array(192);

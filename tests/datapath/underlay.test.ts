@@ -3,35 +3,22 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAnonymousNetns, type Fd, Rtnetlink, withNetns, writeSysctl } from "../../src/kernel/index.ts";
+import { withNetns } from "../../src/kernel/index.ts";
 import { bothFamilies, type FamilyWords, sent, Verdict } from "./case.ts";
 import { TcpFlag, tcp, udp } from "./packet.ts";
-import { otherNode, podA, podC, u32le, World } from "./world.ts";
+import { TUNNEL_PORT, TunnelNode, thisNode, UNDERLAY_MTU } from "./tunnel.ts";
+import { otherNode, podA, podC, u32le, type World } from "./world.ts";
 
-const TUNNEL_PORT = 8472;
 /** IPv4, UDP, VXLAN and the inner Ethernet header. */
 const ROOM = 50;
-const MTU = 1400;
-const thisNode = "172.31.240.1";
 
+let node: TunnelNode;
 let world: World;
-let netns: Fd;
-let rtnl: Rtnetlink;
-let underlay: number;
 before(() => {
-  world = new World({ tunnelPort: TUNNEL_PORT });
-  netns = createAnonymousNetns();
-  rtnl = new Rtnetlink({ netns });
-  withNetns(netns, () => writeSysctl("net.ipv4.conf.all.forwarding", "1"));
-  underlay = rtnl.createVeth({ name: "eth0", peer: { name: "wire" } }).ifindex;
-  for (const name of ["eth0", "wire"]) rtnl.setLink(name, { up: true, mtu: MTU });
-  rtnl.addAddress({ ifindex: underlay, address: thisNode, prefixLength: 24 });
+  node = new TunnelNode();
+  world = node.world;
 });
-after(() => {
-  rtnl.close();
-  netns.close();
-  world[Symbol.dispose]();
-});
+after(() => node[Symbol.dispose]());
 
 /** What comes out when pod A sends it, on a node that has `netns`. */
 function send(packet: Uint8Array): Uint8Array {
@@ -39,7 +26,7 @@ function send(packet: Uint8Array): Uint8Array {
   ctx.set(u32le(1), 40);
   const entry = world.entries.get(podA.id)?.program("cil_from_container_entry");
   assert.ok(entry);
-  const result = withNetns(netns, () => entry.testRun({ data: packet, ctx, outputSize: packet.length + 256 }));
+  const result = withNetns(node.netns, () => entry.testRun({ data: packet, ctx, outputSize: packet.length + 256 }));
   assert.equal(result.retval, Verdict.REDIRECT);
   return result.data;
 }
@@ -107,9 +94,9 @@ for (const words of families) {
 
   test(`leaves to the device what the route's MTU does not take (${words.name})`, () => {
     world.reset();
-    const fits = datagram(words, MTU - ROOM);
+    const fits = datagram(words, UNDERLAY_MTU - ROOM);
     assert.equal(send(fits).length, fits.length + ROOM);
-    const tooLarge = datagram(words, MTU - ROOM + 1);
+    const tooLarge = datagram(words, UNDERLAY_MTU - ROOM + 1);
     assert.equal(hex(send(tooLarge)), hex(tooLarge));
   });
 }
@@ -120,10 +107,10 @@ test("follows the routing table within a second", async () => {
   world.reset();
   const packet = syn(words);
   assert.equal(send(packet).length, packet.length + ROOM);
-  rtnl.setLink("eth0", { up: false });
+  node.rtnl.setLink("eth0", { up: false });
   await sleep(1100);
   assert.equal(hex(send(packet)), hex(packet), "no way: left to the device");
-  rtnl.setLink("eth0", { up: true });
+  node.rtnl.setLink("eth0", { up: true });
   await sleep(1100);
   assert.equal(send(packet).length, packet.length + ROOM);
 });
