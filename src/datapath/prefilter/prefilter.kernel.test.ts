@@ -2,13 +2,15 @@
 // The prefilter's program over its real maps, compared with a list that is searched from its beginning to its end.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import "../../kernel/testing.ts";
 import { cidrContains, formatCidr, ipFromBytes, ipToBytes, parseCidr } from "../../core/index.ts";
 import { BpfProgram, createAnonymousNetns, Rtnetlink, withNetns } from "../../kernel/index.ts";
-import { inPrivateNamespaces, objectDir, privateBpffs } from "../testing.ts";
+import { removeDatapath } from "../cleanup/remove.ts";
+import { mapPinRoot } from "../maps/names.ts";
+import { inPrivateNamespaces, objectDir, privateBpffs, until } from "../testing.ts";
 import { Prefilter, PrefilterRevisionError } from "./prefilter.ts";
 import { removePrefilter } from "./program.ts";
 
@@ -177,6 +179,15 @@ function tests(): void {
     remove("198.18.0.2/32");
     assert.ok(ping("198.18.0.2"));
     assert.deepEqual(prefilter.devices, ["phys0", "phys1"]);
+  });
+
+  test("goes with the datapath's other state when that is cleaned up", async () => {
+    add("192.0.2.0/24");
+    prefilter.stop();
+    await removeDatapath({ bpfRoot, scope: "bpf" });
+    await until(() => rtnl.link("phys0")?.xdpProgramId === undefined, "no program on phys0");
+    const maps = mapPinRoot(bpfRoot);
+    assert.deepEqual(existsSync(maps) ? readdirSync(maps) : [], []);
   });
 }
 
