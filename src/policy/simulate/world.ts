@@ -28,7 +28,9 @@ export class World {
   readonly engine: PolicyEngine;
   readonly rejected: readonly Rejection[];
   readonly #case: PolicyCase;
-  readonly #names: readonly NameCondition[];
+  readonly #conditions: readonly NameCondition[];
+  /** Names by address. */
+  readonly #names: ReadonlyMap<string, readonly string[]>;
   readonly #ends = new Map<string, FlowEnd>();
   readonly #identities = new Map<string, number>();
   #next = 256;
@@ -43,7 +45,8 @@ export class World {
     });
     const { policies, rejected } = this.#read();
     this.rejected = rejected;
-    this.#names = policies.flatMap(namesOf);
+    this.#conditions = [...new Map(policies.flatMap(namesOf).map((name) => [JSON.stringify(name), name])).values()];
+    this.#names = namesByAddress(vector.fqdn ?? {});
     for (const endpoint of vector.endpoints) this.#addEndpoint(endpoint);
     for (const node of vector.nodes ?? []) this.#addNode(node);
     for (const { from, to } of vector.flows) for (const name of [from, to]) this.end(name);
@@ -113,17 +116,10 @@ export class World {
     const dualStack = this.#case.config?.ipv6 !== false;
     const world = dualStack ? (ip.includes(":") ? "world-ipv6" : "world-ipv4") : "world";
     const server = this.#case.kubeAPIServer?.includes(ip) === true ? ["reserved:kube-apiserver"] : [];
-    const names = this.#names.filter((condition) => this.#isAddressOf(condition, ip));
-    return Labels.parse([`reserved:${world}`, ...server]).with([
-      cidrLabel(parseCidr(hostCidr(ip))),
-      ...names.map(fqdnLabel),
-    ]);
-  }
-
-  #isAddressOf(condition: NameCondition, ip: string): boolean {
-    return Object.entries(this.#case.fqdn ?? {}).some(
-      ([name, addresses]) => addresses.includes(ip) && matchesDnsName(condition, name),
-    );
+    const names = this.#names.get(ip) ?? [];
+    const met = this.#conditions.filter((condition) => names.some((name) => matchesDnsName(condition, name)));
+    const address = [cidrLabel(parseCidr(hostCidr(ip))), ...met.map(fqdnLabel)];
+    return Labels.parse([`reserved:${world}`, ...server]).with(address);
   }
 
   /** Ends with equal labels and ports have one identity. */
@@ -146,6 +142,12 @@ function isCidrGroup(resource: unknown): boolean {
 function namedPorts({ name, port, protocol = "TCP" }: NonNullable<CaseEndpoint["ports"]>[number]): NamedPort[] {
   const numbers = protocolsByName.get(protocol.toUpperCase()) ?? [];
   return numbers.map((number) => ({ name: name.toLowerCase(), protocol: number, port }));
+}
+
+function namesByAddress(fqdn: Readonly<Record<string, readonly string[]>>): ReadonlyMap<string, readonly string[]> {
+  const pairs = Object.entries(fqdn).flatMap(([name, addresses]) => addresses.map((ip) => ({ ip, name })));
+  const grouped = Map.groupBy(pairs, ({ ip }) => ip);
+  return new Map(Array.from(grouped, ([ip, items]) => [ip, items.map(({ name }) => name)]));
 }
 
 function namesOf({ rules }: ParsedPolicy): readonly NameCondition[] {
