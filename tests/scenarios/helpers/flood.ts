@@ -13,7 +13,7 @@ const windowSize = 32;
 /** Datagrams of one flow. */
 const perFlow = 4;
 /** What is not answered by then is lost; with nothing lost nobody waits for it. */
-const lateMs = 5000;
+const lateMs = 30_000;
 /** Between datagrams that nobody is expected to answer. */
 const silentMs = 2;
 
