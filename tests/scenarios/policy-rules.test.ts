@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
 import { clientPod, echoPod, Scenario } from "./harness.ts";
 import type { Probe } from "./helpers/probe.ts";
 
@@ -176,6 +177,24 @@ test("a CIDR group stands for nobody when it is not there, and is followed as it
     await apply([group(...cidrs)]);
     const now = await reachedWhen((list) => same(list.get(grouped), withHost(reached)));
     assert.deepEqual(now.get(grouped), withHost(reached));
+  }
+});
+
+test("prefixes keep their identities over kill -9 and a new start", async () => {
+  const prefixes = async (): Promise<string[]> => {
+    const { stdout } = await scenario.onNode("node1", ["cilium-dbg", "bpf", "ipcache", "list"]);
+    return stdout.split("\n").filter((line) => / identity=1677\d{4} /.test(line));
+  };
+  const before = await prefixes();
+  assert.ok(before.length >= 2, before.join("\n"));
+  const node = nodeOf(scenario.sandbox, "node1");
+  await killAgent(scenario.sandbox, node);
+  startAgent(scenario.sandbox, node);
+  await waitForAgent(scenario.sandbox, node);
+  assert.deepEqual(await prefixes(), before);
+  const now = await ask();
+  for (const [n, { title, reached }] of cases.entries()) {
+    assert.deepEqual(now.get(nameOf(n)), withHost(reached), title);
   }
 });
 
