@@ -26,7 +26,7 @@ const entities: ReadonlyMap<string, string> = new Map([
 /** The case of a question. Throws FormatError for pods that are not there and for a bad port. */
 export function questionCase(resources: readonly ResourceRow[], question: Question): PolicyCase {
   const of = (kind: string) => resources.filter((row) => row.kind === kind);
-  const namespaces = new Map(of("Namespace").map(({ name, object }) => [name, labelsOf(object)]));
+  const namespaces = namespaceLabels(resources);
   const endpoints = of("Pod").map((row) => endpointOf(row, namespaces));
   const nodes: readonly CaseNode[] = [{ name: hostName, ip: "127.0.0.1", local: true }, ...of("Node").map(nodeOf)];
   const names = [...endpoints, ...nodes].map(({ name }) => name);
@@ -38,6 +38,14 @@ export function questionCase(resources: readonly ResourceRow[], question: Questi
     nodes,
     flows: [{ from: endOf(question.from, names), to: endOf(question.to, names), ...portOf(question.port) }],
   };
+}
+
+/** Labels of each namespace that has an object. */
+export function namespaceLabels(
+  resources: readonly ResourceRow[],
+): ReadonlyMap<string, Readonly<Record<string, string>>> {
+  const rows = resources.filter(({ kind }) => kind === "Namespace");
+  return new Map(rows.map(({ name, object }) => [name, labelsOf(object)]));
 }
 
 function endOf(text: string, names: readonly string[]): string {
@@ -59,7 +67,11 @@ function portOf(text: string): Pick<CaseFlow, "proto" | "port"> {
   return { proto, port: Number(number) };
 }
 
-function endpointOf(row: ResourceRow, namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>): CaseEndpoint {
+/** A pod as a cluster labels it, with its address and named ports. */
+export function endpointOf(
+  row: ResourceRow,
+  namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>,
+): CaseEndpoint {
   const { namespace, name, object } = row;
   const spec = fields(object.spec);
   const serviceAccount = text(spec.serviceAccountName);
@@ -85,7 +97,8 @@ function namedPortOf(port: unknown): NonNullable<CaseEndpoint["ports"]> {
   return [{ name, port: containerPort, protocol: text(protocol) ?? "TCP" }];
 }
 
-function nodeOf({ name, object }: ResourceRow): CaseNode {
+/** A node with its first internal address. */
+export function nodeOf({ name, object }: ResourceRow): CaseNode {
   const addresses = list(fields(object.status).addresses).map(fields);
   const internal = addresses.find(({ type }) => type === "InternalIP");
   const labels = Object.entries(labelsOf(object)).map(([key, value]) => `${key}=${value}`);
