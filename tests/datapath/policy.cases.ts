@@ -366,6 +366,8 @@ export const policyCases: readonly Case[] = [
         { from: router, mark: 0, identity: 1 },
         { from: internet, mark: 0x12340f00, identity: 0x1234 },
         { from: internet, mark: 0x12340f05, identity: 0x051234 },
+        // threats: the first identity of this node's own scope is not the host.
+        { from: internet, mark: 0x00011f00, identity: 0x01000001 },
         // Other marks say nothing about an identity.
         { from: internet, mark: 0x12340400, identity: words.world },
       ].map(({ from, mark, identity }) => ({
