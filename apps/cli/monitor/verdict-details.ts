@@ -10,8 +10,8 @@ export async function verdictDetails(event: PolicyVerdictEvent, knowledge: Knowl
   const lines = rule === undefined ? [] : [`   ${event.direction} ${event.action} by policy ${ruleText(rule)}`];
   if (event.staged === undefined) return lines;
   const staged = await knowledge.ruleOf(event.staged.cookie);
-  const by = staged === undefined ? "" : ` by policy ${ruleText(staged)}`;
-  return [...lines, `   with staged policies: ${event.staged.verdict}${by}`];
+  if (staged === undefined) return lines;
+  return [...lines, `   with staged policies: ${event.staged.verdict} by policy ${ruleText(staged)}`];
 }
 
 /** The same as fields of the JSON form. */
