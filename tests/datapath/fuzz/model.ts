@@ -78,7 +78,7 @@ export class Model {
         return this.#fromPod(frame, this.podState(hook.pod));
       case "to-pod": {
         const mark = hook.mark ?? 0;
-        const identity = (mark & 0xf00) === MARK_IDENTITY ? (mark >>> 16) | ((mark & 0xff) << 16) : 0;
+        const identity = (mark & 0xf00) === MARK_IDENTITY ? identityIn(mark) : 0;
         return this.#toPod(frame, this.podState(hook.pod), identity, "pod-device");
       }
       case "from-overlay":
@@ -231,7 +231,11 @@ function answered(packet: Uint8Array | undefined): Outcome {
 }
 
 function markOf(magic: number, identity: number): number {
-  return (magic | (identity << 16) | ((identity >> 16) & 0xff)) >>> 0;
+  return (magic | (identity << 16) | ((identity >> 16) & 0xff) | (((identity >> 24) & 3) << 12)) >>> 0;
+}
+
+function identityIn(mark: number): number {
+  return (mark >>> 16) | ((mark & 0xff) << 16) | (((mark >> 12) & 3) << 24);
 }
 
 function familyOf(etherType: number): Family | undefined {
