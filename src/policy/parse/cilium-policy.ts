@@ -24,6 +24,10 @@ export const ciliumClusterwideNetworkPolicy: PolicyKind = {
 function parseSpecs(node: DocumentNode, scope: SpecScope): readonly Rule[] {
   const spec = node.field("spec");
   const specs = node.field("specs");
+  // As in Cilium, an empty list of specs is a policy that says nothing.
+  if (!spec.present && !specs.present) {
+    throw node.failWith("no-spec", "the policy has no spec, expected spec or specs");
+  }
   const several = specs.present ? specs.items() : [];
   // Cilium finds bad ICMP types while it decodes, before it looks at anything else.
   for (const item of [spec, ...several]) checkIcmpTypes(item);
@@ -32,6 +36,5 @@ function parseSpecs(node: DocumentNode, scope: SpecScope): readonly Rule[] {
   for (const [index, item] of several.entries()) {
     rules.push(parseRule(item, `specs[${index}].`, scope));
   }
-  if (rules.length === 0) throw node.failWith("no-spec", "the policy has no spec, expected spec or specs");
   return rules;
 }

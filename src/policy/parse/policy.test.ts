@@ -183,7 +183,7 @@ describe("mistakes", () => {
     refused(cnp("p", { endpointSelector: web }), /spec has no rule/, "no-rules");
     refused(cnp("p", { endpointSelector: web, ingress: [], egress: [] }), /spec has no rule/, "no-rules");
     refused(cnp("p", undefined), /the policy has no spec/, "no-spec");
-    refused({ ...cnp("p", undefined), specs: [] }, /the policy has no spec/, "no-spec");
+    assert.deepEqual(parsePolicy({ ...cnp("p", undefined), specs: [] }).rules, []);
     refused({ ...cnp("p", plain), metadata: {} }, /metadata\.name is missing/, "name-missing");
     refused(cnp("Bad Name", plain), /metadata\.name is "Bad Name"/, "name-missing");
     refused(cnp("p", plain, "a.b"), /metadata\.namespace is "a\.b"/, "bad-type");
