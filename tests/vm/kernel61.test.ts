@@ -9,6 +9,7 @@ const files = [
   "src/kernel/bpf/loader.kernel.test.ts",
   "src/kernel/bpf/map.kernel.test.ts",
   "tests/datapath/datapath.test.ts",
+  "tests/datapath/underlay.test.ts",
 ];
 
 test("objects load and judge packets on kernel 6.1", { skip: missing ?? false, timeout: 290_000 }, async () => {
