@@ -68,7 +68,7 @@ const cases: readonly (readonly [PolicyRejection, string, Json])[] = [
   ["bad-cidr", "address in a set", ingress({ fromCIDRSet: [{ cidr: "10.0.0.1" }] })],
   ["bad-cidr", "exception", ingress({ fromCIDRSet: [{ cidr: "10.0.0.0/8", except: ["10.0.0.1"] }] })],
   ["except-outside", "beside", ingress({ fromCIDRSet: [{ cidr: "10.0.0.0/8", except: ["11.0.0.0/9"] }] })],
-  ["except-outside", "around", ingress({ fromCIDRSet: [{ cidr: "10.0.0.0/8", except: ["10.0.0.0/7"] }] })],
+  ["except-outside", "around", ingress({ fromCIDRSet: [{ cidr: "11.0.0.0/8", except: ["10.0.0.0/7"] }] })],
   ["except-outside", "other family", ingress({ fromCIDRSet: [{ cidr: "::/0", except: ["10.0.0.0/8"] }] })],
   ["bad-entity", "unknown", ingress({ fromEntities: ["internet"] })],
   ["bad-entity", "case", egress({ toEntities: ["World"] })],

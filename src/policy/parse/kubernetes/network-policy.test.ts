@@ -147,10 +147,14 @@ test("mistakes are refused with path and expectation", () => {
   const outside = { cidr: "10.0.0.0/8", except: ["11.0.0.0/16"] };
   refused(
     from({ ipBlock: outside }),
-    /except\[0\] is "11.*expected a prefix inside of 10\.0\.0\.0\/8/,
+    /except\[0\] is "11.*expected a prefix whose address is in 10\.0\.0\.0\/8/,
     "except-outside",
   );
-  refused(from({ ipBlock: { ...outside, except: ["fd00::/8"] } }), /expected a prefix inside of/, "except-outside");
+  refused(
+    from({ ipBlock: { ...outside, except: ["fd00::/8"] } }),
+    /expected a prefix whose address is in/,
+    "except-outside",
+  );
   refused(from({ podSelector: { matchLabels: { "k8s:app": "x" } } }), /expected one without a source/, "bad-selector");
   const colon = { matchExpressions: [{ key: "any:app", operator: "Exists" }] };
   refused(from({ namespaceSelector: colon }), /expected one without a source/, "bad-selector");

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // fromCIDRSet and toCIDRSet: a prefix or CIDR groups, without exceptions.
-import { cidrContains, formatCidr } from "../../../core/index.ts";
 import { prefixSelector } from "../../selectors/address-selector.ts";
 import { makeSelector } from "../../selectors/selector.ts";
 import type { Peer, Requirement, Selector } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
 import { parseSelector } from "../selector.ts";
-import { parsePrefix } from "./cidrs.ts";
+import { parseExceptions, parsePrefix } from "./cidrs.ts";
 import type { PeerKind } from "./types.ts";
 
 const sources = ["cidr", "cidrGroupRef", "cidrGroupSelector"];
@@ -29,12 +28,7 @@ function parseCidrSet(node: DocumentNode): Peer {
   if (selector !== undefined) return { kind: "cidr-group-selector", selector, except: parseExcept(node) };
   if (given[0] === group) return { kind: "cidr-group", name: group.string(), except: parseExcept(node) };
   const outer = parsePrefix(cidr);
-  const except = exceptItems(node).map((item) => {
-    const inner = parsePrefix(item);
-    if (!cidrContains(outer, inner)) throw item.fail("except-outside", `a prefix inside of ${formatCidr(outer)}`);
-    return inner;
-  });
-  return prefixSelector(outer, except);
+  return prefixSelector(outer, parseExceptions(exceptItems(node), outer));
 }
 
 /** Exceptions from groups need not lie inside of anything. */

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // fromCIDR and toCIDR: addresses outside of the cluster by prefix.
-import { type Cidr, hostCidr, tryParseCidr, tryParseIp } from "../../../core/index.ts";
+import {
+  type Cidr,
+  cidrContains,
+  formatCidr,
+  hostCidr,
+  parseIp,
+  tryParseCidr,
+  tryParseIp,
+} from "../../../core/index.ts";
 import { prefixSelector } from "../../selectors/address-selector.ts";
 import type { DocumentNode } from "../node.ts";
 import type { PeerKind } from "./types.ts";
@@ -24,4 +32,19 @@ function parseCidrOrAddress(node: DocumentNode): Cidr {
   const cidr = tryParseCidr(ip === undefined ? node.string() : hostCidr(ip));
   if (cidr === undefined) throw node.fail("bad-cidr", "a prefix such as 10.0.0.0/8");
   return cidr;
+}
+
+/**
+ * Reads exceptions of a block. As in Cilium, the address of one has to lie in the block, not all of it: what reaches
+ * beyond the block excepts the whole of it.
+ */
+export function parseExceptions(items: readonly DocumentNode[], block: Cidr): readonly Cidr[] {
+  return items.map((item) => {
+    const exception = parsePrefix(item);
+    const [address = ""] = item.string().split("/");
+    if (!cidrContains(block, parseIp(address))) {
+      throw item.fail("except-outside", `a prefix whose address is in ${formatCidr(block)}`);
+    }
+    return exception;
+  });
 }
