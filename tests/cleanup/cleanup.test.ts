@@ -57,6 +57,12 @@ async function runPods(node: AgentNode) {
   const { child } = await node.startAgent();
   await node.cni("ADD", "a");
   await node.cni("ADD", "b");
+  // Endpoints begin on filters and get their links a moment later.
+  const links = join(node.bpfRoot, "cilium/endpoints");
+  await node.until("both endpoints have links", async () => {
+    const ids = existsSync(links) ? readdirSync(links) : [];
+    return ids.filter((id) => readdirSync(join(links, id, "links")).length === 2).length === 2;
+  });
   return child;
 }
 
