@@ -29,6 +29,12 @@ for (const [what, argv, key, message] of [
   ["a bad node name", ["--node-name=Node_1"], "node-name", /"node-name" has "Node_1" \(allowed: a DNS label/],
   ["neither family", ["--enable-ipv4=false", "--enable-ipv6=false"], "enable-ipv4", /true for at least one/],
   ["a family without its range", ["--ipv4-range="], "ipv4-range", /nothing \(allowed: this node's pod CIDR/],
+  [
+    "labels of nodes, which there are no identities for",
+    ["--enable-node-selector-labels"],
+    "enable-node-selector-labels",
+    /false: nodes have no identities of their own yet/,
+  ],
   ["etcd without an address", ["--kvstore=etcd"], "kvstore-opt", /etcd\.address=URL or etcd\.config=FILE/],
 ] as const) {
   test(`the configuration with ${what} is refused in one line that names the key`, () => {

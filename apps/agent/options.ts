@@ -279,4 +279,13 @@ export const checks: readonly ConfigCheck[] = [
     config.get(options.kvstore) === "etcd" && config.get(options.kvstoreOpt).size === 0
       ? { key: "kvstore-opt", found: "nothing", allowed: "etcd.address=URL or etcd.config=FILE with kvstore=etcd" }
       : undefined,
+  // A deny rule for nodes that selects nobody would be worse than none.
+  (config) =>
+    config.get(options.enableNodeSelectorLabels)
+      ? {
+          key: "enable-node-selector-labels",
+          found: "true",
+          allowed: "false: nodes have no identities of their own yet",
+        }
+      : undefined,
 ];
