@@ -71,7 +71,7 @@ test("the launcher hands calls over unchanged, and prints what comes back", asyn
   const { code, stdout } = await launch(env, stdin);
   assert.equal(code, 1);
   assert.deepEqual(JSON.parse(stdout), { code: 7 });
-  assert.deepEqual(calls, [{ env, stdin: `${stdin}\n` }]);
+  assert.deepEqual(calls, [{ env, stdin }]);
 });
 
 test("the launcher does it itself when the agent has no such socket, or might see another namespace", async (t) => {
@@ -91,9 +91,20 @@ test("the launcher does it itself when the agent has no such socket, or might se
   assert.equal(calls.length, 0);
 });
 
+test("threats: a configuration without end is error 6, and reaches nobody", async (t) => {
+  const { calls } = await setup(t);
+  const env = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0", CNI_NETNS: "/run/netns/none-such" };
+  const { code, stdout } = await launch(env, " ".repeat(3 * 1024 * 1024));
+  assert.equal(code, 1);
+  assert.equal((JSON.parse(stdout) as { code: number }).code, 6, stdout);
+  assert.equal(calls.length, 0);
+});
+
 function launch(env: Record<string, string>, input: string): Promise<{ code: number | null; stdout: string }> {
   const child = spawn(launcher, { env: { PATH: process.env.PATH, ...env }, stdio: ["pipe", "pipe", "inherit"] });
   const stdout = text(child.stdout);
+  // Who has seen enough closes its end.
+  child.stdin.on("error", (error: NodeJS.ErrnoException) => assert.equal(error.code, "EPIPE"));
   child.stdin.end(input);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
