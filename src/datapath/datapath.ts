@@ -44,7 +44,9 @@ const neededFeatures = [
 
 const BEAT = 500;
 /** Beats between two whole passes. */
-const WHOLE_BEATS = 10;
+const WHOLE_BEATS = 20;
+/** Beats between two looks at the sysctls: reading them is half of what an idle agent does. */
+const SYSCTL_BEATS = 4;
 const GATHER = 20;
 const RETIRE = 300;
 const RETRY = 5000;
@@ -205,7 +207,7 @@ class NodeDatapath implements Datapath {
   /** Looks at what changes without notification: sysctls and programs. */
   #glance(devices: Devices): void {
     const { rtnl } = this.#running();
-    ensureSysctls(this.#status, this.#config);
+    if (this.#beats % SYSCTL_BEATS === 0) ensureSysctls(this.#status, this.#config);
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
   }
