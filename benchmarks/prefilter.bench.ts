@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { ipFromBytes } from "../src/core/index.ts";
 import { keyBits, PrefilterMaps, type PrefixKey, PrefixList, prefixKey } from "../src/datapath/index.ts";
 import { type BpfObject, type BpfProgram, loadObject } from "../src/kernel/index.ts";
+import { u32le } from "../tests/datapath/world.ts";
+import { Random } from "../tests/fuzz/random.ts";
 import { type Benchmark, type Figures, median, type Ratio, type Row, ratio, row } from "./harness.ts";
 
 const PREFIXES = 1_000_000;
@@ -71,7 +73,7 @@ async function run(progress: (line: string) => void): Promise<Figures> {
     progress(`IPv${family}: prefixes`);
     using xdp = loadObject(readFileSync(join(objects, "xdp.o")), { name: "xdp.o" });
     using repeater = loadObject(readFileSync(join(objects, "tests/repeat-xdp.o")), { name: "repeat-xdp.o" });
-    const random = xorshift(20261121);
+    const random = new Random(20261121).uint32;
     const texts = randomPrefixes(random, family);
     progress(`IPv${family}: load`);
     const { keys, seconds } = load(xdp, texts, family);
@@ -110,7 +112,7 @@ function measure(repeater: BpfObject, program: BpfProgram, family: 4 | 6): numbe
   const data = new Uint8Array(64);
   data.set(family === 4 ? [8, 0, 0x45] : [0x86, 0xdd, 0x60], 12);
   const ns = (measured: BpfProgram): number => {
-    repeater.map("test_calls").update(u32(0), u32(measured.fd.value));
+    repeater.map("test_calls").update(u32le(0), u32le(measured.fd.value));
     return repeater.program("repeat").testRun({ data, repeat: 2 * SOURCES }).durationNs;
   };
   return Array.from({ length: ROUNDS }, () => {
@@ -164,21 +166,5 @@ function randomBytes(random: () => number, family: 4 | 6): Uint8Array {
   const view = new DataView(bytes.buffer);
   for (let offset = 0; offset < bytes.length; offset += 4) view.setUint32(offset, random());
   bytes[0] = family === 4 ? 1 + ((bytes[0] ?? 0) % 223) : 0x20 | ((bytes[0] ?? 0) & 0x1f);
-  return bytes;
-}
-
-function xorshift(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
-}
-
-function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
 }

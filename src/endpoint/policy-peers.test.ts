@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomNumbers } from "../core/testing.ts";
 import { type PolicyMapPort, type PolicyPeers, type PortList, portList, withAnybody } from "../datapath/index.ts";
-import { randomNumbers } from "../policy/testing.ts";
 import { difference, entryCount, onlyAdds, type PeerChanges, samePeers, sumAfter, sumOf } from "./policy-peers.ts";
 
 const prefixes = [

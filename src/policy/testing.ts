@@ -28,14 +28,3 @@ export function selector(...labels: string[]): { matchLabels: Record<string, str
 export function tcp(...ports: (string | number)[]): { ports: { port: string; protocol: string }[] } {
   return { ports: ports.map((port) => ({ port: String(port), protocol: "TCP" })) };
 }
-
-/** The same pseudo-random numbers in [0, 1) for the same seed. */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seeded randomness for fuzzers: the same seed gives the same inputs, and a failure names its seed.
 import { test } from "node:test";
+import { randomWords } from "../../src/core/testing.ts";
 
 /** Most time that one fuzzer takes, ms; a slow machine tries fewer inputs. */
 const timeLimit = 2500;
 
 /** A generator of choices; equal seeds choose equally. */
 export class Random {
-  #state: number;
+  /** 0 to 2^32−1. */
+  readonly uint32: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 to 2^32−1. */
-  uint32(): number {
-    // Mulberry32: small, fast, good enough to choose inputs.
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
+    this.uint32 = randomWords(seed);
   }
 
   /** A whole number from `min` to `max`, both included. */

@@ -2,6 +2,7 @@
 // Pods and policies come and go by a seed, once in peace and once with agents killed at any moment; both must end equal.
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentProcess, killAgent, nodeOf, type Sandbox, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import { randomNumbers } from "../../src/core/testing.ts";
 import { clientPod, type Scenario } from "../scenarios/harness.ts";
 import { type Dump, difference, dumpNode } from "./dump.ts";
 
@@ -36,7 +37,7 @@ export async function churn(
   scenario: Scenario,
   options: { readonly seed: number; readonly steps: number; readonly progress?: (line: string) => void },
 ): Promise<ChurnResult> {
-  const random = randomOf(options.seed);
+  const random = randomNumbers(options.seed);
   const steps = plan(options.steps, random);
   const { sandbox } = scenario;
   const progress = options.progress ?? (() => {});
@@ -175,15 +176,4 @@ async function tryDumps(sandbox: Sandbox): Promise<Dump[] | Error> {
   } catch (error) {
     return error as Error;
   }
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import "../../kernel/testing.ts";
 import { cidrContains, formatCidr, ipFromBytes, ipToBytes, parseCidr } from "../../core/index.ts";
+import { randomWords } from "../../core/testing.ts";
 import { BpfProgram, createAnonymousNetns, Rtnetlink, withNetns } from "../../kernel/index.ts";
 import { removeDatapath } from "../cleanup/remove.ts";
 import { mapPinRoot } from "../maps/names.ts";
@@ -29,7 +30,7 @@ function tests(): void {
   };
   let rtnl: Rtnetlink;
   let prefilter: Prefilter;
-  const random = xorshift(20260101);
+  const random = randomWords(20260101);
 
   before(() => {
     rtnl = new Rtnetlink();
@@ -207,16 +208,6 @@ function packetFrom(source: string, tags: number): Uint8Array {
 /** Whether an answer comes within so many seconds. */
 function pings(from: string, to: string, patience = 30): boolean {
   return spawnSync("ping", ["-c", "1", "-W", String(patience), "-I", from, to]).status === 0;
-}
-
-function xorshift(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
 }
 
 function randomIp(random: () => number, family: 4 | 6): string {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomNumbers } from "../../core/testing.ts";
 import { reservedIdentityRows } from "../../identity/index.ts";
 import { PolicyEngine } from "../engine/engine.ts";
 import { decide } from "../entries/decide.ts";
-import { cnp, pod, randomNumbers, selector, tcp } from "../testing.ts";
+import { cnp, pod, selector, tcp } from "../testing.ts";
 import type { EndpointPolicy, PolicyFlow, PolicyIdentity } from "../types.ts";
 import { diffPolicies, type FlowChange } from "./diff.ts";
 import { RegionView } from "./regions.ts";

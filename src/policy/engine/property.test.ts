@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Labels } from "../../core/index.ts";
+import { randomNumbers } from "../../core/testing.ts";
 import { Identity } from "../../identity/index.ts";
 import { decide } from "../entries/decide.ts";
 import { matchesSelector } from "../selectors/match.ts";
-import { cnp, pod, randomNumbers } from "../testing.ts";
+import { cnp, pod } from "../testing.ts";
 import type {
   Direction,
   DirectionRule,

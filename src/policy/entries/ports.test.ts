@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomNumbers } from "../../core/testing.ts";
 import { protocolName } from "../protocols.ts";
-import { randomNumbers } from "../testing.ts";
 import { anyPort, formatPortPrefix, packCovering, packPort, portRange, portRangeToPrefixes } from "./ports.ts";
 
 const ranges = (first: number, last: number) =>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { randomNumbers } from "../../core/testing.ts";
 import { PolicyParseError } from "../errors.ts";
-import { cnp, randomNumbers, selector, tcp } from "../testing.ts";
+import { cnp, selector, tcp } from "../testing.ts";
 import { parsePolicy } from "./policy.ts";
 
 const web = selector("app=web");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Labels, parseCidr } from "../../core/index.ts";
-import { randomNumbers } from "../testing.ts";
+import { randomNumbers } from "../../core/testing.ts";
 import type { Requirement, Selector, SelectorOperator } from "../types.ts";
 import { prefixSelector } from "./address-selector.ts";
 import { cidrLabel } from "./addresses.ts";

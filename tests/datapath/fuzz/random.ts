@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that a seed repeats.
+// Choices that a seed repeats.
+import { randomWords } from "../../../src/core/testing.ts";
 
 export class Random {
-  #state: number;
+  readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#next = randomWords(seed);
   }
 
   /** A whole number from 0 to `below` - 1. */
   int(below: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+    return this.#next() % below;
   }
 
   /** True `percent` times of 100. */
