@@ -34,6 +34,13 @@ export interface Output {
   readonly stderr: string;
 }
 
+/** A program that prints something when its traffic flows, and by its end a report as JSON. */
+export interface Reporter<Report> {
+  readonly flowing: Promise<void>;
+  /** Ends it, and tells its report. */
+  readonly stop: () => Promise<Report>;
+}
+
 /** What a scenario does with its sandbox. */
 export class Scenario {
   readonly sandbox: Sandbox;
@@ -102,24 +109,9 @@ export class Scenario {
    * Starts steady traffic from a pod to an address; `stop()` ends it and tells what got lost. `flowing` resolves when
    * its connection is there.
    */
-  stream(pod: string, ip: string): { flowing: Promise<void>; stop: () => Promise<StreamReport> } {
+  stream(pod: string, ip: string): Reporter<StreamReport> {
     const command = [process.execPath, join(helpers, "stream.ts"), ip];
-    const child = spawnIn(podCommand(this.sandbox, "default", pod, command), { stdio: ["ignore", "pipe", "inherit"] });
-    const flowing = Promise.withResolvers<void>();
-    const ended = once(child, "close");
-    let output = "";
-    child.stdout?.setEncoding("utf8").on("data", (data: string) => {
-      output += data;
-      flowing.resolve();
-    });
-    return {
-      flowing: flowing.promise,
-      stop: async () => {
-        child.kill("SIGTERM");
-        await ended;
-        return JSON.parse(output) as StreamReport;
-      },
-    };
+    return startReporter<StreamReport>(podCommand(this.sandbox, "default", pod, command));
   }
 
   /** Until the programs of all pods have their links: endpoints begin without. */
@@ -143,6 +135,26 @@ export class Scenario {
 /** Up to 20 characters, different in each run. */
 export function scenarioName(name: string): string {
   return `t-${name}-${process.pid}`.slice(0, 20);
+}
+
+/** Starts a program that reports. */
+export function startReporter<Report>(spawn: Spawn): Reporter<Report> {
+  const child = spawnIn(spawn, { stdio: ["ignore", "pipe", "inherit"] });
+  const flowing = Promise.withResolvers<void>();
+  const ended = once(child, "close");
+  let output = "";
+  child.stdout?.setEncoding("utf8").on("data", (data: string) => {
+    output += data;
+    flowing.resolve();
+  });
+  return {
+    flowing: flowing.promise,
+    stop: async () => {
+      child.kill("SIGTERM");
+      await ended;
+      return JSON.parse(output) as Report;
+    },
+  };
 }
 
 const probeCommand = (probes: readonly Probe[]): string[] => [

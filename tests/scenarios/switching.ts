@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two policies that allow and deny the same in different ways, switched again and again under traffic.
-import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { agentClient, nodeOf, podCommand, spawnIn } from "../../apps/sandbox/index.ts";
-import { clientPod, echoPod, type Scenario } from "./harness.ts";
+import { agentClient, nodeOf, podCommand } from "../../apps/sandbox/index.ts";
+import { clientPod, echoPod, type Scenario, startReporter } from "./harness.ts";
 import type { FloodReport } from "./helpers/flood.ts";
 
 const allowedPort = 7000;
@@ -69,24 +68,7 @@ async function realized(policies: () => Promise<readonly PolicyStatus[]>, revisi
 
 function flood(scenario: Scenario, ip: string, port: number, expect: "answers" | "silence") {
   const command = [process.execPath, join(import.meta.dirname, "helpers/flood.ts"), ip, String(port), expect];
-  const child = spawnIn(podCommand(scenario.sandbox, "default", "client", command), {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const flowing = Promise.withResolvers<void>();
-  const ended = once(child, "close");
-  let output = "";
-  child.stdout?.setEncoding("utf8").on("data", (data: string) => {
-    output += data;
-    flowing.resolve();
-  });
-  return {
-    flowing: flowing.promise,
-    stop: async (): Promise<FloodReport> => {
-      child.kill("SIGTERM");
-      await ended;
-      return JSON.parse(output) as FloodReport;
-    },
-  };
+  return startReporter<FloodReport>(podCommand(scenario.sandbox, "default", "client", command));
 }
 
 function policies({ ingress, ingressDeny, egress, egressDeny }: Record<string, readonly object[]>): object[] {
