@@ -1,10 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// What an agent with 100 endpoints takes: memory, time until it is ready after kill -9, processor time when idle.
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   agentClient,
-  agentProcess,
   createSandbox,
   deleteSandbox,
   killAgent,
@@ -12,6 +8,7 @@ import {
   type Sandbox,
   startAgent,
 } from "../apps/sandbox/index.ts";
+import { agentPid, cpuTicks, residentMegabytes } from "./agent-process.ts";
 import { Attachments, ours } from "./cni/attachments.ts";
 import { type Benchmark, type Figures, median, ratio, row } from "./harness.ts";
 
@@ -37,7 +34,7 @@ async function run(progress: (line: string) => void): Promise<Figures> {
     for (let i = 0; i < endpoints; i++) attachments.add(plugin);
     progress("memory, idle");
     await sleep(settle);
-    const before = megabytes(sandbox);
+    const before = residentMegabytes(agentPid(sandbox, nodeName));
     const idle = await idlePercent(sandbox);
     progress("restarts");
     const ready: number[] = [];
@@ -45,7 +42,7 @@ async function run(progress: (line: string) => void): Promise<Figures> {
     for (let i = 0; i < restarts; i++) {
       ready.push(await restart(sandbox));
       await sleep(3000);
-      memory.push(megabytes(sandbox));
+      memory.push(residentMegabytes(agentPid(sandbox, nodeName)));
     }
     // V8 has compiled what is hot by then.
     await sleep(settle);
@@ -91,26 +88,8 @@ async function restart(sandbox: Sandbox): Promise<number> {
   }
 }
 
-function pidOf(sandbox: Sandbox): number {
-  const pid = agentProcess(sandbox, nodeOf(sandbox, nodeName))?.pid;
-  if (pid === undefined) throw new Error("Cannot measure: the agent does not run");
-  return pid;
-}
-
-function megabytes(sandbox: Sandbox): number {
-  const status = readFileSync(`/proc/${pidOf(sandbox)}/status`, "utf8");
-  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) / 1000;
-}
-
 async function idlePercent(sandbox: Sandbox): Promise<number> {
-  const ticks = () => {
-    const [utime, stime] =
-      readFileSync(`/proc/${pidOf(sandbox)}/stat`, "utf8")
-        .split(") ")[1]
-        ?.split(" ")
-        .slice(11) ?? [];
-    return Number(utime) + Number(stime);
-  };
+  const ticks = () => cpuTicks(agentPid(sandbox, nodeName));
   const start = ticks();
   await sleep(idleSeconds * 1000);
   // Ticks of 10 ms.

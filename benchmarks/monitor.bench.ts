@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What watching costs: every packet reported and none lost uncounted, and throughput at the default aggregation.
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import {
   agentClient,
-  agentProcess,
   applyObjects,
   checkManifests,
   createSandbox,
@@ -19,6 +18,7 @@ import {
   sandboxPaths,
 } from "../apps/sandbox/index.ts";
 import { readMonitor } from "../src/api/index.ts";
+import { agentPid, cpuTicks } from "./agent-process.ts";
 import type { Path } from "./datapath/topologies.ts";
 import { Traffic } from "./datapath/traffic.ts";
 import { type Benchmark, type Figures, inTurn, median, pairedRatio, ratio, row } from "./harness.ts";
@@ -181,17 +181,12 @@ function isOurs(data: Uint8Array): boolean {
 
 /** Runs `action`; the agent's processor time in it, % of a core. */
 async function cpuOf(sandbox: Sandbox, action: () => Promise<Sent>): Promise<Sent & { readonly percent: number }> {
-  const before = cpuTicks(sandbox);
+  const ticks = () => cpuTicks(agentPid(sandbox, nodeName));
+  const before = ticks();
   const start = performance.now();
   const sent = await action();
   // Ticks are 10 ms.
-  return { ...sent, percent: ((cpuTicks(sandbox) - before) * 1000) / (performance.now() - start) };
-}
-
-function cpuTicks(sandbox: Sandbox): number {
-  const pid = agentProcess(sandbox, nodeOf(sandbox, nodeName))?.pid;
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[11]) + Number(fields[12]);
+  return { ...sent, percent: ((ticks() - before) * 1000) / (performance.now() - start) };
 }
 
 async function throughput(sandbox: Sandbox, path: Path) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node holds at one moment: its agent's memory, descriptors and timers, rows of tables, entries of maps, pins.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { agentClient, agentProcess, type Sandbox, type SandboxNode, sandboxPaths } from "../../apps/sandbox/index.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
+import { residentMegabytes } from "../agent-process.ts";
 
 /** Quantities by name; those of the agent are missing while it does not answer. */
 export type Observation = ReadonlyMap<string, number>;
@@ -61,8 +62,7 @@ export async function observe(sandbox: Sandbox, node: SandboxNode): Promise<Obse
 async function observeAgent(found: Map<Quantity, number>, pid: number, sandbox: Sandbox, node: SandboxNode) {
   const client = agentClient(sandbox, node);
   const [metrics, ips] = await Promise.all([client.metrics(), client.listIps()]);
-  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  found.set("agent RSS", Number(rss) / 1024);
+  found.set("agent RSS", residentMegabytes(pid));
   found.set("agent descriptors", readdirSync(`/proc/${pid}/fd`).length);
   found.set("agent heap in use", metric(metrics, "agent_heap_bytes") / 2 ** 20);
   found.set("agent timers and handles", metric(metrics, "agent_active_resources"));
