@@ -37,7 +37,8 @@ enum drop_reason {
 	DROP_TTL_EXCEEDED = 196,
 	DROP_HOST_NOT_READY = 202,
 	DROP_EP_NOT_READY = 203,
-	DROP_PREFILTER = 220,		/* ours */
+	DROP_PREFILTER = 220,		/* ours, as all above 219 */
+	DROP_UNKNOWN_IDENTITY = 221,
 };
 
 /* Files that can drop. The name in the comment is the file's. */

@@ -74,6 +74,9 @@ struct policy_entry {
 	__u32 staged_cookie;
 };
 
+/* cilium_identities: the key that says that all identities are in. */
+#define KNOWN_IDENTITIES_COMPLETE 0
+
 /* Which kind of entry decided; numbers of the policy verdict event. */
 enum policy_match {
 	POLICY_MATCH_NONE = 0,

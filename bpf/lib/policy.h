@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Asking a policy set. */
 #pragma once
+#include "../maps/identities.h"
 #include "../maps/policy.h"
+#include "config.h"
 #include "drop.h"
 #include "hits.h"
 #include "verdict.h"
@@ -103,16 +105,36 @@ static __always_inline __u8 match_type(const struct policy_entry *entry, bool an
 	return anybody ? POLICY_MATCH_L4_ONLY : POLICY_MATCH_L3_L4;
 }
 
+/* Is the sets' answer that nothing allows a peer no answer, since they do not know the peer's identity yet? */
+static __always_inline bool is_unknown_peer(__u32 identity)
+{
+	__u32 complete = KNOWN_IDENTITIES_COMPLETE;
+
+	if (identity < IDENTITY_FIRST_POD || identity >= IDENTITY_FIRST_LOCAL)
+		return false;
+	return !bpf_map_lookup_elem(&cilium_identities, &identity) && bpf_map_lookup_elem(&cilium_identities, &complete);
+}
+
+/* Nothing allows the packet. */
+static __always_inline int deny_by_default(struct packet *packet, const struct policy_question *question)
+{
+	if (is_unknown_peer(question->identity))
+		return drop(packet, DROP_UNKNOWN_IDENTITY);
+	return drop(packet, DROP_POLICY);
+}
+
 static __always_inline int judge_entry(struct packet *packet, struct policy_question *question,
 				       const struct policy_entry *entry)
 {
 	packet->cookie = entry ? entry->cookie : 0;
 	if (!entry)
-		return drop(packet, DROP_POLICY);
+		return deny_by_default(packet, question);
 	question->staged = entry->staged;
 	question->staged_cookie = entry->staged_cookie;
+	if (entry->verdict == POLICY_DENY && (entry->flags & POLICY_ENTRY_DEFAULT))
+		return deny_by_default(packet, question);
 	if (entry->verdict == POLICY_DENY)
-		return drop(packet, entry->flags & POLICY_ENTRY_DEFAULT ? DROP_POLICY : DROP_POLICY_DENY);
+		return drop(packet, DROP_POLICY_DENY);
 	/* Nothing behind us redirects or authenticates yet: fail closed. */
 	if (entry->proxy_port)
 		return drop(packet, DROP_PROXY_UNSUPPORTED);

@@ -36,6 +36,7 @@ export const DropReason = {
   DROP_HOST_NOT_READY: 202,
   DROP_EP_NOT_READY: 203,
   DROP_PREFILTER: 220,
+  DROP_UNKNOWN_IDENTITY: 221,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

@@ -9,6 +9,8 @@ export const POLICY_PORTS_BITS = 24;
 
 export const POLICY_WIDTHS_BITS = 20;
 
+export const KNOWN_IDENTITIES_COMPLETE = 0;
+
 export const PolicyDirection = {
   DIRECTION_UNKNOWN: 0,
   DIRECTION_INGRESS: 1,

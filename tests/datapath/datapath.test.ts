@@ -9,6 +9,7 @@ import { extensionHeaderCases } from "./extension-headers.cases.ts";
 import { fragmentCases } from "./fragments.cases.ts";
 import { hostCases } from "./host.cases.ts";
 import { icmpCases } from "./icmp.cases.ts";
+import { identityCases } from "./identities.cases.ts";
 import { ndpCases } from "./ndp.cases.ts";
 import { observabilityCases } from "./observability.cases.ts";
 import { overlayCases } from "./overlay.cases.ts";
@@ -25,6 +26,7 @@ const features: Readonly<Record<string, readonly Case[]>> = {
   conntrack: conntrackCases,
   "connections picked up in the middle": pickupCases,
   policy: policyCases,
+  "identities on their way": identityCases,
   fragments: fragmentCases,
   "extension headers": extensionHeaderCases,
   icmp: icmpCases,

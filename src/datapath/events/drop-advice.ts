@@ -159,4 +159,9 @@ export const dropAdvice: Readonly<Record<DropReason, DropAdvice>> = {
     meaning: "The source is on the prefilter's deny list",
     remedy: "`cilium prefilter list`; take the prefix off with `cilium prefilter delete`",
   },
+  221: {
+    meaning: "Nothing allows it so far: the policies in force here do not know the peer's identity yet",
+    remedy:
+      "It ends by itself when the identity arrives. If not, `cilium-dbg status` says whether this node reaches etcd, and `cilium-dbg identity get ID` whether it knows the identity",
+  },
 };

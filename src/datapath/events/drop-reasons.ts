@@ -107,8 +107,9 @@ const table: readonly (readonly [code: number, text: string, name?: string])[] =
   [205, "Punt to proxy", "DROP_PUNT_PROXY"],
   [206, "No device"],
   [207, "First logical datagram fragment not found from world", "DROP_FRAG_NOT_FOUND_WORLD"],
-  // Ours: Cilium has no number for it.
+  // Ours: Cilium has no numbers for them.
   [220, "Denied by prefilter", "DROP_PREFILTER"],
+  [221, "Identity not known yet", "DROP_UNKNOWN_IDENTITY"],
 ];
 
 /** Every known reason, rising. */

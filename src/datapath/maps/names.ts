@@ -14,6 +14,7 @@ export const mapNames = {
   ct4Any: "cilium_ct_any4_global",
   ct6Tcp: "cilium_ct6_global",
   ct6Any: "cilium_ct_any6_global",
+  identities: "cilium_identities",
   policyHits: "cilium_policystats",
   metrics: "cilium_metrics",
   forwarded: "cilium_forwarded",

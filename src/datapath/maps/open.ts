@@ -6,6 +6,7 @@ import { BpfMap } from "../../kernel/index.ts";
 import { DatapathError } from "../errors.ts";
 import { createConntrackMap } from "./conntrack.ts";
 import { createEndpointsMap } from "./endpoints.ts";
+import { createIdentitiesMap } from "./identities.ts";
 import { createIpcacheMap } from "./ipcache.ts";
 import { createLxcMap } from "./lxc.ts";
 import { createMetricsMap } from "./metrics.ts";
@@ -58,6 +59,9 @@ export class PinnedMaps implements OpenedMaps {
   }
   get policy() {
     return this.#once("policy", () => createPolicyMap(this.raw(mapNames.policyPeers), this.raw(mapNames.policyPorts)));
+  }
+  get identities() {
+    return this.#once("identities", () => createIdentitiesMap(this.raw(mapNames.identities)));
   }
   get conntrack() {
     return this.#once("conntrack", () =>

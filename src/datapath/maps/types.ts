@@ -251,6 +251,14 @@ export interface PolicyMap {
   usage(): readonly MapUsage[];
 }
 
+/** cilium_identities: identities of pods that the policy sets know. What they do not know has a drop reason of its own. */
+export interface IdentitiesMap extends Omit<RowMap<number, number>, "list"> {
+  /** In no order. */
+  list(): number[];
+  /** Whether all are in; while they are not, none counts as unknown. */
+  setComplete(complete: boolean): void;
+}
+
 export interface SweepResult {
   readonly scanned: number;
   readonly deleted: number;
@@ -298,6 +306,7 @@ export interface DatapathMaps {
   readonly ipcache: IpcacheMap;
   readonly nodes: NodesMap;
   readonly policy: PolicyMap;
+  readonly identities: IdentitiesMap;
   readonly conntrack: ConntrackMap;
   readonly policyHits: PolicyHitsMap;
   readonly metrics: MetricsMap;
