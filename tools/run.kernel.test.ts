@@ -87,7 +87,7 @@ test("no network for npm", () => {
 test("an unknown task is a usage error", () => {
   const { status, stderr } = spawnSync(join(root, "tools/run.sh"), ["dance"], { encoding: "utf8" });
   assert.equal(status, 2);
-  assert.match(stderr, /^Usage: .*demo\|test\|test-vm\|check\|bench\|setup/);
+  assert.match(stderr, /^Usage: .*demo\|test\|test-vm\|test-runtimes\|check\|bench\|setup/);
 });
 
 test("launchers start from any directory and through symlinks, and say when set-up has not run", () => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sets the machine up, as far as it is not, and runs a task: tools/run.sh demo|test|test-vm|check|bench|setup [ARGS…]
+# Sets the machine up, as far as it is not, and runs a task: tools/run.sh demo|test|test-vm|test-runtimes|check|bench|setup [ARGS…]
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -18,6 +18,8 @@ packages=(
 # For kernels that are not this machine's.
 vm_packages=(qemu-system-x86 busybox-static cpio kmod)
 vm_kernel=linux-image-amd64
+# Container runtimes, run by tests/runtimes with folders and sockets of their own.
+runtime_packages=(docker.io containerd runc podman iptables busybox-static)
 options=(BPF BPF_SYSCALL BPF_JIT NET_CLS_ACT NET_SCH_INGRESS VETH VXLAN CGROUP_BPF DEBUG_INFO_BTF)
 
 # One line: what cannot be done, why, and what to do.
@@ -231,7 +233,14 @@ set_up() {
   { exec 9>"$state/lock"; } 2>/dev/null || fail "Cannot set up: $state/lock cannot be written (run it as the owner of the checkout)"
   flock -w 600 9 || fail "Cannot set up: another set-up holds $state/lock for 10 minutes (see what it does, or end it)"
   : >"$log"
-  if [ "$1" = test-vm ]; then install_vm; else install_packages; fi
+  case $1 in
+    test-vm) install_vm ;;
+    test-runtimes)
+      packages+=("${runtime_packages[@]}")
+      install_packages
+      ;;
+    *) install_packages ;;
+  esac
   install_npm_packages
   build
   exec 9>&-
@@ -242,18 +251,18 @@ task=${1:-}
 case $task in
   demo) main=apps/sandbox/demo.ts ;;
   test) main=tools/test.ts ;;
-  test-vm) main=tools/test.ts ;;
+  test-vm | test-runtimes) main=tools/test.ts ;;
   check) main=tools/check.ts ;;
   bench) main=benchmarks/run.ts ;;
   setup) main="" ;;
   *)
-    printf 'Usage: %s demo|test|test-vm|check|bench|setup [ARGS…]\n' "$0" >&2
+    printf 'Usage: %s demo|test|test-vm|test-runtimes|check|bench|setup [ARGS…]\n' "$0" >&2
     exit 2
     ;;
 esac
 shift
 set_up "$task"
-if [ "$task" = test-vm ]; then set -- tests/vm "$@"; fi
+if [[ $task == test-* ]]; then set -- "tests/${task#test-}" "$@"; fi
 if [ "$task" = setup ]; then
   if [ "$did" -eq 0 ]; then say "Set-up: everything is in place ($(seconds_since "$start") s)"; fi
   exit 0
