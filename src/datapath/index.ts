@@ -29,8 +29,10 @@ export type {
   TraceEvent,
   UnknownEvent,
 } from "./events/types.ts";
+export { type GenerationUse, generationsInUse } from "./loader/generation-use.ts";
 export { MachineRecord } from "./machine-record.ts";
 export { createEndpointsMap } from "./maps/endpoints.ts";
+export { mapPinRoot } from "./maps/names.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { createPolicyMap } from "./maps/policy.ts";
 export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";

@@ -26,7 +26,7 @@ export function createConntrackMap(parts: () => readonly ConntrackPart[], now = 
         );
     },
     flush() {
-      return parts().reduce((sum, part) => sum + part.map.clear(), 0);
+      return parts().map(({ map }) => ({ map: map.name, deleted: map.clear() }));
     },
     deleteWhere(predicate) {
       let deleted = 0;

@@ -25,6 +25,8 @@ function tests(): void {
   });
   after(() => maps[Symbol.dispose]());
 
+  /** How many conntrack entries there were. */
+  const flushed = () => maps.conntrack.flush().reduce((sum, { deleted }) => sum + deleted, 0);
   /** What another process sees. */
   const reopened = <T>(read: (maps: OpenedMaps) => T): T => {
     using other = openPinnedMaps(root);
@@ -197,7 +199,7 @@ function tests(): void {
       backendId: 13,
     });
     assert.deepEqual(maps.conntrack.list(6), []);
-    assert.equal(maps.conntrack.flush(), 1);
+    assert.equal(flushed(), 1);
   });
 
   test("sweepExpired() frees what has expired, in turns, and nothing else", async () => {
@@ -216,7 +218,7 @@ function tests(): void {
       maps.conntrack.deleteWhere((row) => row.remotePort < 10_010),
       10,
     );
-    assert.equal(maps.conntrack.flush(), 2990);
+    assert.equal(flushed(), 2990);
   });
 
   test("sweepExpired() ends when it is told to", async () => {

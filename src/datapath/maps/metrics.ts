@@ -25,6 +25,11 @@ export function createMetricsMap(dropped: BpfMap, forwarded: BpfMap): MetricsMap
       });
       return [...now.filter(({ packets }) => packets > 0n), ...rows.filter(({ reason }) => reason !== 0)];
     },
+    clear() {
+      dropped.clear();
+      const zero = new Uint8Array(forwarded.valueBytes);
+      for (const [key] of forwarded.entries()) forwarded.update(key, zero);
+    },
   };
 }
 

@@ -19,6 +19,8 @@ export const mapNames = {
   metrics: "cilium_metrics",
   forwarded: "cilium_forwarded",
   runtimeConfig: "cilium_runtime_config",
+  fragments4: "cilium_ipv4_frag_datagrams",
+  fragments6: "cilium_ipv6_frag_datagrams",
   events: "cilium_events",
   calls: "cilium_calls",
 } as const;

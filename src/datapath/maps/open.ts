@@ -6,6 +6,7 @@ import { BpfMap } from "../../kernel/index.ts";
 import { DatapathError } from "../errors.ts";
 import { createConntrackMap } from "./conntrack.ts";
 import { createEndpointsMap } from "./endpoints.ts";
+import { createFragmentsMap } from "./fragments.ts";
 import { createIdentitiesMap } from "./identities.ts";
 import { createIpcacheMap } from "./ipcache.ts";
 import { createLxcMap } from "./lxc.ts";
@@ -71,6 +72,11 @@ export class PinnedMaps implements OpenedMaps {
         { map: this.raw(mapNames.ct6Tcp), family: 6, table: "tcp" },
         { map: this.raw(mapNames.ct6Any), family: 6, table: "any" },
       ]),
+    );
+  }
+  get fragments() {
+    return this.#once("fragments", () =>
+      createFragmentsMap(this.raw(mapNames.fragments4), this.raw(mapNames.fragments6)),
     );
   }
   get policyHits() {

@@ -163,6 +163,18 @@ export interface ConntrackRow {
   readonly backendId: number;
 }
 
+/** cilium_ipv4_frag_datagrams and cilium_ipv6_frag_datagrams: a datagram whose first fragment was seen. */
+export interface FragmentRow {
+  readonly family: 4 | 6;
+  /** Of the datagram. */
+  readonly id: number;
+  readonly protocol: number;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+}
+
 /** cilium_metrics and cilium_forwarded, summed over the CPUs. */
 export interface MetricsRow {
   /** 0 forwarded, else a drop reason. */
@@ -269,16 +281,23 @@ export interface SweepResult {
 export interface ConntrackMap {
   /** Snapshot of all four maps (or of one family); entries that come and go meanwhile may be missing. */
   list(family?: 4 | 6): ConntrackRow[];
-  /** Deletes everything. */
-  flush(): number;
+  /** Deletes everything; tells how many entries each map had. */
+  flush(): readonly { readonly map: string; readonly deleted: number }[];
   /** Deletes expired entries batch by batch, giving the event loop a turn between batches. */
   sweepExpired(signal?: AbortSignal): Promise<SweepResult>;
   /** Deletes entries that the predicate accepts, for example those of a removed endpoint. */
   deleteWhere(predicate: (row: ConntrackRow) => boolean): number;
 }
 
+/** Written by the programs alone. */
+export interface FragmentsMap {
+  list(): FragmentRow[];
+}
+
 export interface MetricsMap {
   list(): MetricsRow[];
+  /** Begins counting anew. */
+  clear(): void;
 }
 
 export interface PolicyHitsMap {
@@ -313,5 +332,7 @@ export interface DatapathMaps {
   readonly runtimeConfig: RuntimeConfigMap;
 }
 
-/** What `openPinnedMaps` gives: read-only clients open pins without the agent. */
-export interface OpenedMaps extends DatapathMaps, Disposable {}
+/** What `openPinnedMaps` gives: clients open pins without the agent. */
+export interface OpenedMaps extends DatapathMaps, Disposable {
+  readonly fragments: FragmentsMap;
+}

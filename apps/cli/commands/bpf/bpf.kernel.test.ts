@@ -3,10 +3,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { CT_ENTRY_SIZE, encodeCt4Key, encodeCtEntry } from "../../../../src/abi/index.ts";
-import { createDatapath, type Datapath, type EndpointConfigRow } from "../../../../src/datapath/index.ts";
+import {
+  CT_ENTRY_SIZE,
+  encodeCt4Key,
+  encodeCtEntry,
+  encodeFrag4Key,
+  encodeFragValue,
+  encodeMetricsKey,
+} from "../../../../src/abi/index.ts";
+import {
+  createDatapath,
+  type Datapath,
+  type EndpointConfigRow,
+  openPinnedMaps,
+} from "../../../../src/datapath/index.ts";
 import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig } from "../../../../src/datapath/testing.ts";
-import { BpfMap } from "../../../../src/kernel/index.ts";
+import { BpfMap, ktimeNs } from "../../../../src/kernel/index.ts";
 import { run } from "../../program.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -161,16 +173,137 @@ function tests(): void {
     map.update(encodeCt4Key({ local: 0, remote: 0, localPort: 1, remotePort: 2, protocol: 6 }), entry);
     const gone = await cli("ct", "list");
     assert.match(gone.stdout, /^TCP OUT 0\.0\.0\.0:1 -> .* SourceSecurityID=0 /m, gone.stderr);
-    assert.equal((await cli("ct", "flush")).stdout, "Flushed 2 entries\n");
+    assert.match((await cli("ct", "list", "12")).stdout, /^TCP OUT 10\.1\.0\.5:40000 -> [^\n]*\n$/);
+    assert.equal((await cli("ct", "list", "endpoint", "13")).stdout, "");
+    const cluster = await cli("ct", "list", "cluster", "3");
+    assert.deepEqual([cluster.code, cluster.stdout], [0, ""]);
+    assert.match(
+      cluster.stderr,
+      /^Unable to open .*_3: no such file .* try using "cilium bpf ct list global"\. Skipping/,
+    );
+    assert.equal((await cli("ct", "flush", "12")).stdout, "Flushed 1 entries of endpoint 12\n");
+    const pins = join(root, "tc/globals");
+    assert.equal(
+      (await cli("ct", "flush", "global")).stdout,
+      ["ct4", "ct_any4", "ct6", "ct_any6"]
+        .map((name, i) => `Flushed ${i === 0 ? 1 : 0} entries from ${pins}/cilium_${name}_global\n`)
+        .join(""),
+    );
     assert.equal((await cli("ct", "list")).stdout, "");
+    assert.equal((await cli("ct", "list", "nonsense")).code, 2);
   });
 
-  test("bpf metrics list", async () => {
-    assert.match(
-      (await cli("metrics", "list")).stdout,
-      /^REASON {3,}DIRECTION {3,}PACKETS {3,}BYTES {3,}LINE {3,}FILE\n/,
+  test("bpf metrics list and flush", async () => {
+    const empty = await cli("metrics", "list");
+    assert.deepEqual([empty.code, empty.stdout, empty.stderr], [0, "", "No entries found.\n"]);
+    using map = BpfMap.openPinned(join(root, "tc/globals/cilium_metrics"));
+    const value = new Uint8Array(map.valueBytes);
+    new DataView(value.buffer).setBigUint64(0, 5n, true);
+    new DataView(value.buffer).setBigUint64(8, 300n, true);
+    map.update(encodeMetricsKey({ reason: 133, direction: 1, line: 59, file: 2 }), value);
+    const { stdout } = await cli("metrics", "list");
+    assert.match(stdout, /^REASON {3,}DIRECTION {3,}PACKETS {3,}BYTES {3,}LINE {3,}FILE\n/);
+    assert.match(stdout, /^Policy denied {3,}INGRESS {3,}5 {3,}300 {3,}59 {3,}bpf_lxc\.c$/m);
+    const rows = JSON.parse((await cli("metrics", "list", "-o", "json")).stdout) as unknown[];
+    assert.deepEqual(rows, [
+      { reason: "Policy denied", packets: 5, bytes: 300, file: "bpf_lxc.c", direction: "ingress", line: 59 },
+    ]);
+    assert.deepEqual(await cli("metrics", "flush"), { code: 0, stdout: "", stderr: "" });
+    assert.equal((await cli("metrics", "list")).stderr, "No entries found.\n");
+  });
+
+  test("bpf ipcache update and delete, bpf endpoint delete", async () => {
+    const update = await cli(
+      "ipcache",
+      "update",
+      "--ip",
+      "10.3.0.0/24",
+      "--identity",
+      "77",
+      "--tunnelendpoint",
+      "192.0.2.9",
     );
-    assert.ok(Array.isArray(JSON.parse((await cli("metrics", "list", "-o", "json")).stdout)));
+    const value = "identity=77 encryptkey=0 tunnelendpoint=192.0.2.9 flags=hastunnel";
+    assert.equal(update.stdout, `Updated entry 10.3.0.0/24 => ${value}\n`);
+    assert.equal((await cli("ipcache", "get", "10.3.0.1")).stdout, `10.3.0.1 maps to identity ${value}\n`);
+    assert.equal((await cli("ipcache", "delete", "10.3.0.0/24")).stdout, "Deleted entry 10.3.0.0/24\n");
+    const gone = await cli("ipcache", "delete", "10.3.0.0/24");
+    assert.deepEqual([gone.code, gone.stdout], [1, ""]);
+    assert.match(gone.stderr, /^Error: Cannot delete ipcache entry "10\.3\.0\.0\/24": there is none\n$/);
+    for (const args of [["nonsense"], ["10.3.0.0/24", "--identity", "x"], ["10.3.0.0/24", "--tunnelendpoint", "x"]]) {
+      assert.equal((await cli("ipcache", "update", ...args)).code, 2, args.join(" "));
+    }
+    datapath.maps.lxc.upsertMany([{ address: "10.1.0.99", endpointId: 12, host: false }]);
+    assert.deepEqual(await cli("endpoint", "delete", "10.1.0.99"), { code: 0, stdout: "", stderr: "" });
+    assert.equal((await cli("endpoint", "delete", "10.1.0.99")).code, 1);
+  });
+
+  test("bpf config, frag, fs and sha", async () => {
+    datapath.maps.runtimeConfig.setAgentLiveness(123n);
+    assert.match((await cli("config", "list")).stdout, /^KEY {3,}VALUE\nAgentLiveness {3,}\d+\nUTimeOffset {5}\d+\n$/);
+    assert.equal((await cli("frag", "list")).stderr, "No entries found.\n");
+    using frags = BpfMap.openPinned(join(root, "tc/globals/cilium_ipv4_frag_datagrams"));
+    const key = encodeFrag4Key({ source: 0x0a010005, destination: 0x0a020009, id: 7, protocol: 17 });
+    frags.update(key, encodeFragValue({ sourcePort: 4000, destinationPort: 53, icmpType: 0 }));
+    assert.equal(
+      (await cli("frag", "list")).stdout,
+      "ID   PROTO   SOURCE ADDRESS:PORT   DEST ADDRESS:PORT\n7    UDP     10.1.0.5:4000         10.2.0.9:53\n",
+    );
+    const { stdout } = await cli("fs", "show");
+    assert.match(stdout, /^MountID: {10}\d+\nParentID: {9}\d+\nMounted State: {4}true\nMountPoint: {7}\//);
+    assert.match(stdout, /^FilesystemType: {3}bpf$/m);
+    const list = await cli("sha", "list");
+    const digest = /^([0-9a-f]{16}) {3}-$/m.exec(list.stdout)?.[1] ?? "";
+    assert.equal(list.stdout, `Datapath SHA       Endpoint(s)\n${digest}   -\n`);
+    assert.match((await cli("sha", "get", digest)).stdout, /^cil_from_container {3,}\d+ {3,}\d{3,}$/m);
+    assert.equal((await cli("sha", "get", "nonsense")).code, 1);
+  });
+
+  test("bpf dumps of features that are off say so as Cilium does", async () => {
+    const answers: readonly [args: string, code: number, stdout: string, stderr: string][] = [
+      ["auth list", 0, "", "Cannot find auth bpf map\n"],
+      ["auth flush", 0, "", "Cannot find auth bpf map\n"],
+      ["bandwidth list", 1, "", "bandwidth manager not enabled\n"],
+      ["egress ls", 0, "", "Cannot find egress gateway bpf maps\n"],
+      ["lb list", 0, "SERVICE ADDRESS   BACKEND ADDRESS (REVNAT_ID) (SLOT)\n", ""],
+      ["lb list --backends", 0, "ID   BACKEND ADDRESS\n", ""],
+      ["lb list -o json", 0, "{}\n", ""],
+      ["lb maglev list", 0, "SVC ID   LOOKUP TABLE\n", ""],
+      ["multicast group list", 1, "", "Error: failed to get multicast bpf map: multicast not enabled\n"],
+      ["srv6 policy", 0, "", "Cannot find SRv6 policy maps\n"],
+      ["srv6 sid", 0, "", "Cannot find SRv6 SID map\n"],
+      ["srv6 vrf", 0, "", "Cannot find SRv6 VRF mapping maps\n"],
+      ["vtep list", 1, "", "error dumping contents of map: no such file or directory\n"],
+      ["vtep delete 10.0.0.0/8", 1, "", "Error: error deleting contents of map: no such file or directory\n"],
+    ];
+    for (const [args, code, stdout, stderr] of answers) {
+      assert.deepEqual(await cli(...args.split(" ")), { code, stdout, stderr }, args);
+    }
+  });
+
+  test("bpf policy add and delete give the endpoint a set of its own, unless an agent runs", async () => {
+    datapath.maps.runtimeConfig.setAgentLiveness(ktimeNs());
+    const refused = await cli("policy", "add", "12", "ingress", "99", "443/TCP");
+    assert.equal(refused.code, 1, refused.stdout);
+    assert.match(refused.stderr, /Cannot add policy entry "99 443\/TCP": the agent keeps the entries/);
+    await datapath.stop();
+    using maps = openPinnedMaps(root);
+    maps.runtimeConfig.setAgentLiveness(1n);
+    assert.deepEqual(await cli("policy", "add", "12", "ingress", "99", "443/TCP", "--cookie", "5"), {
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+    const entries = async () => (await cli("policy", "get", "12")).stdout;
+    assert.match(await entries(), /^Allow {3,}Ingress {3,}99 {3,}443\/TCP .* 24 {3,}5$/m);
+    assert.match(await entries(), /^Allow {3,}Ingress {3,}4711 {3,}80\/TCP /m);
+    assert.equal((await cli("policy", "add", "12", "egress", "99", "--deny")).code, 0);
+    assert.match(await entries(), /^Allow {3,}Egress {3,}ANY {3,}ANY .*\nDeny {3,}Egress {3,}99 {3,}ANY/m);
+    assert.equal((await cli("policy", "delete", "12", "ingress", "99", "443/TCP")).code, 0);
+    assert.doesNotMatch(await entries(), /443\/TCP/);
+    assert.equal((await cli("policy", "delete", "12", "ingress", "99", "443/TCP")).code, 1);
+    assert.equal((await cli("policy", "add", "12", "sideways", "99")).code, 2);
+    assert.equal((await cli("policy", "add", "12", "ingress", "99", "80")).code, 2);
   });
 
   test("a root without maps is an error that names it", async () => {

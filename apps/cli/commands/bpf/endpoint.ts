@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf endpoint: which local endpoint an address belongs to.
+import { CiliumError, tryParseIp } from "../../../../src/core/index.ts";
 import type { EndpointConfigRow, LxcRow } from "../../../../src/datapath/index.ts";
 import type { CommandSpec } from "../../define.ts";
+import { UsageError } from "../../errors.ts";
 import { bpfRootOption, openMaps, printPairs } from "./maps.ts";
 
 export const endpoint: CommandSpec = {
@@ -18,6 +20,20 @@ export const endpoint: CommandSpec = {
         const configs = new Map(maps.endpoints.list().map((row) => [row.id, row]));
         const pairs = maps.lxc.list().map((row): [string, string] => [`${row.address}:0`, endpointInfo(row, configs)]);
         await printPairs(context, ["IP ADDRESS", "LOCAL ENDPOINT INFO"], pairs.sort());
+      },
+    },
+    {
+      usage: "delete <ip>",
+      summary: "Delete the entry of an address (the agent writes it again when it looks)",
+      options: [bpfRootOption],
+      plain: true,
+      run: async (context, call) => {
+        const [text = ""] = call.args;
+        const address = tryParseIp(text);
+        if (address === undefined) throw new UsageError(`Cannot delete endpoint entry "${text}": not an address`);
+        using maps = await openMaps(context, call);
+        if (maps.lxc.deleteMany([{ address }]) > 0) return;
+        throw new CiliumError(`Cannot delete endpoint entry "${address}": there is none`);
       },
     },
   ],

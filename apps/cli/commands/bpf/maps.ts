@@ -19,8 +19,13 @@ export const bpfRootOption = [
  * of them. Throws CiliumError when not root.
  */
 export async function openMaps(context: Context, call: Call): Promise<OpenedMaps> {
-  if (process.getuid?.() !== 0) throw new CiliumError("Cannot read BPF maps: EPERM (run this command as root)");
+  requireRoot();
   return openPinnedMaps(await bpfRoot(context, call));
+}
+
+/** Throws CiliumError unless root. */
+export function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new CiliumError("Cannot read BPF maps: EPERM (run this command as root)");
 }
 
 /** The root that openMaps() uses. */
@@ -37,14 +42,27 @@ export async function bpfRoot(context: Context, call: Call): Promise<string> {
   }
 }
 
+/** How a dump is shown. */
+export interface PairsOptions {
+  /** Without entries: only the titles, instead of a note on stderr. */
+  readonly emptyTable?: boolean;
+}
+
 /** A dump of keys and values: two columns, or with `-o` an object of key to values. */
 export async function printPairs(
   context: Context,
   titles: readonly [string, string],
   pairs: readonly (readonly [key: string, value: string])[],
+  { emptyTable = false }: PairsOptions = {},
 ): Promise<void> {
-  const object: Record<string, string[]> = {};
-  for (const [key, value] of pairs) object[key] = [...(object[key] ?? []), value];
-  if (pairs.length === 0 && !context.structured) context.io.stderr("No entries found.\n");
-  await context.result(object, () => alignTable([titles], pairs as readonly Line[]));
+  const groups = Map.groupBy(pairs, ([key]) => key);
+  const object = Object.fromEntries(Array.from(groups, ([key, some]) => [key, some.map(([, value]) => value)]));
+  if (pairs.length > 0 || emptyTable || context.structured) {
+    await context.result(object, () => alignTable([titles], pairs as readonly Line[]));
+  } else noEntries(context);
+}
+
+/** Says on stderr that a dump is empty. */
+export function noEntries(context: Context): void {
+  context.io.stderr("No entries found.\n");
 }

@@ -3,7 +3,7 @@
 import { dropReasonText, fileName, type MetricsRow } from "../../../../src/datapath/index.ts";
 import type { CommandSpec } from "../../define.ts";
 import { alignTable } from "../../output/table.ts";
-import { bpfRootOption, openMaps } from "./maps.ts";
+import { bpfRootOption, noEntries, openMaps } from "./maps.ts";
 
 export const metrics: CommandSpec = {
   usage: "metrics",
@@ -18,7 +18,18 @@ export const metrics: CommandSpec = {
         using maps = await openMaps(context, call);
         const rows = maps.metrics.list().sort(compare);
         const models = rows.map((row) => ({ ...words(row), direction: row.direction, line: row.line }));
-        await context.result(models, () => formatMetrics(rows));
+        if (rows.length === 0) noEntries(context);
+        else await context.result(models, () => formatMetrics(rows));
+      },
+    },
+    {
+      usage: "flush",
+      summary: "Begin counting anew (for tests)",
+      options: [bpfRootOption],
+      plain: true,
+      run: async (context, call) => {
+        using maps = await openMaps(context, call);
+        maps.metrics.clear();
       },
     },
   ],
@@ -26,19 +37,21 @@ export const metrics: CommandSpec = {
 
 /** `REASON   DIRECTION   PACKETS   BYTES   LINE   FILE`. */
 export function formatMetrics(rows: readonly MetricsRow[]): string[] {
-  return alignTable(
-    [["REASON", "DIRECTION", "PACKETS", "BYTES", "LINE", "FILE"]],
-    rows.map((row) => {
-      const { reason, packets, bytes, file } = words(row);
-      return [reason, row.direction.toUpperCase(), String(packets), String(bytes), String(row.line), file];
-    }),
-  );
+  return alignTable([["REASON", "DIRECTION", "PACKETS", "BYTES", "LINE", "FILE"]], rows.map(cells));
+}
+
+function cells(row: MetricsRow): string[] {
+  const { reason, packets, bytes, file } = words(row);
+  return [reason, row.direction.toUpperCase(), String(packets), String(bytes), String(row.line), file];
 }
 
 function words({ reason, packets, bytes, file }: MetricsRow) {
   return { reason: dropReasonText(reason), packets, bytes, file: fileName(file) };
 }
 
+/** By the columns as they are shown, from the left. */
 function compare(a: MetricsRow, b: MetricsRow): number {
-  return a.reason - b.reason || (a.direction < b.direction ? -1 : a.direction > b.direction ? 1 : a.line - b.line);
+  const [left, right] = [a, b].map(cells);
+  const column = left?.findIndex((cell, i) => cell !== right?.[i]) ?? -1;
+  return column < 0 ? 0 : (left?.[column] ?? "") < (right?.[column] ?? "") ? -1 : 1;
 }

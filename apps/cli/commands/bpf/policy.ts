@@ -15,6 +15,7 @@ import { type Call, type CommandSpec, flag } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
 import { alignTable, type Line } from "../../output/table.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
+import { addPolicy, deletePolicy } from "./policy-change.ts";
 
 const numeric = ["-n, --numeric", "identities as numbers"] as const;
 const emptyText = "Policy stats empty. Perhaps the policy enforcement is disabled?";
@@ -41,6 +42,8 @@ export const policy: CommandSpec = {
       options: [numeric, bpfRootOption],
       run: (context, call) => show(context, call, undefined),
     },
+    addPolicy,
+    deletePolicy,
   ],
 };
 
