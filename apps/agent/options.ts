@@ -47,6 +47,12 @@ export const options = {
   }),
   enableIpv4: defineOption({ name: "enable-ipv4", schema: boolean(), default: true, description: "Carry IPv4" }),
   enableIpv6: defineOption({ name: "enable-ipv6", schema: boolean(), default: true, description: "Carry IPv6" }),
+  enableTcx: defineOption({
+    name: "enable-tcx",
+    schema: boolean(),
+    default: true,
+    description: "Attach programs by tcx links where the kernel has them; false: by clsact filters",
+  }),
   tunnelPort: defineOption({
     name: "tunnel-port",
     schema: int(1, 65535),

@@ -106,6 +106,7 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
     hostFirewall: config.get(options.enableHostFirewall),
     devices: config.get(options.devices),
+    enableTcx: config.get(options.enableTcx),
     tunnelPort: config.get(options.tunnelPort),
     mtu: config.get(options.mtu),
     ctTcpMax: config.get(options.ctTcpMax),

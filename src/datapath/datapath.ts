@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
-import { ktimeNs, type Link, type NetlinkEvent, Rtnetlink, requireFeature } from "../kernel/index.ts";
+import { ktimeNs, type Link, type NetlinkEvent, probeFeature, Rtnetlink, requireFeature } from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
 import { ensureBpffs } from "./bpffs.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
@@ -9,15 +9,16 @@ import { ensureAddresses } from "./devices/addresses.ts";
 import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
 import { deviceNames } from "./devices/names.ts";
 import { OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
-import { ensureSysctls, sysctlOrNothing, touchedSysctls } from "./devices/sysctls.ts";
+import { ensureSysctls } from "./devices/sysctls.ts";
 import { addressHolder, carriesEthernet } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
 import type { ForeignDevices } from "./loader/attachments.ts";
+import { type AttachMode, hookWays } from "./loader/device-hooks.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
-import { MachineRecord } from "./machine-record.ts";
+import { MachineNotes } from "./machine-notes.ts";
 import { settleReplaced } from "./maps/migration.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
@@ -31,7 +32,6 @@ import { watchKernel } from "./watcher.ts";
 
 /** Without one of these the programs do not load, or the devices cannot be made. */
 const neededFeatures = [
-  "tcx",
   "redirect_peer",
   "tunnel_key",
   "ringbuf",
@@ -86,8 +86,13 @@ class NodeDatapath implements Datapath {
 
   constructor(config: DatapathConfig) {
     this.#config = config;
-    this.#programs = new NodePrograms(config);
     this.#outward = new OutwardDevices(config);
+    const hooks = hookWays(
+      config.bpfRoot,
+      () => this.#running().rtnl,
+      () => this.attachMode,
+    );
+    this.#programs = new NodePrograms(config, hooks);
     this.#endpoints = this.#createEndpoints();
     this.#status = new ObjectStatus((row) => this.#report(row));
   }
@@ -100,14 +105,19 @@ class NodeDatapath implements Datapath {
     return this.#mtu ?? notStarted("MTU");
   }
 
+  get attachMode(): AttachMode {
+    return this.#config.enableTcx !== false && probeFeature("tcx").available ? "tcx" : "tc";
+  }
+
   async start(): Promise<void> {
     const { bpfRoot } = this.#config;
     for (const feature of neededFeatures) requireFeature(feature);
-    const record = this.#openRecord();
-    ensureBpffs(bpfRoot, (folders) => this.#noteMount(record, folders));
+    if (this.attachMode === "tc") requireFeature("clsact");
+    const notes = new MachineNotes(this.#config, this.#log);
+    ensureBpffs(bpfRoot, (folders) => notes.mount(folders));
     this.#rtnl ??= new Rtnetlink();
     try {
-      this.#noteSysctls(record, this.#rtnl);
+      notes.sysctls(this.#rtnl);
       this.#mtu = this.#findMtu(this.#rtnl);
       this.#endpoints.adopt();
       const [first] = this.#pass();
@@ -208,6 +218,8 @@ class NodeDatapath implements Datapath {
   #glance(devices: Devices): void {
     const { rtnl } = this.#running();
     if (this.#beats % SYSCTL_BEATS === 0) ensureSysctls(this.#status, this.#config);
+    // Of filters there are notifications.
+    if (this.attachMode === "tc") return;
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
   }
@@ -274,12 +286,14 @@ class NodeDatapath implements Datapath {
   }
 
   #createEndpoints(): EndpointLinks {
-    return new EndpointLinks(this.#config.bpfRoot, this.#programs, () => this.#running().rtnl);
+    const options = { bpfRoot: this.#config.bpfRoot, mode: () => this.attachMode };
+    return new EndpointLinks(options, this.#programs, () => this.#running().rtnl);
   }
 
   #watch(): void {
     const ours: readonly string[] = Object.values(deviceNames);
     const relevant = (event: NetlinkEvent): boolean => {
+      if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
       if (this.#config.hostFirewall === true && event.kind !== "route") return true;
       if (event.kind === "link") return ours.includes(event.link.name);
       if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
@@ -287,6 +301,7 @@ class NodeDatapath implements Datapath {
     };
     this.#stops.push(
       watchKernel({
+        filters: this.attachMode === "tc",
         relevant,
         onChange: () => this.#look(true),
         onBeat: () => this.#look(this.#isWholeDue()),
@@ -296,6 +311,11 @@ class NodeDatapath implements Datapath {
     );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
     if (seconds > 0) this.#stops.push(sweepEvery(seconds, () => this.maps.conntrack));
+  }
+
+  /** Whether filters of ours belong on the device. */
+  #isFiltered(ifindex: number): boolean {
+    return this.#programs.isOn(ifindex) || this.#endpoints.isFiltered(ifindex);
   }
 
   /** Between whole passes, notifications tell what happens to devices, addresses and routes. */
@@ -311,38 +331,6 @@ class NodeDatapath implements Datapath {
       this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
     } catch (error) {
       this.#log.error("Cannot check the datapath", { error: toError(error) });
-    }
-  }
-
-  /** A record that cannot be written must not keep pods from talking: only the way back is less complete then. */
-  #openRecord(): MachineRecord | undefined {
-    const { machineRecord, bpfRoot } = this.#config;
-    try {
-      return machineRecord === undefined ? undefined : MachineRecord.open(machineRecord, bpfRoot);
-    } catch (error) {
-      this.#log.warn("Cannot read what the machine was before", { path: machineRecord, error: toError(error) });
-      return undefined;
-    }
-  }
-
-  #noteMount(record: MachineRecord | undefined, folders: readonly string[]): void {
-    try {
-      record?.noteMount(folders);
-    } catch (error) {
-      this.#log.warn("Cannot keep that the bpffs is ours", { path: this.#config.machineRecord, error: toError(error) });
-    }
-  }
-
-  #noteSysctls(record: MachineRecord | undefined, rtnl: Rtnetlink): void {
-    const devices = rtnl.links().map(({ name }) => name);
-    const others = devices.filter((name) => !/^(cilium_|lxc)/.test(name));
-    try {
-      record?.noteSysctls(touchedSysctls(this.#config, others), sysctlOrNothing);
-    } catch (error) {
-      this.#log.warn("Cannot keep what sysctls were before", {
-        path: this.#config.machineRecord,
-        error: toError(error),
-      });
     }
   }
 

@@ -42,6 +42,8 @@ export interface DatapathConfig {
   readonly hostFirewall?: boolean;
   /** Names of the devices that lead out (`eth+`: all that begin so); none: those with a node address or default route. */
   readonly devices?: readonly string[];
+  /** Programs are tcx links where the kernel has those; false: clsact filters everywhere. Default true. */
+  readonly enableTcx?: boolean;
   /** UDP port of the tunnel, 8472. */
   readonly tunnelPort: number;
   /** Device MTU in bytes; 0 takes it from the device that holds the node address. */
@@ -99,6 +101,8 @@ export interface Datapath {
   readonly maps: DatapathMaps;
   /** Known after `start()`. */
   readonly mtu: MtuInfo;
+  /** How programs are on devices: tcx links, or clsact filters ("tc") on kernels before 6.6. */
+  readonly attachMode: "tcx" | "tc";
   /**
    * Brings everything up, or takes over what an earlier run left: mounts, sysctls, devices, maps, programs, links,
    * routes. Idempotent. Throws `DatapathError` (one line, with what to do) and leaves running programs in place.

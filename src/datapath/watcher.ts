@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Says when the kernel's state may have changed: soon after a notification, and at a steady beat for what has none.
-import { monitorNetlink, type NetlinkEvent } from "../kernel/index.ts";
+import { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "../kernel/index.ts";
 
 export interface WatchOptions {
+  /** Whether filters are told of too. Default false. */
+  readonly filters?: boolean;
   /** Whether an event is worth a look. */
   readonly relevant: (event: NetlinkEvent) => boolean;
   readonly onChange: () => void;
@@ -14,6 +16,8 @@ export interface WatchOptions {
   readonly gather: number;
 }
 
+const groups: readonly NetlinkGroup[] = ["link", "address", "route"];
+
 /** Watches the namespace of the calling thread until disposed. */
 export function watchKernel(options: WatchOptions): Disposable {
   let pending: NodeJS.Timeout | undefined;
@@ -22,7 +26,7 @@ export function watchKernel(options: WatchOptions): Disposable {
     options.onChange();
   };
   const monitor = monitorNetlink({
-    groups: ["link", "address", "route"],
+    groups: options.filters === true ? [...groups, "filter"] : groups,
     onEvents: (batch) => {
       if (pending !== undefined || !batch.some((event) => event.kind === "resync" || options.relevant(event))) return;
       pending = setTimeout(look, options.gather);

@@ -22,7 +22,7 @@ export interface StatusApiDeps {
   readonly modules: () => ReadonlyMap<string, Health>;
   readonly kvstore: Kvstore;
   readonly ipam: Ipam;
-  readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices">;
+  readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices" | "attachMode">;
   readonly hostFirewall: boolean;
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
@@ -52,7 +52,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         controllers: deps.datapath.status().map(toController),
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
         "datapath-mode": "veth",
-        "attach-mode": "tcx",
+        "attach-mode": deps.datapath.attachMode,
         masquerading: { enabled: false },
         routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
         encryption: { mode: "Disabled" },

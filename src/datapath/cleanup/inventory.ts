@@ -11,6 +11,7 @@ import {
   type Link,
   listLinks,
   mapIds,
+  probeFeature,
   programIds,
   queryTcx,
   Rtnetlink,
@@ -18,6 +19,7 @@ import {
 } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { deviceNames } from "../devices/names.ts";
+import { findDeviceFilters } from "../loader/device-hooks.ts";
 import { findEntryFilters } from "../loader/entry-filters.ts";
 import { pinRoot } from "../loader/pins.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
@@ -53,7 +55,8 @@ export function findPins(bpfRoot: string): Pins {
 /** Devices that are ours by their kind and not by their name alone. */
 export function findDevices(rtnl: Rtnetlink, bpfRoot: string, known: CleanupOptions["podDevices"] = []): Link[] {
   const links = rtnl.links();
-  const pinned = new Set(findPins(bpfRoot).links.flatMap((path) => linkedDevice(path) ?? []));
+  const withPrograms = new Set(findPins(bpfRoot).links.flatMap((path) => linkedDevice(path) ?? []));
+  for (const { ifindex } of findEntryFilters(rtnl)) withPrograms.add(ifindex);
   return links.filter((link) => {
     if (link.name === deviceNames.vxlan) return link.externalVxlanPort !== undefined;
     if (link.kind !== "veth") return false;
@@ -63,7 +66,7 @@ export function findDevices(rtnl: Rtnetlink, bpfRoot: string, known: CleanupOpti
     if (!link.name.startsWith("lxc")) return false;
     return (
       known.some(({ name, ifindex }) => name === link.name && ifindex === link.ifindex) ||
-      pinned.has(link.ifindex) ||
+      withPrograms.has(link.ifindex) ||
       // Made by an ADD that was interrupted: its other end is in a pod.
       (podDevice.test(link.name) && link.peerNetnsId !== undefined)
     );
@@ -169,17 +172,23 @@ function tailCalls(map: BpfMap): number[] {
   return ids;
 }
 
-/** Entry programs that are filters, for people. */
+/** Programs that are filters. */
+export function findFilters(rtnl: Rtnetlink): Filter[] {
+  return [...findEntryFilters(rtnl), ...findDeviceFilters(rtnl)];
+}
+
+/** Programs that are filters, for people. */
 export function filterItems(rtnl: Rtnetlink): CleanupItem[] {
-  return findEntryFilters(rtnl).map((filter) => ({ kind: "filter", name: filterName(rtnl, filter) }));
+  return findFilters(rtnl).map((filter) => ({ kind: "filter", name: filterName(rtnl, filter) }));
 }
 
 export function filterName(rtnl: Rtnetlink, { ifindex, hook, name }: Filter): string {
   return `${name} on ${hook} of ${rtnl.link(ifindex)?.name ?? ifindex}`;
 }
 
-/** Our programs on hooks of any device of this namespace. */
+/** Our programs that links keep on hooks of any device of this namespace. */
 export function attachedPrograms(rtnl: Rtnetlink): CleanupItem[] {
+  if (!probeFeature("tcx").available) return [];
   return rtnl.links().flatMap(({ ifindex, name }) =>
     (["ingress", "egress"] as const).flatMap((hook) =>
       queryTcx(ifindex, hook).flatMap((id): CleanupItem[] => {

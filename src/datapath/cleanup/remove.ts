@@ -7,7 +7,7 @@ import { errorChain } from "../../core/index.ts";
 import { BpfLink, Errno, ktimeNs, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { restoreSysctls } from "../devices/sysctls.ts";
-import { findEntryFilters, removeEntryFilter } from "../loader/entry-filters.ts";
+import { removeFilter } from "../loader/device-hooks.ts";
 import { MachineRecord } from "../machine-record.ts";
 import { mapPinRoot } from "../maps/names.ts";
 import { openPinnedMaps } from "../maps/open.ts";
@@ -16,6 +16,7 @@ import {
   filterName,
   findDatapath,
   findDevices,
+  findFilters,
   findObjects,
   findPins,
   findRoutes,
@@ -81,11 +82,11 @@ class Removal {
     if (isBpffs(this.#options.bpfRoot)) for (const path of [mapRoot, dirname(mapRoot)]) removeEmpty(path);
   }
 
-  /** Entry programs of endpoints that are not on links yet. */
+  /** Programs that are not on links. */
   filters(): void {
     using rtnl = new Rtnetlink();
-    for (const filter of findEntryFilters(rtnl)) {
-      this.#try({ kind: "filter", name: filterName(rtnl, filter) }, () => removeEntryFilter(rtnl, filter));
+    for (const filter of findFilters(rtnl)) {
+      this.#try({ kind: "filter", name: filterName(rtnl, filter) }, () => removeFilter(rtnl, filter));
     }
   }
 

@@ -44,11 +44,21 @@ function ensureSysctl(name: string, value: string): boolean {
   }
 }
 
-/** Values that the kernel changes on all devices along with those of "all", by the name that does it. */
-const followers: Readonly<Record<string, readonly [folder: string, name: string]>> = {
-  "net/ipv4/ip_forward": ["net/ipv4/conf", "forwarding"],
-  "net/ipv6/conf/all/forwarding": ["net/ipv6/conf", "forwarding"],
-  "net/ipv6/conf/all/disable_ipv6": ["net/ipv6/conf", "disable_ipv6"],
+/** What the kernel changes along with a setting of the namespace: that of each device, and other settings. */
+interface Followers {
+  readonly folder: string;
+  readonly setting: string;
+  readonly others: readonly string[];
+}
+
+const followers: Readonly<Record<string, Followers>> = {
+  "net/ipv4/ip_forward": {
+    folder: "net/ipv4/conf",
+    setting: "forwarding",
+    others: ["net/ipv4/conf/all/accept_redirects"],
+  },
+  "net/ipv6/conf/all/forwarding": { folder: "net/ipv6/conf", setting: "forwarding", others: [] },
+  "net/ipv6/conf/all/disable_ipv6": { folder: "net/ipv6/conf", setting: "disable_ipv6", others: [] },
 };
 
 /** Settings of the whole namespace, and of `devices` (not ours), that ensureSysctls() may change. Pure. */
@@ -57,10 +67,10 @@ export function touchedSysctls(config: Families, devices: readonly string[]): re
   return [...wantedSysctls(config, []).flatMap(followed), "net/ipv4/ping_group_range"];
 
   function followed([name]: readonly [string, string]): readonly string[] {
-    const [folder, setting] = followers[name] ?? [];
-    if (folder === undefined) return [name];
-    const redirects = name === "net/ipv4/ip_forward" ? ["net/ipv4/conf/all/accept_redirects"] : [];
-    return [name, ...redirects, ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
+    const along = followers[name];
+    if (along === undefined) return [name];
+    const { folder, setting, others } = along;
+    return [name, ...others, ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
   }
 }
 
@@ -120,7 +130,8 @@ function reasonToLeave(name: string, value: string, before: ReadonlyMap<string, 
 }
 
 function follows(leader: string, name: string): boolean {
-  const [folder, setting] = followers[leader] ?? [];
-  if (leader === "net/ipv4/ip_forward" && name === "net/ipv4/conf/all/accept_redirects") return true;
-  return folder !== undefined && name.startsWith(`${folder}/`) && name.endsWith(`/${setting}`);
+  const along = followers[leader];
+  if (along === undefined) return false;
+  const { folder, setting, others } = along;
+  return others.includes(name) || (name.startsWith(`${folder}/`) && name.endsWith(`/${setting}`));
 }

@@ -44,6 +44,11 @@ const netdev = [
   { part: "netdev", program: "cil_to_netdev", hook: "egress" },
 ] as const;
 
+/** Hook of each program that is put on a device of the node, by its name. */
+export const hookPrograms: ReadonlyMap<string, TcxHook> = new Map(
+  [...own, underlay, ...netdev].map(({ program, hook }) => [program, hook]),
+);
+
 /** Devices of others on which programs are: those that lead out, with the host firewall, and the tunnel's underlay. */
 export interface ForeignDevices {
   readonly outward: readonly string[];

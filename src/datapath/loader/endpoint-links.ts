@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry programs of endpoints: a dozen instructions each, on both hooks of the host-side device, kept by pinned links.
-// A new endpoint has them as filters first, which takes no grace period of the kernel.
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+// A new endpoint has them as filters first, which takes no grace period of the kernel; without tcx it stays on them.
 import { toError } from "../../core/index.ts";
-import {
-  attachTcx,
-  attachTcxLater,
-  BpfProgram,
-  Errno,
-  queryTcx,
-  type Rtnetlink,
-  SyscallError,
-} from "../../kernel/index.ts";
+import { BpfProgram, Errno, type Rtnetlink, SyscallError } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
+import type { AttachMode } from "./device-hooks.ts";
 import { EntryFilters } from "./entry-filters.ts";
+import { EntryLinks } from "./entry-links.ts";
 import { EntryPair, entryPrograms } from "./entry-programs.ts";
 import { EntryStock } from "./entry-stock.ts";
-import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pins.ts";
 import { PreparedEntries } from "./prepared-entries.ts";
 import type { NodePrograms } from "./programs.ts";
 import { Promotions } from "./promotion.ts";
@@ -29,8 +20,9 @@ const wholeCheckBeats = 60;
 
 /** Entry programs of the endpoints of one node, on links or still on filters. */
 export class EndpointLinks {
-  readonly #bpfRoot: string;
   readonly #programs: NodePrograms;
+  readonly #mode: () => AttachMode;
+  readonly #links: EntryLinks;
   readonly #filters: EntryFilters;
   readonly #rtnl: () => Rtnetlink;
   readonly #promotions: Promotions;
@@ -48,9 +40,14 @@ export class EndpointLinks {
   /** Why endpoints could not move to links; they are on filters until they can. */
   readonly #stuck = new Map<number, Error>();
 
-  constructor(bpfRoot: string, programs: NodePrograms, rtnl: () => Rtnetlink) {
-    this.#bpfRoot = bpfRoot;
+  constructor(
+    { bpfRoot, mode }: { readonly bpfRoot: string; readonly mode: () => AttachMode },
+    programs: NodePrograms,
+    rtnl: () => Rtnetlink,
+  ) {
     this.#programs = programs;
+    this.#mode = mode;
+    this.#links = new EntryLinks(bpfRoot);
     this.#filters = new EntryFilters(rtnl);
     this.#rtnl = rtnl;
     this.#promotions = new Promotions(
@@ -77,15 +74,16 @@ export class EndpointLinks {
 
   /**
    * Loads (1 ms) and makes links; a link that is there gets the new program without a gap. A new link costs one RCU
-   * grace period, 5 to 25 ms, in the kernel.
+   * grace period, 5 to 25 ms, in the kernel. Without tcx: filters.
    */
   attach(endpoint: EndpointDevice): void {
+    if (this.#mode() === "tc") {
+      this.#attachFilters(endpoint);
+      return;
+    }
     this.#attachBy(endpoint, () => {
       using programs = this.#stock.take(endpoint.id);
-      for (const { pin, hook } of entryPrograms) {
-        const path = endpointLinkPin(this.#bpfRoot, endpoint.id, pin);
-        attachTcx({ program: programs[hook], ifindex: endpoint.ifindex, hook, pin: path }).close();
-      }
+      this.#links.attach(endpoint.id, endpoint.ifindex, programs);
       this.#filters.remove(endpoint.id);
     });
   }
@@ -96,16 +94,23 @@ export class EndpointLinks {
    */
   ensure(endpoint: EndpointDevice): boolean {
     const { id } = endpoint;
-    const linked = this.#isLinked(endpoint);
-    const pinned = linked || this.#hasPin(id);
-    if ((linked || (!pinned && this.#filters.inPlace(endpoint))) && this.#isCurrent(id)) {
+    const linked = this.#links.inPlace(endpoint);
+    const pinned = linked || this.#links.has(id);
+    if (((linked && this.#mode() === "tcx") || (!pinned && this.#filters.inPlace(endpoint))) && this.#isCurrent(id)) {
       this.#kept.set(id, endpoint);
       if (linked) this.#filters.remove(id);
-      else this.#promotions.add(id);
+      else if (this.#mode() === "tcx") this.#promotions.add(id);
       return true;
     }
     if (pinned || this.#linksOnly) this.attach(endpoint);
     else this.#attachFilters(endpoint);
+    return false;
+  }
+
+  /** Whether filters of an endpoint that is kept should be on the device. */
+  isFiltered(ifindex: number): boolean {
+    if (this.#mode() === "tcx") return false;
+    for (const endpoint of this.#kept.values()) if (endpoint.ifindex === ifindex) return true;
     return false;
   }
 
@@ -117,7 +122,7 @@ export class EndpointLinks {
     this.#stock.renew();
     const prepared = new PreparedEntries();
     for (const id of this.list()) {
-      if (this.#isCurrent(id)) continue;
+      if (this.#isCurrent(id) && !this.#leavesLinks(id)) continue;
       try {
         const programs = this.#load(id);
         prepared.add(id, programs, this.#replacements(id, programs));
@@ -146,14 +151,12 @@ export class EndpointLinks {
     this.#running.delete(id);
     this.#stuck.delete(id);
     this.#filters.remove(id);
-    rmSync(join(endpointsPinRoot(this.#bpfRoot), String(id)), { recursive: true, force: true });
+    this.#links.unpin(id);
   }
 
   /** Ids with pinned links or filters. */
   list(): number[] {
-    const root = endpointsPinRoot(this.#bpfRoot);
-    const pinned = existsSync(root) ? readdirSync(root).map(Number).filter(Number.isInteger) : [];
-    return [...new Set([...pinned, ...this.#filters.ids()])].sort((a, b) => a - b);
+    return [...new Set([...this.#links.ids(), ...this.#filters.ids()])].sort((a, b) => a - b);
   }
 
   /**
@@ -168,8 +171,8 @@ export class EndpointLinks {
       status.keep("link", `${hostDevice} endpoint ${id}`, () => {
         if ((this.#beat + id) % wholeCheckBeats !== 0 && this.#stillRuns(endpoint)) return false;
         this.#running.delete(id);
-        if (this.#isLinked(endpoint)) {
-          this.#running.set(id, this.#programsOn(endpoint));
+        if (this.#mode() === "tcx" && this.#links.inPlace(endpoint)) {
+          this.#running.set(id, this.#links.programsOn(ifindex));
           return false;
         }
         const stuck = this.#stuck.get(id);
@@ -190,14 +193,15 @@ export class EndpointLinks {
       this.#attachBy(endpoint, () => {
         using programs = this.#stock.take(id);
         this.#filters.attach(id, ifindex, programs);
+        if (this.#leavesLinks(id)) this.#links.remove(id);
       });
     } catch (error) {
-      this.#linksOnly = lacksClsact(error);
+      this.#linksOnly = this.#mode() === "tcx" && lacksClsact(error);
       if (!this.#linksOnly) throw error;
       this.attach(endpoint);
       return;
     }
-    this.#promotions.add(id);
+    if (this.#mode() === "tcx") this.#promotions.add(id);
   }
 
   #attachBy(endpoint: EndpointDevice, action: () => void): void {
@@ -205,7 +209,7 @@ export class EndpointLinks {
     try {
       action();
     } catch (error) {
-      this.#removeEmpty(id);
+      if (this.#links.isEmpty(id)) this.detach(id);
       throw datapathError(`Cannot attach endpoint "${id}" to device "${hostDevice}"`, error);
     }
     if (this.#down.delete(endpoint.ifindex)) this.#rtnl().setLink(endpoint.ifindex, { up: true });
@@ -216,8 +220,7 @@ export class EndpointLinks {
 
   /** The device is the one that the endpoint's programs are on. */
   #setDown(id: number): void {
-    const links = entryPrograms.flatMap(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)) ?? []);
-    const { ifindex } = links[0] ?? this.#filters.get(id) ?? this.#kept.get(id) ?? {};
+    const { ifindex } = this.#links.targets(id)[0] ?? this.#filters.get(id) ?? this.#kept.get(id) ?? {};
     if (ifindex === undefined) return;
     for (const gone of this.#down) if (this.#rtnl().link(gone) === undefined) this.#down.delete(gone);
     try {
@@ -233,11 +236,15 @@ export class EndpointLinks {
     const endpoint = this.#kept.get(id);
     const held = this.#filters.get(id);
     if (endpoint === undefined || held === undefined || !this.#filters.inPlace(endpoint)) return;
+    // Not when the endpoint went, or got other programs, while the kernel made the link.
+    const isWanted = () => this.#filters.get(id) === held;
     const programs = this.#filters.open(held);
     try {
       for (const [i, program] of programs.entries()) {
-        const entry = entryPrograms[i];
-        if (entry !== undefined && !(await this.#link(id, held.ifindex, entry, program, held))) return;
+        const hook = entryPrograms[i]?.hook;
+        if (hook === undefined || (await this.#links.attachLater(id, held.ifindex, hook, program, isWanted))) continue;
+        if (this.#filters.get(id) !== undefined) this.#promotions.add(id);
+        return;
       }
     } finally {
       for (const program of programs) program.close();
@@ -247,42 +254,26 @@ export class EndpointLinks {
     this.#stuck.delete(id);
   }
 
-  /** False when the endpoint went, or got other programs, while the kernel made the link. */
-  async #link(
-    id: number,
-    ifindex: number,
-    { hook, pin }: (typeof entryPrograms)[number],
-    program: BpfProgram,
-    held: unknown,
-  ): Promise<boolean> {
-    const path = endpointLinkPin(this.#bpfRoot, id, pin);
-    if (existsSync(path)) {
-      // Of a promotion that was cut short.
-      attachTcx({ program, ifindex, hook, pin: path }).close();
-      return true;
-    }
-    using link = await attachTcxLater({ program, ifindex, hook });
-    if (this.#filters.get(id) !== held) {
-      if (this.#filters.get(id) !== undefined) this.#promotions.add(id);
-      return false;
-    }
-    mkdirSync(dirname(path), { recursive: true });
-    link.pin(path);
-    return true;
-  }
-
   /** What puts other programs in place of those on the links and filters that an endpoint has now. */
   #replacements(id: number, programs: EntryPair): (() => void)[] {
+    const targets = this.#links.targets(id);
+    const [first] = targets;
+    if (this.#leavesLinks(id) && first !== undefined) {
+      return [() => this.#filters.attach(id, first.ifindex, programs), () => this.#links.remove(id)];
+    }
     const held = this.#filters.get(id);
     const filters = held === undefined ? [] : [() => this.#filters.attach(id, held.ifindex, programs)];
-    const links = entryPrograms.flatMap(({ pin, hook }) => {
-      const path = endpointLinkPin(this.#bpfRoot, id, pin);
-      const target = linkTarget(path);
-      if (target === undefined) return [];
-      const { ifindex } = target;
-      return [() => attachTcx({ program: programs[hook], ifindex, hook, pin: path }).close()];
-    });
+    const links = targets.map(
+      ({ ifindex, hook }) =>
+        () =>
+          this.#links.attachOne(id, ifindex, hook, programs[hook]),
+    );
     return [...links, ...filters];
+  }
+
+  /** Links of a run that had them; now there are to be filters. */
+  #leavesLinks(id: number): boolean {
+    return this.#mode() === "tc" && this.#links.has(id);
   }
 
   #load(id: number): EntryPair {
@@ -294,21 +285,16 @@ export class EndpointLinks {
     const known = this.#running.get(endpoint.id);
     if (known === undefined) return false;
     try {
-      return this.#programsOn(endpoint).every((ids, hook) => sameIds(ids, known[hook]));
+      return this.#links.programsOn(endpoint.ifindex).every((ids, hook) => sameIds(ids, known[hook]));
     } catch {
       // The device is gone: the whole check says what that means.
       return false;
     }
   }
 
-  #programsOn({ ifindex }: EndpointDevice): number[][] {
-    return entryPrograms.map(({ hook }) => queryTcx(ifindex, hook));
-  }
-
   /** Of the links and filters that are alive. */
   #isCurrent(id: number): boolean {
-    const links = entryPrograms.flatMap(({ pin }) => linkTarget(endpointLinkPin(this.#bpfRoot, id, pin)) ?? []);
-    const programs = links.map(({ programId }) => programId);
+    const programs = this.#links.targets(id).map(({ programId }) => programId);
     const filters = this.#filters.get(id)?.programIds.filter((program) => program !== 0) ?? [];
     return [...programs, ...filters].every((program) => this.#owns(program));
   }
@@ -322,24 +308,6 @@ export class EndpointLinks {
       if (error instanceof SyscallError && error.errno === Errno.ENOENT) return true;
       throw error;
     }
-  }
-
-  /** Whatever it is that stands there. */
-  #hasPin(id: number): boolean {
-    return entryPrograms.some(({ pin }) => existsSync(endpointLinkPin(this.#bpfRoot, id, pin)));
-  }
-
-  /** A folder without links would count as an attached endpoint. */
-  #removeEmpty(id: number): void {
-    const links = dirname(endpointLinkPin(this.#bpfRoot, id, "-"));
-    if (existsSync(links) && readdirSync(links).length === 0) this.detach(id);
-  }
-
-  #isLinked({ id, ifindex }: EndpointDevice): boolean {
-    return entryPrograms.every(({ pin, hook }) => {
-      const path = endpointLinkPin(this.#bpfRoot, id, pin);
-      return existsSync(path) && isAttached(path, ifindex, hook);
-    });
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry programs as clsact filters: in place in 0.1 ms, where a tcx link waits for two grace periods of the kernel.
-// A new endpoint begins with them and moves to links a little later (promotion.ts).
+// A new endpoint begins with them and moves to links a little later (promotion.ts), if the kernel has such links.
 import { BpfProgram, type Filter, type Rtnetlink } from "../../kernel/index.ts";
 import type { EndpointDevice } from "../types.ts";
+import { removeFilter } from "./device-hooks.ts";
 import { type EntryPair, entryPrograms } from "./entry-programs.ts";
 
 /** An endpoint that is on filters. */
@@ -21,13 +22,6 @@ export function findEntryFilters(rtnl: Rtnetlink): Filter[] {
         rtnl.clsactFilters(ifindex, hook).filter(({ name }) => name === program),
       ),
     );
-}
-
-/** Takes a filter away, and clsact with the last one there, whoever made it. */
-export function removeEntryFilter(rtnl: Rtnetlink, filter: Pick<Filter, "ifindex" | "hook" | "handle">): void {
-  rtnl.detachClsact(filter);
-  const left = entryPrograms.some(({ hook }) => rtnl.clsactFilters(filter.ifindex, hook).length > 0);
-  if (!left) rtnl.removeClsact(filter.ifindex);
 }
 
 /** The endpoints that are on filters. */
@@ -62,8 +56,8 @@ export class EntryFilters {
   attach(id: number, ifindex: number, programs: EntryPair): void {
     const rtnl = this.#rtnl();
     rtnl.addClsact(ifindex);
-    for (const { hook } of entryPrograms) {
-      rtnl.attachClsact({ program: programs[hook], ifindex, hook, handle: id });
+    for (const { hook, program: name } of entryPrograms) {
+      rtnl.attachClsact({ program: programs[hook], name, ifindex, hook, handle: id });
     }
     this.#held.set(id, { ifindex, programIds: entryPrograms.map(({ hook }) => programs[hook].id) });
   }
@@ -85,7 +79,7 @@ export class EntryFilters {
     const held = this.#held.get(id);
     if (held === undefined) return;
     for (const { hook } of entryPrograms) {
-      removeEntryFilter(this.#rtnl(), { ifindex: held.ifindex, hook, handle: id });
+      removeFilter(this.#rtnl(), { ifindex: held.ifindex, hook, handle: id });
     }
     this.#held.delete(id);
   }

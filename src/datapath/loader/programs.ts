@@ -2,17 +2,24 @@
 // The node's programs: all are loaded before the first is put in place, then each replaces its predecessor at once.
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { attachTcx, BpfMap, type BpfObject, type BpfProgram, type TcxHook } from "../../kernel/index.ts";
+import { BpfMap, type BpfObject, type BpfProgram } from "../../kernel/index.ts";
 import { DatapathError } from "../errors.ts";
 import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { attachmentsOf, type ForeignDevices, foreignAttachments, programsOf, tailCallsOf } from "./attachments.ts";
+import {
+  attachmentsOf,
+  type ForeignDevices,
+  foreignAttachments,
+  hookPrograms,
+  programsOf,
+  tailCallsOf,
+} from "./attachments.ts";
+import type { HookPlace, HookWays } from "./device-hooks.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
 import { mapSizes } from "./node-values.ts";
 import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
-import { detachFromDevice, deviceLinkPin, devicesWith, isAttached } from "./pins.ts";
 
 /**
  * The programs of a node for one tunnel device. Those that a packet meets within one hook are of one generation: its
@@ -20,7 +27,10 @@ import { detachFromDevice, deviceLinkPin, devicesWith, isAttached } from "./pins
  */
 export class NodePrograms implements Disposable {
   readonly #config: DatapathConfig;
+  readonly #hooks: HookWays;
   readonly #objects: ObjectSet;
+  /** Devices that programs were put on. */
+  readonly #devices = new Set<number>();
   #generation: Generation | undefined;
   /** Tunnel device that the programs were made for; 0: nothing is loaded. */
   #tunnelIfindex = 0;
@@ -30,8 +40,9 @@ export class NodePrograms implements Disposable {
   /** Whoever opened the maps would go on with the old ones, so they are exchanged in the first load only. */
   #mayMigrate = true;
 
-  constructor(config: DatapathConfig) {
+  constructor(config: DatapathConfig, hooks: HookWays) {
     this.#config = config;
+    this.#hooks = hooks;
     this.#objects = new ObjectSet(config);
   }
 
@@ -75,30 +86,35 @@ export class NodePrograms implements Disposable {
     if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
-  /** Puts the loaded programs on the node's devices and on those of others, in place of what their pinned links had. */
+  /**
+   * Puts the loaded programs on the node's devices and on those of others, in place of what is there of an earlier load.
+   * What an earlier run put there in the other way goes when all are in place.
+   */
   attach(ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
     for (const { program, device, hook } of attachmentsOf(foreign)) {
       const ifindex = ifindexOf(device);
-      if (ifindex !== undefined && !this.#isAttached(program, device, ifindex, hook)) {
-        this.#attach(program, device, ifindex, hook);
-      }
+      if (ifindex !== undefined) this.#ensure({ program, device, ifindex, hook });
+    }
+    const { other } = this.#hooks;
+    other.forget();
+    for (const program of hookPrograms.keys()) {
+      for (const device of other.devicesWith(program)) other.detach(device, program);
     }
   }
 
   /** Attaches what is not in place, and takes programs off devices of others where they do not belong any more. */
   keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
+    const { current } = this.#hooks;
     for (const { program, devices } of foreignAttachments(foreign)) {
-      for (const device of devicesWith(this.#config.bpfRoot, program.program)) {
-        if (!devices.includes(device)) detachFromDevice(this.#config.bpfRoot, device, program.program);
+      for (const device of current.devicesWith(program.program)) {
+        if (!devices.includes(device)) current.detach(device, program.program);
       }
     }
     for (const { program, device, hook } of attachmentsOf(foreign)) {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
-        if (this.#isAttached(program, device, ifindex, hook)) return false;
-        this.#attach(program, device, ifindex, hook);
-        return true;
+        return this.#ensure({ program, device, ifindex, hook });
       });
     }
   }
@@ -134,6 +150,8 @@ export class NodePrograms implements Disposable {
     this.#generation?.close();
     this.#generation = undefined;
     this.#tunnelIfindex = 0;
+    this.#devices.clear();
+    this.#hooks.current.forget();
   }
 
   [Symbol.dispose](): void {
@@ -144,15 +162,19 @@ export class NodePrograms implements Disposable {
     return this.#migrations === undefined ? {} : { migrations: this.#migrations };
   }
 
-  #isAttached(name: string, device: string, ifindex: number, hook: TcxHook): boolean {
-    const pin = deviceLinkPin(this.#config.bpfRoot, device, name);
-    return isAttached(pin, ifindex, hook, this.#generation?.program(name)?.id);
+  /** Whether a program was put on a device with that index. */
+  isOn(ifindex: number): boolean {
+    return this.#devices.has(ifindex);
   }
 
-  #attach(name: string, device: string, ifindex: number, hook: TcxHook): void {
-    const program = this.#generation?.program(name);
-    if (program === undefined) throw new DatapathError(`Cannot attach program "${name}": it is not loaded`);
-    attachTcx({ program, ifindex, hook, pin: deviceLinkPin(this.#config.bpfRoot, device, name) }).close();
+  /** True when it had to be attached. */
+  #ensure(place: HookPlace): boolean {
+    const program = this.#generation?.program(place.program);
+    this.#devices.add(place.ifindex);
+    if (this.#hooks.current.isAttached(place, program?.id)) return false;
+    if (program === undefined) throw new DatapathError(`Cannot attach program "${place.program}": it is not loaded`);
+    this.#hooks.current.attach(place, program);
+    return true;
   }
 
   #loadAll(digest: string, tunnelIfindex: number): Generation {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { CT_ENTRY_SIZE, CT4_KEY_SIZE, encodeCt4Key, encodeCtEntry } from "../../abi/index.ts";
-import { type BpfMap, ktimeNs } from "../../kernel/index.ts";
+import { type BpfMap, ktimeNs, Rtnetlink } from "../../kernel/index.ts";
+import { hookWays } from "../loader/device-hooks.ts";
 import { NodePrograms } from "../loader/programs.ts";
 import { inPrivateNamespaces, privateBpffs, testConfig } from "../testing.ts";
 import { mapNames, mapPinRoot } from "./names.ts";
@@ -18,7 +19,13 @@ function tests(): void {
   let maps: PinnedMaps;
 
   before(() => {
-    using programs = new NodePrograms(config);
+    using rtnl = new Rtnetlink();
+    const hooks = hookWays(
+      root,
+      () => rtnl,
+      () => "tcx",
+    );
+    using programs = new NodePrograms(config, hooks);
     programs.load(1);
     programs.commit();
     maps = new PinnedMaps(mapPinRoot(root));

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { BpfProgram, ProgramType } from "../bpf/program.ts";
+import { doNothing } from "../features/try.ts";
 import { testNetns } from "../testing.ts";
 import { monitorNetlink, type NetlinkEvent } from "./monitor.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
@@ -37,6 +39,24 @@ test("monitorNetlink() tells of devices, addresses, routes, rules and neighbours
   has((e) => e.kind === "rule" && e.change === "new" && e.rule.priority === 7);
   has((e) => e.kind === "neighbor" && e.change === "new" && e.neighbor.address === "10.1.0.2");
   assert.ok(!events.some((e) => e.kind === "link" && e.link.name === "foreign"));
+});
+
+test("filters are told of, and a qdisc that goes with its filters", async () => {
+  using netns = testNetns();
+  using netlink = new Rtnetlink({ netns: netns.fd });
+  using program = BpfProgram.load(doNothing(ProgramType.BPF_PROG_TYPE_SCHED_CLS));
+  const { ifindex } = netlink.createBridge({ name: "br0" });
+  netlink.addClsact(ifindex);
+  const events: NetlinkEvent[] = [];
+  using _monitor = monitorNetlink({ groups: ["filter"], netns: netns.fd, onEvents: (batch) => events.push(...batch) });
+  const changes = () => events.flatMap((e) => (e.kind === "filter" && e.ifindex === ifindex ? [e.change] : []));
+  netlink.attachClsact({ program, ifindex, hook: "ingress" });
+  netlink.detachClsact({ ifindex, hook: "ingress" });
+  await until(() => changes().length === 2);
+  assert.deepEqual(changes(), ["new", "delete"]);
+  netlink.attachClsact({ program, ifindex, hook: "egress" });
+  netlink.removeClsact(ifindex);
+  await until(() => changes().slice(3).includes("delete"));
 });
 
 test("a port that leaves its bridge is not told as a device that goes", async () => {

@@ -5,18 +5,19 @@ import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
 import type { Netns } from "../netns.ts";
 import { type Address, parseAddress, RTM_DELADDR, RTM_NEWADDR } from "./address.ts";
-import { type Message, parseMessages } from "./codec.ts";
+import { fixedPart, type Message, parseMessages } from "./codec.ts";
 import { type Link, parseLink, RTM_DELLINK, RTM_NEWLINK } from "./link.ts";
 import { type Neighbor, parseNeighbor, RTM_DELNEIGH, RTM_NEWNEIGH } from "./neighbor.ts";
 import { parseRoute, type Route, RTM_DELROUTE, RTM_NEWROUTE } from "./route.ts";
 import { parseRule, RTM_DELRULE, RTM_NEWRULE, type Rule } from "./rule.ts";
 import { joinGroup, openNetlink, receive, SOCK_NONBLOCK, setReceiveBuffer } from "./socket.ts";
+import { RTM_DELQDISC, RTM_DELTFILTER, RTM_NEWTFILTER, TCMSG_SIZE } from "./tc.ts";
 
 const NETLINK_ROUTE = 0;
 const RECEIVE_BUFFER = 4 << 20;
 
 /** RTNLGRP_* numbers. */
-const GROUPS = { link: [1], neighbor: [3], address: [5, 9], route: [7, 11], rule: [8, 19] } as const;
+const GROUPS = { link: [1], neighbor: [3], filter: [4], address: [5, 9], route: [7, 11], rule: [8, 19] } as const;
 export type NetlinkGroup = keyof typeof GROUPS;
 
 type Change = "new" | "delete";
@@ -26,6 +27,8 @@ export type NetlinkEvent =
   | { readonly kind: "route"; readonly change: Change; readonly route: Route }
   | { readonly kind: "rule"; readonly change: Change; readonly rule: Rule }
   | { readonly kind: "neighbor"; readonly change: Change; readonly neighbor: Neighbor }
+  /** A filter, or the qdisc with all filters, of a device. */
+  | { readonly kind: "filter"; readonly change: Change; readonly ifindex: number }
   /** Events were lost: list everything again. */
   | { readonly kind: "resync" };
 
@@ -103,6 +106,12 @@ function parseEvent(message: Message): NetlinkEvent | undefined {
     case RTM_DELNEIGH: {
       const neighbor = parseNeighbor(message);
       return neighbor && { kind: "neighbor", change: message.type === RTM_NEWNEIGH ? "new" : "delete", neighbor };
+    }
+    case RTM_NEWTFILTER:
+    case RTM_DELTFILTER:
+    case RTM_DELQDISC: {
+      const ifindex = fixedPart(message, TCMSG_SIZE).readInt32LE(4);
+      return { kind: "filter", change: message.type === RTM_NEWTFILTER ? "new" : "delete", ifindex };
     }
     default:
       return undefined;

@@ -7,12 +7,12 @@ import { Attributes, fixedPart, type Message, MessageBuilder, Nlm } from "./code
 import type { NetlinkSocket } from "./socket.ts";
 
 const RTM_NEWQDISC = 36;
-const RTM_DELQDISC = 37;
+export const RTM_DELQDISC = 37;
 const RTM_GETQDISC = 38;
-const RTM_NEWTFILTER = 44;
-const RTM_DELTFILTER = 45;
+export const RTM_NEWTFILTER = 44;
+export const RTM_DELTFILTER = 45;
 const RTM_GETTFILTER = 46;
-const TCMSG_SIZE = 20;
+export const TCMSG_SIZE = 20;
 const TCA_KIND = 1;
 const TCA_OPTIONS = 2;
 const TCA_BPF_FD = 6;
@@ -38,6 +38,8 @@ export interface FilterKey {
 
 export interface FilterSpec extends FilterKey {
   readonly program: BpfProgram;
+  /** Default: the program's, of which the kernel itself keeps 15 bytes. */
+  readonly name?: string;
 }
 
 /** A filter of any kind; name and program are those of kind "bpf". */
@@ -60,7 +62,7 @@ export function addFilter(socket: NetlinkSocket, spec: FilterSpec): void {
   filter.nested(TCA_OPTIONS, (options) =>
     options
       .u32(TCA_BPF_FD, spec.program.fd.value)
-      .string(TCA_BPF_NAME, spec.program.name)
+      .string(TCA_BPF_NAME, spec.name ?? spec.program.name)
       .u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
   );
   socket.request(filter, what);
