@@ -23,6 +23,8 @@ enum endpoint_config_flags {
 	ENDPOINT_ENFORCE_EGRESS = 2,
 	ENDPOINT_AUDIT = 4,		/* a denied packet is reported as audited and passes */
 	ENDPOINT_READY = 8,		/* cleared: every packet is dropped with DROP_EP_NOT_READY */
+	ENDPOINT_NEIGHBORS_PASS = 16,	/* ARP and ND are between the pod and what its device leads to */
+	ENDPOINT_BY_STACK = 32,		/* the stack routes its packets, and the qdiscs of its device see them */
 	ENDPOINT_CHANGING = 128,	/* a set is losing something; policy_revision still has to move. For user space */
 };
 
@@ -45,5 +47,5 @@ struct endpoint_config {
 	__u32 egress_set;	/* policy set, meaningful with ENDPOINT_ENFORCE_EGRESS */
 	__u32 policy_revision;	/* moves whenever an allowed flow may have become a denied one, or back */
 	__u32 flags;
-	__u32 pad;
+	__u32 parent_ifindex;	/* of what the host side is a port of; 0: nothing */
 };

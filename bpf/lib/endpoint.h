@@ -11,6 +11,13 @@ static __always_inline const struct endpoint_config *endpoint_by_id(__u32 id)
 	return endpoint && endpoint->ifindex ? endpoint : NULL;
 }
 
+/* Does what the node forwards come from the endpoint's device, or from the bridge that it is a port of? */
+static __always_inline bool comes_from_endpoint(struct __sk_buff *skb, const struct endpoint_config *endpoint)
+{
+	return skb->ingress_ifindex == endpoint->ifindex ||
+	       (endpoint->parent_ifindex && skb->ingress_ifindex == endpoint->parent_ifindex);
+}
+
 /* Who of this node has the address; NULL: nobody. */
 static __always_inline const struct endpoint_info *endpoint_by_address(const union ip_address *address, int family)
 {

@@ -5,6 +5,7 @@
 #include "drop.h"
 #include "endpoint.h"
 #include "eth.h"
+#include "mark.h"
 
 static __always_inline int decrement_ipv4(struct __sk_buff *skb, struct packet *packet)
 {
@@ -31,6 +32,20 @@ static __always_inline int decrement_ipv6(struct __sk_buff *skb, struct packet *
 	return 0;
 }
 
+/* To the egress of the endpoint's device, where it is judged: its qdiscs count there. */
+static __always_inline int send_by_device(struct __sk_buff *skb, struct packet *packet,
+					  const struct endpoint_config *endpoint)
+{
+	struct ethhdr *eth = packet_bytes(skb, 0, sizeof(*eth));
+
+	if (!eth)
+		return drop(packet, DROP_INVALID);
+	mac_copy(eth->h_dest, endpoint->mac);
+	mac_copy(eth->h_source, endpoint->node_mac);
+	set_mark(skb, MARK_IDENTITY, packet->source_identity);
+	return bpf_redirect(endpoint->ifindex, 0);
+}
+
 /* Rewrites TTL and MAC addresses and hands the packet to the pod; a TC action or what drop() gives. */
 static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
 				   bool at_ingress, int family)
@@ -38,6 +53,8 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet,
 	struct ethhdr *eth;
 	int verdict;
 
+	if (endpoint->flags & ENDPOINT_NEIGHBORS_PASS)
+		return TC_ACT_OK;
 	if (packet->ttl <= 1)
 		return drop(packet, DROP_TTL_EXCEEDED);
 	verdict = family == FAMILY_IPV4 ? decrement_ipv4(skb, packet) : decrement_ipv6(skb, packet);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Answers to a pod's neighbour solicitations; everything else of neighbour discovery is refused. */
+/* A pod's neighbour discovery: solicitations are answered and everything else is refused, or, where another plugin made
+ * its network, what is about the pod itself passes.
+ */
 #pragma once
 #include "drop.h"
 #include "endpoint.h"
 #include "eth.h"
 #include "l4.h"
 
+#define MLD_REPORT 131
+#define MLD_DONE 132
+#define MLD2_REPORT 143
+#define ND_ROUTER_SOLICITATION 133
 #define ND_SOLICITATION 135
 #define ND_ADVERTISEMENT 136
 #define ND_SOLICITED_OVERRIDE 0x60000000
@@ -50,19 +56,22 @@ static __always_inline __be16 fold_sum(__u64 sum)
 	return ~((sum & 0xffff) + (sum >> 16));
 }
 
+static __always_inline bool is_link_local(const union ip_address *address)
+{
+	return (address->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 /* 0 when it is one of the pod's own that may be answered. */
 static __always_inline int check_solicitation(struct packet *packet, const struct endpoint_config *endpoint,
 					      const struct nd_message *message)
 {
-	bool link_local = (packet->source.words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
-
 	if (message->type != ND_SOLICITATION || message->code || packet->ttl != 255 || packet->l4_offset != ND_OFFSET ||
 	    address_is_multicast(&message->target, FAMILY_IPV6))
 		return drop(packet, DROP_FORBIDDEN_ICMP6);
 	/* Duplicate address detection has no source: the node gave the address, nobody else has it. */
 	if (address_is_zero(&packet->source) || endpoint_has_address(endpoint, &message->target, FAMILY_IPV6))
 		return drop(packet, DROP_FORBIDDEN_ICMP6);
-	if (!link_local && !endpoint_has_address(endpoint, &packet->source, FAMILY_IPV6))
+	if (!is_link_local(&packet->source) && !endpoint_has_address(endpoint, &packet->source, FAMILY_IPV6))
 		return drop(packet, DROP_INVALID_SIP);
 	if (packet->l4_length >= sizeof(*message) && message->option == ND_OPTION_SOURCE &&
 	    !mac_equal(message->mac, endpoint->mac))
@@ -128,4 +137,57 @@ __verified_alone int answer_ndp(struct __sk_buff *skb, struct packet *packet, co
 		return verdict;
 	write_advertisement(&sum, packet, endpoint);
 	return send_advertisement(skb, packet, endpoint, &sum);
+}
+
+/* The address that follows from the pod's MAC (RFC 4291, appendix A): its device takes no other by itself. */
+static __always_inline bool is_own_link_local(const union ip_address *address, const struct endpoint_config *endpoint)
+{
+	const __u8 *mac = endpoint->mac, *id = address->ipv6 + 8;
+
+	return address->words[0] == bpf_htonl(0xfe800000) && !address->words[1] && id[0] == (mac[0] ^ 2) &&
+	       id[1] == mac[1] && id[2] == mac[2] && id[3] == 0xff && id[4] == 0xfe && id[5] == mac[3] &&
+	       id[6] == mac[4] && id[7] == mac[5];
+}
+
+static __always_inline bool is_own_address(const union ip_address *address, const struct endpoint_config *endpoint)
+{
+	return endpoint_has_address(endpoint, address, FAMILY_IPV6) || is_own_link_local(address, endpoint);
+}
+
+/* Whom no router forwards to. No policy is asked about these messages, so they must not leave the node. */
+static __always_inline bool stays_near(const union ip_address *destination)
+{
+	return address_is_multicast(destination, FAMILY_IPV6) || is_link_local(destination) ||
+	       endpoint_by_address(destination, FAMILY_IPV6);
+}
+
+/* For the same messages where others answer them. A pod speaks of itself only, and never as a router. TC_ACT_OK or what
+ * drop() gives.
+ */
+__verified_alone int pass_ndp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
+{
+	union ip_address target;
+
+	if (!packet || !endpoint)
+		return -DROP_FORBIDDEN_ICMP6;
+	if (!address_is_zero(&packet->source) && !is_own_address(&packet->source, endpoint))
+		return drop(packet, DROP_INVALID_SIP);
+	if (!stays_near(&packet->destination))
+		return drop(packet, DROP_FORBIDDEN_ICMP6);
+	switch (packet->icmp_type) {
+	case MLD_REPORT:
+	case MLD_DONE:
+	case MLD2_REPORT:
+	case ND_ROUTER_SOLICITATION:
+	case ND_SOLICITATION:
+		return TC_ACT_OK;
+	case ND_ADVERTISEMENT:
+		break;
+	default:
+		return drop(packet, DROP_FORBIDDEN_ICMP6);
+	}
+	if (bpf_skb_load_bytes(skb, packet->l4_offset + __builtin_offsetof(struct nd_message, target), &target,
+			       sizeof(target)))
+		return drop(packet, DROP_FORBIDDEN_ICMP6);
+	return is_own_address(&target, endpoint) ? TC_ACT_OK : drop(packet, DROP_INVALID_SIP);
 }

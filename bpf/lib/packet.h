@@ -50,7 +50,7 @@ struct packet {
 	__u8 report;			/* worth a trace event at every aggregation level */
 	__u8 direction;			/* enum policy_direction of the program */
 	__u8 family;
-	__u8 pad;
+	__u8 by_stack;			/* what passes goes to whoever is next on the hook */
 	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: not asked yet */
 };
 

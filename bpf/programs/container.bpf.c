@@ -14,6 +14,12 @@
 #include "../lib/ndp.h"
 #include "../lib/trace.h"
 
+/* What passes a device with qdiscs that matter goes to their filters too. */
+static __always_inline int pass_on(const struct packet *packet, int verdict)
+{
+	return packet->by_stack && verdict == TC_ACT_OK ? TC_ACT_UNSPEC : verdict;
+}
+
 /* A parsed packet to a pod of this node: asks for that pod, and hands it over. */
 static __always_inline int enter_pod(struct __sk_buff *skb, struct packet *packet,
 				     const struct endpoint_config *endpoint, bool at_ingress, int family)
@@ -45,6 +51,8 @@ static __always_inline int pass_to_peer(struct __sk_buff *skb, struct packet *pa
 {
 	const struct endpoint_config *endpoint = endpoint_by_id(packet->peer_endpoint);
 
+	if (endpoint && (endpoint->flags & ENDPOINT_BY_STACK))
+		return send_by_device(skb, packet, endpoint);
 	packet->endpoint = packet->peer_endpoint;
 	packet->peer_endpoint = 0;
 	packet->direction = DIRECTION_INGRESS;
@@ -61,9 +69,9 @@ static __always_inline int pass_to_peer(struct __sk_buff *skb, struct packet *pa
 static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	count_forwarded(skb, METRIC_EGRESS);
-	if (packet->route == CT_ROUTE_LOCAL)
+	if (packet->route == CT_ROUTE_LOCAL && !packet->by_stack)
 		return pass_to_peer(skb, packet, family);
-	if (packet->route == CT_ROUTE_TUNNEL) {
+	if (packet->route == CT_ROUTE_TUNNEL && !packet->by_stack) {
 		trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);
 		return encapsulate(skb, packet);
 	}
@@ -86,7 +94,8 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 	if (verdict)
 		return verdict;
 	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR)
-		return answer_ndp(skb, packet, endpoint);
+		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? pass_ndp(skb, packet, endpoint) :
+								   answer_ndp(skb, packet, endpoint);
 	if (!endpoint_has_address(endpoint, &packet->source, family))
 		return drop(packet, DROP_INVALID_SIP);
 	if (address_is_multicast(&packet->destination, family))
@@ -101,6 +110,13 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 	trace(skb, packet, TRACE_FROM_ENDPOINT, 0, skb->ifindex);
 	verdict = judge(skb, packet, endpoint, family);
 	return verdict ? verdict : forward(skb, packet, family);
+}
+
+static __always_inline int from_container_arp(struct __sk_buff *skb, struct packet *packet,
+					      const struct endpoint_config *endpoint)
+{
+	return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? pass_arp(skb, packet, endpoint) :
+							   answer_arp(skb, packet, endpoint);
 }
 
 static __always_inline int from_container(struct __sk_buff *skb, struct packet *packet)
@@ -118,10 +134,11 @@ static __always_inline int from_container(struct __sk_buff *skb, struct packet *
 		return drop(packet, DROP_VLAN_FILTERED);
 	if (!mac_equal(eth->h_source, endpoint->mac))
 		return drop(packet, DROP_INVALID_SMAC);
-	to_node = mac_equal(eth->h_dest, endpoint->node_mac);
+	packet->by_stack = !!(endpoint->flags & ENDPOINT_BY_STACK);
+	to_node = (endpoint->flags & ENDPOINT_NEIGHBORS_PASS) || mac_equal(eth->h_dest, endpoint->node_mac);
 	switch (eth->h_proto) {
 	case bpf_htons(ETH_P_ARP):
-		return enable_ipv4 ? answer_arp(skb, packet, endpoint) : drop(packet, DROP_UNKNOWN_L3);
+		return enable_ipv4 ? from_container_arp(skb, packet, endpoint) : drop(packet, DROP_UNKNOWN_L3);
 	case bpf_htons(ETH_P_IP):
 		return enable_ipv4 ? from_container_ip(skb, packet, endpoint, to_node, FAMILY_IPV4) :
 				     drop(packet, DROP_UNKNOWN_L3);
@@ -139,7 +156,26 @@ int cil_from_container(struct __sk_buff *skb)
 	struct packet packet = { .endpoint = skb->cb[CB_ENDPOINT], .direction = DIRECTION_EGRESS };
 	int verdict = from_container(skb, &packet);
 
-	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : pass_on(&packet, verdict);
+}
+
+/* Who sent what the stack brings to a pod by itself. What the node sends on its own has any of its addresses; what it
+ * forwards may lie. 0 or what drop() gives.
+ */
+static __always_inline int find_stack_source(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	const struct endpoint_config *source;
+	struct place place = {};
+
+	packet->source_identity = IDENTITY_HOST;
+	if (!skb->ingress_ifindex)
+		return 0;
+	find_place(&packet->source, &place, family);
+	source = place.route == CT_ROUTE_LOCAL ? endpoint_by_id(place.endpoint) : NULL;
+	if (source && !comes_from_endpoint(skb, source))
+		return drop(packet, DROP_INVALID_SIP);
+	packet->source_identity = place.is_host ? world_identity(family) : place.identity;
+	return 0;
 }
 
 /* Everything behind the Ethernet header of what is for a pod. */
@@ -153,7 +189,14 @@ static __always_inline int to_container_ip(struct __sk_buff *skb, struct packet 
 	if (verdict)
 		return verdict;
 	if (packet->icmp_kind == KIND_NEIGHBOR)
-		return drop(packet, DROP_FORBIDDEN_ICMP6);
+		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? TC_ACT_OK : drop(packet, DROP_FORBIDDEN_ICMP6);
+	if (packet->by_stack && at_ingress)
+		return send_by_device(skb, packet, endpoint);
+	if (packet->by_stack && !packet->source_identity) {
+		verdict = find_stack_source(skb, packet, family);
+		if (verdict)
+			return verdict;
+	}
 	return enter_pod(skb, packet, endpoint, at_ingress, family);
 }
 
@@ -165,11 +208,14 @@ static __always_inline int to_container(struct __sk_buff *skb, struct packet *pa
 	if (!endpoint || !(endpoint->flags & ENDPOINT_READY))
 		return drop(packet, DROP_EP_NOT_READY);
 	packet->destination_identity = endpoint->identity;
+	packet->by_stack = !!(endpoint->flags & ENDPOINT_BY_STACK);
 	if (!packet->source_identity && (skb->mark & MARK_MASK) == MARK_IDENTITY)
 		packet->source_identity = mark_identity(skb->mark);
 	if (!eth)
 		return drop(packet, DROP_INVALID);
 	switch (eth->h_proto) {
+	case bpf_htons(ETH_P_ARP):
+		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? TC_ACT_OK : drop(packet, DROP_UNSUPPORTED_L2);
 	case bpf_htons(ETH_P_IP):
 		return enable_ipv4 ? to_container_ip(skb, packet, endpoint, FAMILY_IPV4) : drop(packet, DROP_UNKNOWN_L3);
 	case bpf_htons(ETH_P_IPV6):
@@ -189,7 +235,7 @@ int cil_to_container(struct __sk_buff *skb)
 	};
 	int verdict = to_container(skb, &packet);
 
-	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : pass_on(&packet, verdict);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

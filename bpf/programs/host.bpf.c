@@ -29,7 +29,7 @@ static __always_inline bool is_forged(struct __sk_buff *skb, const struct place 
 	if (source->route != CT_ROUTE_LOCAL)
 		return source->route == CT_ROUTE_TUNNEL || is_pod_identity(source->identity);
 	endpoint = endpoint_by_id(source->endpoint);
-	return !endpoint || endpoint->ifindex != skb->ingress_ifindex;
+	return !endpoint || !comes_from_endpoint(skb, endpoint);
 }
 
 static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *packet, int family)

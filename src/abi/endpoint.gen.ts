@@ -14,6 +14,8 @@ export const EndpointConfigFlags = {
   ENDPOINT_ENFORCE_EGRESS: 2,
   ENDPOINT_AUDIT: 4,
   ENDPOINT_READY: 8,
+  ENDPOINT_NEIGHBORS_PASS: 16,
+  ENDPOINT_BY_STACK: 32,
   ENDPOINT_CHANGING: 128,
 } as const;
 export type EndpointConfigFlags = (typeof EndpointConfigFlags)[keyof typeof EndpointConfigFlags];
@@ -91,6 +93,7 @@ export interface EndpointConfig {
   egressSet: number;
   policyRevision: number;
   flags: number;
+  parentIfindex: number;
 }
 
 /** Writes struct endpoint_config into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -107,6 +110,7 @@ export function encodeEndpointConfig(value: EndpointConfig, into: Uint8Array = n
   view.setUint32(offset + 44, value.egressSet, true);
   view.setUint32(offset + 48, value.policyRevision, true);
   view.setUint32(offset + 52, value.flags, true);
+  view.setUint32(offset + 56, value.parentIfindex, true);
   return into;
 }
 
@@ -125,5 +129,6 @@ export function decodeEndpointConfig(bytes: Uint8Array, offset = 0): EndpointCon
     egressSet: view.getUint32(offset + 44, true),
     policyRevision: view.getUint32(offset + 48, true),
     flags: view.getUint32(offset + 52, true),
+    parentIfindex: view.getUint32(offset + 56, true),
   };
 }

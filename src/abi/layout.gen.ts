@@ -111,7 +111,7 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       egress_set: [44, 4],
       policy_revision: [48, 4],
       flags: [52, 4],
-      pad: [56, 4],
+      parent_ifindex: [56, 4],
     },
   },
   event_header: {

@@ -19,6 +19,7 @@ export { createEndpointTable } from "./table.ts";
 export {
   attachmentId,
   type CreateEndpoint,
+  type DeviceTraits,
   type EndpointLogEntry,
   type EndpointRow,
   endpointAddresses,

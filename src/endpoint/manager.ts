@@ -30,6 +30,7 @@ import {
   type EndpointRow,
   endpointAddresses,
   hostEndpointId,
+  lentAddresses,
   type RealizedPolicy,
 } from "./types.ts";
 import { SettledSignal, waitForEndpoint } from "./wait.ts";
@@ -277,7 +278,7 @@ class Manager implements EndpointManager {
     this.#realized.delete(id);
     this.#overflows.delete(id);
     if (row.identity !== undefined && row.identityLabels !== undefined) this.#identities.release(row.identity);
-    for (const address of endpointAddresses(row)) this.#deps.addresses.release(address);
+    for (const address of lentAddresses(row)) this.#deps.addresses.release(address);
     this.#ids.release(id);
     return true;
   }
@@ -366,7 +367,7 @@ class Manager implements EndpointManager {
     }
     this.#refuseConflicts(row);
     const owner = row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`;
-    for (const address of endpointAddresses(row)) this.#deps.addresses.take(address, owner);
+    for (const address of lentAddresses(row)) this.#deps.addresses.take(address, owner);
     this.#ids.take(row.id);
     this.#table.upsert(row);
     if (row.identity !== undefined) this.#deps.announcer.announce(row);

@@ -7,7 +7,7 @@ import type { EndpointConfig, EndpointDeps, PeerPorts, ResolvedEndpointPolicy } 
 import { HeldSets } from "./held-sets.ts";
 import { namingLargest } from "./policy-overflow.ts";
 import { PolicySets } from "./policy-sets.ts";
-import { type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
+import { type DeviceTraits, type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
 
 /** What a regeneration gave. */
 export interface Realized {
@@ -95,11 +95,9 @@ export class EndpointRealizer {
       const flipped = this.#flip(prepared, failed, retired);
       const attached: Prepared[] = [];
       for (const endpoint of flipped) {
-        const { id, ifindex, interfaceName: hostDevice } = endpoint.row;
+        const { id } = endpoint.row;
         try {
-          if (endpoint.row.host !== true) {
-            await this.#deps.datapath.ensureEndpointAttached({ id, ifindex, hostDevice });
-          }
+          if (endpoint.row.host !== true) await this.#ensureAttached(endpoint.row);
           attached.push(endpoint);
         } catch (thrown) {
           failed.set(id, toError(thrown));
@@ -111,6 +109,14 @@ export class EndpointRealizer {
       this.#collectLater();
       return { done, failed };
     });
+  }
+
+  /** Filters of others on a device would run before ours: there our programs begin as links, which go first. */
+  async #ensureAttached({ id, ifindex, interfaceName: hostDevice, traits }: EndpointRow): Promise<void> {
+    const { datapath } = this.#deps;
+    const device = { id, ifindex, hostDevice };
+    if (traits?.byStack === true && !datapath.attachedEndpoints().includes(id)) await datapath.attachEndpoint(device);
+    else await datapath.ensureEndpointAttached(device);
   }
 
   /** Takes endpoints out of the kernel: addresses first, so that nothing is delivered to a slot that is cleared. */
@@ -219,6 +225,7 @@ export class EndpointRealizer {
       enforceEgress: egressEnforced,
       audit: row.auditMode ?? this.#config.auditMode,
       ready: true,
+      ...(row.traits !== undefined && slotTraits(row.traits)),
     };
     const same = (direction: Direction) =>
       previous !== undefined &&
@@ -346,6 +353,14 @@ function firstRevision(): number {
 
 function plus(revision: number, steps: number): number {
   return (revision + steps) >>> 0;
+}
+
+function slotTraits({ neighborsPass, byStack, parentIfindex }: DeviceTraits): Partial<EndpointConfigRow> {
+  return {
+    ...(neighborsPass && { neighborsPass }),
+    ...(byStack && { byStack }),
+    ...(parentIfindex > 0 && { parentIfindex }),
+  };
 }
 
 type Sets = Pick<RealizedPolicy, "ingressSet" | "egressSet">;

@@ -21,6 +21,15 @@ const storedEndpoint = z.strictObject({
   podName: z.string(),
   podUid: z.string().optional(),
   auditMode: z.boolean().optional(),
+  traits: z
+    .strictObject({
+      neighborsPass: z.boolean(),
+      byStack: z.boolean(),
+      externalIpam: z.boolean(),
+      parentIfindex: z.int().min(0),
+    })
+    .optional(),
+  network: z.string().optional(),
   labels: z.array(z.string()),
   identity: z.int().positive().optional(),
 });

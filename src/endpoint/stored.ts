@@ -22,6 +22,8 @@ export function toStored(row: EndpointRow): StoredEndpoint {
     podName: row.podName,
     ...(row.podUid === undefined ? {} : { podUid: row.podUid }),
     ...(row.auditMode === undefined ? {} : { auditMode: row.auditMode }),
+    ...(row.traits === undefined ? {} : { traits: row.traits }),
+    ...(row.network === undefined ? {} : { network: row.network }),
     labels: row.labels.toStrings(),
     ...(row.identity === undefined ? {} : { identity: row.identity }),
   };
@@ -29,7 +31,7 @@ export function toStored(row: EndpointRow): StoredEndpoint {
 
 /** The row of an endpoint read back: in force in the kernel as it was left, not yet confirmed. */
 export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
-  const { version: _, labels, ipv4, ipv6, podUid, identity, auditMode, ...rest } = stored;
+  const { version: _, labels, ipv4, ipv6, podUid, identity, auditMode, traits, network, ...rest } = stored;
   return {
     ...rest,
     ...(ipv4 === undefined ? {} : { ipv4 }),
@@ -37,6 +39,8 @@ export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
     ...(podUid === undefined ? {} : { podUid }),
     ...(identity === undefined ? {} : { identity }),
     ...(auditMode === undefined ? {} : { auditMode }),
+    ...(traits === undefined ? {} : { traits }),
+    ...(network === undefined ? {} : { network }),
     labels: Labels.parse(labels),
     phase: "restoring",
     status: doneStatus(now),

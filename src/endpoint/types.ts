@@ -26,6 +26,18 @@ export interface RealizedPolicy {
 /** Slot of cilium_endpoints that is the host's own. */
 export const hostEndpointId = 65_535;
 
+/** How a device differs from those that this project's CNI plugin makes by itself. */
+export interface DeviceTraits {
+  /** ARP and neighbour discovery are between the pod and what its device leads to; no answers of ours. */
+  readonly neighborsPass: boolean;
+  /** The stack routes the pod's packets, and the qdiscs of its device see them: no short cuts. */
+  readonly byStack: boolean;
+  /** Somebody else gives and takes back the addresses. */
+  readonly externalIpam: boolean;
+  /** ifindex of the bridge that the host side is a port of; 0: of none. */
+  readonly parentIfindex: number;
+}
+
 /** A pod's network interface on this node, or the host. */
 export interface EndpointRow {
   /** 1–65534, the slot of cilium_endpoints; the host has `hostEndpointId`. */
@@ -48,6 +60,10 @@ export interface EndpointRow {
   readonly podNamespace: string;
   readonly podName: string;
   readonly podUid?: string;
+  /** Absent for a device with nothing special. */
+  readonly traits?: DeviceTraits;
+  /** Name of the CNI network that it was attached to. */
+  readonly network?: string;
   /** Security-relevant labels. */
   readonly labels: Labels;
   /** Absent until allocated. */
@@ -78,12 +94,19 @@ export type CreateEndpoint = Pick<
   | "podNamespace"
   | "podName"
   | "podUid"
+  | "traits"
+  | "network"
   | "labels"
 >;
 
 /** Addresses of an endpoint, those it has. */
 export function endpointAddresses(row: Pick<EndpointRow, "ipv4" | "ipv6">): string[] {
   return [row.ipv4, row.ipv6].filter((address) => address !== undefined);
+}
+
+/** Of these, those that the agent gave and takes back. */
+export function lentAddresses(row: Pick<EndpointRow, "ipv4" | "ipv6" | "traits">): string[] {
+  return row.traits?.externalIpam === true ? [] : endpointAddresses(row);
 }
 
 /** The attachment id that CNI knows it by. */

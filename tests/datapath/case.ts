@@ -7,7 +7,7 @@ import { type Addresses, type Pod, podA, podB, WORLD_IPV4, WORLD_IPV6, type Worl
 /** Where a packet enters. Entry programs are run first, as on a device. */
 export type Hook =
   | { readonly at: "from-pod"; readonly pod: Pod; readonly mark?: number; readonly vlan?: boolean }
-  | { readonly at: "to-pod"; readonly pod: Pod; readonly mark?: number }
+  | { readonly at: "to-pod"; readonly pod: Pod; readonly mark?: number; readonly ingressIfindex?: number }
   | { readonly at: "from-host" | "to-netdev"; readonly ingressIfindex?: number }
   | { readonly at: "from-netdev" }
   | { readonly at: "from-overlay"; readonly vni: number; readonly outerSource: string; readonly mark?: number }
@@ -18,7 +18,7 @@ export type Hook =
 export const fromA: Hook = { at: "from-pod", pod: podA };
 export const fromB: Hook = { at: "from-pod", pod: podB };
 export const toA: Hook = { at: "to-pod", pod: podA };
-export const toB: Hook = { at: "to-pod", pod: podB };
+export const toB: Hook & { readonly at: "to-pod" } = { at: "to-pod", pod: podB };
 
 /** TC actions. */
 export const Verdict = { PASS: 0, DROP: 2, REDIRECT: 7, NEXT: 0xffffffff } as const;

@@ -3,6 +3,7 @@
 import { after, before, describe, test } from "node:test";
 import { arpCases } from "./arp.cases.ts";
 import type { Case } from "./case.ts";
+import { chainedCases } from "./chained.cases.ts";
 import { conntrackCases } from "./conntrack.cases.ts";
 import { deliveryCases } from "./delivery.cases.ts";
 import { extensionHeaderCases } from "./extension-headers.cases.ts";
@@ -32,6 +33,7 @@ const features: Readonly<Record<string, readonly Case[]>> = {
   icmp: icmpCases,
   delivery: deliveryCases,
   overlay: overlayCases,
+  "devices of others": chainedCases,
   host: hostCases,
   observability: observabilityCases,
 };

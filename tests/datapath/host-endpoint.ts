@@ -11,7 +11,7 @@ export function hostEndpoint(world: World, flags: number, { policyRevision = 1, 
   const none = new Uint8Array(6);
   const config = {
     ...{ mac: none, nodeMac: none, ifindex: 1, ipv4: 0, ipv6: new Uint8Array(16), identity: 1 },
-    ...{ ingressSet: hostSets.ingress, egressSet: hostSets.egress, policyRevision },
+    ...{ ingressSet: hostSets.ingress, egressSet: hostSets.egress, policyRevision, parentIfindex: 0 },
     flags: (ready ? EndpointConfigFlags.ENDPOINT_READY : 0) | flags,
   };
   world.map("cilium_endpoints").update(u32le(HOST_ENDPOINT), encodeEndpointConfig(config));

@@ -85,6 +85,7 @@ export function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uin
     case "from-pod":
     case "to-pod": {
       view.setUint32(SKB.mark, hook.mark ?? 0, true);
+      if (hook.at === "to-pod") view.setUint32(SKB.ingressIfindex, hook.ingressIfindex ?? 0, true);
       const object = world.entries.get(hook.pod.id);
       if (object === undefined) throw new Error(`Cannot find entry of endpoint ${hook.pod.id}`);
       const name = hook.at === "to-pod" ? "cil_to_container_entry" : "cil_from_container_entry";

@@ -122,6 +122,7 @@ export interface EndpointChange {
   readonly ingressSet?: number;
   readonly policyRevision?: number;
   readonly ifindex?: number;
+  readonly parentIfindex?: number;
 }
 
 /** One of each program, loaded once; reset() gives every case the same world. */
@@ -236,6 +237,7 @@ export class World implements Disposable {
       egressSet: pod.egressSet,
       policyRevision: change.policyRevision ?? 1,
       flags: EndpointConfigFlags.ENDPOINT_READY | (change.flags ?? 0),
+      parentIfindex: change.parentIfindex ?? 0,
     };
     this.map("cilium_endpoints").update(u32le(pod.id), encodeEndpointConfig(config));
   }

@@ -19,6 +19,7 @@ import {
 } from "../../../src/endpoint/index.ts";
 import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
+import { deviceTraits } from "./device-traits.ts";
 import { createEndpointConfigCalls } from "./endpoint-config.ts";
 import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
 import { hasLabels } from "./labels.ts";
@@ -123,7 +124,7 @@ function create(deps: EndpointApiDeps, id: number, request: EndpointChangeReques
   const endpoint = toCreate(deps, request);
   const claimed: string[] = [];
   try {
-    claimAddresses(deps.ipam, request, endpoint, claimed);
+    if (endpoint.traits?.externalIpam !== true) claimAddresses(deps.ipam, request, endpoint, claimed);
     return deps.manager.create(endpoint, id);
   } catch (error) {
     for (const address of claimed) deps.ipam.release(address);
@@ -146,6 +147,7 @@ function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): Create
     podNamespace: request["k8s-namespace"] ?? "",
     podName: request["k8s-pod-name"] ?? "",
     ...(request["k8s-uid"] === undefined ? {} : { podUid: request["k8s-uid"] }),
+    ...deviceTraits(request),
     labels: requestLabels(deps, request),
   };
 }

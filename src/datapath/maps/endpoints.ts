@@ -97,6 +97,8 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
     (row.enforceEgress ? Flags.ENDPOINT_ENFORCE_EGRESS : 0) |
     (row.audit ? Flags.ENDPOINT_AUDIT : 0) |
     (row.ready ? Flags.ENDPOINT_READY : 0) |
+    (row.neighborsPass === true ? Flags.ENDPOINT_NEIGHBORS_PASS : 0) |
+    (row.byStack === true ? Flags.ENDPOINT_BY_STACK : 0) |
     (row.changing === true ? Flags.ENDPOINT_CHANGING : 0);
   const config = {
     mac: macToBytes(row.mac),
@@ -109,6 +111,7 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
     egressSet: row.egressSet,
     policyRevision: row.policyRevision,
     flags,
+    parentIfindex: row.parentIfindex ?? 0,
   };
   encodeEndpointConfig(config, into, offset);
 }
@@ -131,6 +134,9 @@ function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefi
     enforceEgress: (config.flags & Flags.ENDPOINT_ENFORCE_EGRESS) !== 0,
     audit: (config.flags & Flags.ENDPOINT_AUDIT) !== 0,
     ready: (config.flags & Flags.ENDPOINT_READY) !== 0,
+    ...((config.flags & Flags.ENDPOINT_NEIGHBORS_PASS) !== 0 && { neighborsPass: true }),
+    ...((config.flags & Flags.ENDPOINT_BY_STACK) !== 0 && { byStack: true }),
+    ...(config.parentIfindex !== 0 && { parentIfindex: config.parentIfindex }),
     ...((config.flags & Flags.ENDPOINT_CHANGING) !== 0 && { changing: true as const }),
   };
 }

@@ -33,6 +33,12 @@ export interface EndpointConfigRow {
   readonly audit: boolean;
   /** False: every packet is dropped with "Endpoint policy program not available". */
   readonly ready: boolean;
+  /** ARP and neighbour discovery are between the pod and what its device leads to. */
+  readonly neighborsPass?: boolean;
+  /** The stack routes its packets, and the qdiscs of its device see them. */
+  readonly byStack?: boolean;
+  /** Of the bridge that the host side is a port of; 0: of none. */
+  readonly parentIfindex?: number;
   /** A set is losing something, and the revision has not moved yet. */
   readonly changing?: true;
 }
