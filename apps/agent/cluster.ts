@@ -59,6 +59,8 @@ export interface Cluster {
   readonly claims: Pick<Ipcache, "upsert" | "remove">;
   /** "cluster/node". */
   readonly self: string;
+  /** Tells the other nodes where this one's health endpoint is. */
+  announceHealth(addresses: { readonly ipv4?: string; readonly ipv6?: string }): void;
 }
 
 export function createCluster({ config, local, datapath, podPorts }: ClusterDeps): Cluster {
@@ -132,6 +134,8 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     ipcache: ipcache.table,
     claims: ipcache,
     self: `${node.cluster}/${node.name}`,
+    announceHealth: ({ ipv4, ipv6 }) =>
+      nodes.setLocal({ ...(ipv4 && { ipv4HealthIp: ipv4 }), ...(ipv6 && { ipv6HealthIp: ipv6 }) }),
   };
 }
 

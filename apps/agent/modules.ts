@@ -9,6 +9,7 @@ import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
 import { createGate } from "./gate.ts";
+import { createHealthEndpoint } from "./health-endpoint.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
@@ -68,6 +69,17 @@ export function createAgentModules(config: Config): Agent {
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
       parts.confirm,
+      createHealthEndpoint(
+        {
+          ...parts,
+          ...{ ipam: parts.local.ipam, mtu: () => datapath.mtu, clock: systemClock },
+          announce: cluster.announceHealth,
+        },
+        {
+          enabled: parts.health !== undefined && config.get(options.enableEndpointHealthChecking),
+          netnsPath: paths.healthNetns,
+        },
+      ),
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       { name: "api", start: () => server.start(), stop: () => server.stop() },

@@ -159,6 +159,7 @@ export function statePaths(config: Config) {
     endpoints: join(stateDir, "state"),
     policies: join(stateDir, "policy"),
     manifests: join(stateDir, "manifests"),
+    healthNetns: join(stateDir, "netns", "cilium-health"),
   };
 }
 

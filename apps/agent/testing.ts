@@ -93,6 +93,8 @@ export class AgentNode {
     const settings = {
       ...{ "state-dir": this.stateDir, "bpf-root": this.bpfRoot, "static-resources": this.staticResources },
       ...{ "ipv4-range": "10.99.0.0/24", "ipv6-range": "fd00:99::/112", "node-name": "n1" },
+      // Its namespace would outlive the node.
+      "enable-endpoint-health-checking": "false",
       ...{ "bpf-ct-global-tcp-max": 8192, "bpf-ct-global-any-max": 8192, "bpf-ipcache-max": 8192 },
       ...this.#settings,
     };

@@ -9,7 +9,7 @@ import {
   type Table,
   toError,
 } from "../core/index.ts";
-import { listenTcp } from "../kernel/index.ts";
+import { listenTcp, type Netns } from "../kernel/index.ts";
 import type { NodeRow } from "../node/index.ts";
 import { nodeKey } from "../node/index.ts";
 import { askHello, Responder } from "./hello.ts";
@@ -42,6 +42,8 @@ export interface HealthModule extends Module {
   readonly intervalMs: number;
   /** Probes everything now and waits for the answers. */
   probeAll(): Promise<void>;
+  /** Answers probes in the health endpoint's namespace too. Throws when its port cannot be listened on. */
+  serveEndpoint(netns: Netns): void;
 }
 
 /** Makes the module. Nodes that it cannot probe or answer are news, no failure of the agent's. */
@@ -101,11 +103,19 @@ class HealthProber implements HealthModule {
     await Promise.all(Array.from(this.table.all(), (row) => this.#probe(healthKey(row))));
   }
 
-  #listen(): void {
+  serveEndpoint(netns: Netns): void {
+    this.#serve(netns);
+  }
+
+  #serve(netns?: Netns): void {
     const { enableIpv4, enableIpv6, port } = this.#config;
+    if (enableIpv4) this.#responder.serve(listenTcp(4, port, netns));
+    if (enableIpv6) this.#responder.serve(listenTcp(6, port, netns));
+  }
+
+  #listen(): void {
     try {
-      if (enableIpv4) this.#responder.serve(listenTcp(4, port));
-      if (enableIpv6) this.#responder.serve(listenTcp(6, port));
+      this.#serve();
     } catch (error) {
       this.#deaf = toError(error).message;
       log.error("Other nodes cannot probe this one", { error: this.#deaf });

@@ -18,7 +18,7 @@ import {
   waitForEtcd,
 } from "../../apps/sandbox/index.ts";
 import { withNetns } from "../../src/kernel/index.ts";
-import { clientPod, echoPod, type Output, Scenario } from "../scenarios/harness.ts";
+import { clientPod, echoPod, noHealthEndpoints, type Output, Scenario } from "../scenarios/harness.ts";
 import { EtcdProxy } from "./proxy.ts";
 
 type Report = Awaited<ReturnType<ReturnType<Scenario["stream"]>["stop"]>>;
@@ -61,7 +61,7 @@ export class World {
   }
 
   static async create(): Promise<World> {
-    const scenario = await Scenario.create("faults", { settings });
+    const scenario = await Scenario.create("faults", { settings: { ...noHealthEndpoints, ...settings } });
     let proxy: EtcdProxy | undefined;
     try {
       proxy = await EtcdProxy.start(scenario.sandbox, etcdUrl(scenario.sandbox));

@@ -10,14 +10,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { agentClient, agentProcess, nodeCommand, nodeOf, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
 import { BpfMap } from "../../src/kernel/index.ts";
-import { collect, Scenario } from "../scenarios/harness.ts";
+import { collect, noHealthEndpoints, Scenario } from "../scenarios/harness.ts";
 import { prepareLoad, restartAgents, startLoad } from "./load.ts";
 import type { WatchReport } from "./watch.ts";
 
 let scenario: Scenario;
 
 before(async () => {
-  scenario = await Scenario.create("restart");
+  scenario = await Scenario.create("restart", { settings: noHealthEndpoints });
   await prepareLoad(scenario);
 });
 

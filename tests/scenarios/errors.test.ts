@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentClient, createSandbox, findRemains, nodeOf, sandboxPaths } from "../../apps/sandbox/index.ts";
-import { clientPod, echoPod, Scenario, scenarioName } from "./harness.ts";
+import { clientPod, echoPod, noHealthEndpoints, Scenario, scenarioName } from "./harness.ts";
 
 let scenario: Scenario;
 
@@ -14,7 +14,7 @@ let scenario: Scenario;
 before(async () => {
   scenario = await Scenario.create("errors", {
     nodes: 1,
-    settings: { "ipv4-range": "10.199.1.0/29", "ipv6-range": "fd00:10:199::/112" },
+    settings: { ...noHealthEndpoints, "ipv4-range": "10.199.1.0/29", "ipv6-range": "fd00:10:199::/112" },
   });
 });
 

@@ -41,6 +41,9 @@ export interface Reporter<Report> {
   readonly stop: () => Promise<Report>;
 }
 
+/** Settings of a scenario that counts endpoints, addresses or mounts. */
+export const noHealthEndpoints = { "enable-endpoint-health-checking": "false" } as const;
+
 /** What a scenario does with its sandbox. */
 export class Scenario {
   readonly sandbox: Sandbox;
@@ -114,15 +117,17 @@ export class Scenario {
     return startReporter<StreamReport>(podCommand(this.sandbox, "default", pod, command));
   }
 
-  /** Until the programs of all pods have their links: endpoints begin without. */
+  /** Until the programs of all pods and health endpoints have their links: endpoints begin without. */
   async linked(): Promise<void> {
     const endpoints = (node: string) => join(sandboxPaths(this.name).node(node).bpf, "cilium/endpoints");
     const isLinked = (folder: string) => readdirSync(join(folder, "links")).length === 2;
     const links = (folder: string) =>
       existsSync(folder) ? readdirSync(folder).filter((id) => isLinked(join(folder, id))) : [];
+    const health = "enable-endpoint-health-checking" in this.sandbox.settings ? 0 : this.sandbox.nodes.length;
+    const expected = () => this.pods().length + health;
     const end = performance.now() + 60_000;
-    while (this.sandbox.nodes.flatMap(({ name }) => links(endpoints(name))).length !== this.pods().length) {
-      if (performance.now() > end) throw new Error("Cannot go on: pods without links after 60 s");
+    while (this.sandbox.nodes.flatMap(({ name }) => links(endpoints(name))).length !== expected()) {
+      if (performance.now() > end) throw new Error("Cannot go on: endpoints without links after 60 s");
       await sleep(50);
     }
   }

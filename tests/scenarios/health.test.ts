@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HealthStatusResponse } from "../../src/api/index.ts";
+import { killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import type { Endpoint, HealthStatusResponse } from "../../src/api/index.ts";
 import { Scenario } from "./harness.ts";
 
 let scenario: Scenario;
@@ -19,23 +20,25 @@ async function health(node: string, ...args: readonly string[]): Promise<string>
 }
 
 /** Asks until the answer fits; a minute is many rounds of probes. */
-async function eventually(node: string, expected: RegExp): Promise<void> {
+async function eventually(node: string, expected: RegExp, ...args: readonly string[]): Promise<void> {
   let last = "";
   for (let turn = 0; turn < 120; turn++) {
-    last = await health(node);
+    last = await health(node, ...args);
     if (expected.test(last)) return;
     await sleep(500);
   }
   assert.match(last, expected);
 }
 
-test("every node reaches every other one over both families", async () => {
+test("every node reaches every other one and its health endpoint over both families", async () => {
+  for (const node of ["node1", "node2"])
+    await eventually(node, /(^ +default\/node\d .* 2\/2 +2\/2\n?){2}/m, "--verbose");
   for (const node of ["node1", "node2"]) {
     const status = JSON.parse(await health(node, "--probe", "-o", "json")) as HealthStatusResponse;
     assert.equal(status.local.name, `default/${node}`);
     assert.equal(status.nodes.length, 2);
-    for (const { host } of status.nodes) {
-      const paths = [host?.["primary-address"], ...(host?.["secondary-addresses"] ?? [])];
+    for (const target of status.nodes.flatMap((item) => [item.host, item["health-endpoint"]])) {
+      const paths = [target?.["primary-address"], ...(target?.["secondary-addresses"] ?? [])];
       assert.equal(paths.length, 2);
       for (const path of paths) {
         for (const result of [path?.icmp, path?.http]) {
@@ -59,5 +62,26 @@ test("a path that is cut is named with its problem, by probes of their own, unti
   assert.match(stdout, new RegExp(`default/node1 -> default/node2 \\(host ${ip.replaceAll(".", "\\.")}\\): `));
   assert.match(await health("node2"), /^Cluster health: +[12]\/2 reachable/);
   await route("del", "blackhole", `${ip}/32`);
-  await eventually("node1", /^Cluster health: +2\/2 reachable/);
+  await eventually("node1", /^Cluster health: +2\/2 reachable/, "--probe");
+});
+
+test("the health endpoint outlives its agent, and answers as soon as there is one again", async () => {
+  const endpoints = async () => {
+    const { stdout } = await scenario.onNode("node2", ["cilium", "endpoint", "list", "-o", "json"]);
+    return (JSON.parse(stdout) as Endpoint[]).map(({ id, status }) => ({
+      id,
+      ...status.networking,
+      labels: status.labels,
+    }));
+  };
+  const before = await endpoints();
+  assert.deepEqual(before[0]?.labels["security-relevant"], ["reserved:health"]);
+  assert.equal(before[0]?.["interface-name"], "lxc_health");
+  const node2 = nodeOf(scenario.sandbox, "node2");
+  await killAgent(scenario.sandbox, node2);
+  await eventually("node1", /^Cluster health: +1\/2 reachable.*\n.*\n +default\/node2 .* 0\/2 +0\/2/, "--probe");
+  startAgent(scenario.sandbox, node2);
+  await waitForAgent(scenario.sandbox, node2);
+  assert.deepEqual(await endpoints(), before);
+  await eventually("node1", /^Cluster health: +2\/2 reachable/, "--probe");
 });

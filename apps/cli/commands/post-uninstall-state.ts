@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { toError } from "../../../src/core/index.ts";
+import { deleteNetns } from "../../../src/kernel/index.ts";
 
 /** What agent and CNI plugin put there; anything else is somebody else's. */
 const ours = [
@@ -10,6 +11,7 @@ const ours = [
   /^policy$/,
   /^manifests$/,
   /^deleteQueue$/,
+  /^netns$/,
   /^machine\.json(\.tmp)?$/,
   /^cilium\.pid(\.\d+)?(\.old)?$/,
   /^(cilium|cni|health)\.sock$/,
@@ -60,6 +62,8 @@ export function removeState(stateDir: string): {
   const paths = stateFiles(stateDir).toSorted((a, b) => Number(a.endsWith(lockFile)) - Number(b.endsWith(lockFile)));
   for (const name of paths) {
     try {
+      // The health endpoint's namespace is a mount.
+      if (name.endsWith("/netns")) for (const netns of readdirSync(name)) deleteNetns(join(name, netns));
       rmSync(name, { recursive: true });
       removed.push({ kind: "file", name });
     } catch (error) {
