@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bundles the agent and the CNI plugin: one file to read at each start instead of hundreds, and no types to strip; and
+// Bundles the agent and the runtimes' plug-ins: one file to read at each start instead of hundreds, and no types to strip; and
 // compiles the plugin's quick half, which hands calls over to the agent.
 
 import { execFileSync } from "node:child_process";
@@ -37,7 +37,7 @@ renameSync(`${handOver}.new`, handOver);
 console.log("build/bin/cni-hand-over");
 mkdirSync(folder, { recursive: true });
 // The agent last: its time says when all of them were made.
-for (const app of ["cni", "agent"]) {
+for (const app of ["cni", "docker", "agent"]) {
   const outfile = join(folder, `${app}.mjs`);
   await build({
     entryPoints: [join(root, "apps", app, "main.ts")],

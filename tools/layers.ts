@@ -41,6 +41,8 @@ export const SIDEWAYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["apps/cli", ["apps/sandbox"]],
   // The agent runs the CNI plugin for its launcher.
   ["apps/agent", ["apps/cni"]],
+  // Device names, deletions that wait: what a container's device has with every runtime.
+  ["apps/docker", ["apps/cni"]],
 ]);
 
 /** Folders outside the layers, which may import from all of them (by their doors). */

@@ -200,7 +200,7 @@ build() {
       touch "$stamp"
     fi
   fi
-  if ! fresh "$root/build/bundles/agent.mjs" "$root/apps/agent" "$root/apps/cni" "$root/src" \
+  if ! fresh "$root/build/bundles/agent.mjs" "$root/apps/agent" "$root/apps/cni" "$root/apps/docker" "$root/src" \
     "$root/package-lock.json" "$root/tools/build-bundles.ts"; then
     run_builder tools/build-bundles.ts "bundles"
   fi

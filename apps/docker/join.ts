@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// NetworkDriver.Join: the endpoint gets the labels of its container, and is in force before the container runs.
+import { ApiError, type DaemonConfiguration, type EndpointChangeRequest } from "../../src/api/index.ts";
+import { createLogger } from "../../src/core/index.ts";
+import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts";
+import { deviceNames, hostEnd, openPair } from "./device.ts";
+import type { EngineContainer } from "./engine.ts";
+import { RequestError } from "./errors.ts";
+import { routerOf } from "./ipam-driver.ts";
+import { containerLabels } from "./labels.ts";
+import type { NetworkDeps } from "./network-driver.ts";
+import { type joinRequest, routeTypes } from "./protocol.ts";
+import type { StoredEndpoint } from "./store.ts";
+
+const log = createLogger("docker");
+/** Of containers in networks without the option `namespace`. */
+const defaultNamespace = "default";
+
+export async function join(deps: NetworkDeps, request: ReturnType<typeof joinRequest.parse>): Promise<object> {
+  const { EndpointID: id, NetworkID: networkId } = request;
+  const stored = deps.store.endpoint(id);
+  if (stored === undefined) throw new RequestError(`Cannot join endpoint "${id}": there is none of that id`);
+  const container = await deps.engine.containerOf(networkId, id);
+  const config = await whenAgentAnswers(() => deps.agent.getConfig(), agentPatience);
+  const joined = { ...stored, containerId: container.id };
+  // First: what the agent has, a deletion has to find.
+  deps.store.saveEndpoint(id, joined);
+  await ensureEndpoint(deps, id, request.SandboxKey, joined, labelsOf(container, config));
+  openPair(deviceNames(id), true);
+  return joinAnswer(id, joined, config);
+}
+
+function labelsOf(container: EngineContainer, { status }: DaemonConfiguration): readonly string[] {
+  const cluster = status.daemonConfigurationMap?.["cluster-name"];
+  const namespace = container.networkOptions.namespace ?? defaultNamespace;
+  const { labels, leftOut } = containerLabels(container.labels, namespace, typeof cluster === "string" ? cluster : "");
+  if (leftOut.length > 0) {
+    log.warn("Labels of a container cannot be part of an identity", { container: container.name, labels: leftOut });
+  }
+  return labels;
+}
+
+/** An endpoint that is there from a call whose answer the engine missed is taken as it is. */
+async function ensureEndpoint(
+  deps: NetworkDeps,
+  id: string,
+  netns: string,
+  stored: StoredEndpoint & { readonly containerId: string },
+  labels: readonly string[],
+): Promise<void> {
+  const names = deviceNames(id);
+  const device = hostEnd(names);
+  if (device === undefined) throw new Error(`Cannot join endpoint "${id}": its device "${names.host}" is gone`);
+  try {
+    const ref = attachmentRef(stored.containerId, names.container);
+    const { status } = await deps.agent.getEndpoint(ref);
+    if (status.networking["interface-index"] === device.ifindex) return;
+    await deps.agent.deleteEndpoint(ref);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+  }
+  await putEndpoint(deps, stored, {
+    "container-id": stored.containerId,
+    "container-interface-name": names.container,
+    "container-netns-path": netns,
+    "interface-name": names.host,
+    "interface-index": device.ifindex,
+    mac: stored.mac,
+    "host-mac": device.mac,
+    labels,
+    state: "waiting-for-identity",
+    "sync-build-endpoint": true,
+  });
+}
+
+/** With the ids under which the addresses are lent; an agent that started since then knows of no loan. */
+async function putEndpoint(
+  { agent, store }: NetworkDeps,
+  { ipv4, ipv6 }: StoredEndpoint,
+  request: EndpointChangeRequest,
+): Promise<void> {
+  const addresses = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+  const [lease4, lease6] = [ipv4, ipv6].map((address) => (address ? store.lease(address) : undefined));
+  const lent = {
+    ...(lease4 && { "ipv4-expiration-uuid": lease4 }),
+    ...(lease6 && { "ipv6-expiration-uuid": lease6 }),
+  };
+  try {
+    await agent.putEndpoint(0, { ...request, addressing: { ...addresses, ...lent } });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 400 || Object.keys(lent).length === 0) throw error;
+    log.info("The agent does not know the loan of an address, takes the address anew", { ...addresses });
+    await agent.putEndpoint(0, { ...request, addressing: addresses });
+  }
+  for (const address of [ipv4, ipv6]) if (address) store.removeLease(address);
+}
+
+/** The engine moves the device, sets addresses, link routes to the router, and default routes by way of it. */
+function joinAnswer(id: string, { ipv4, ipv6 }: StoredEndpoint, config: DaemonConfiguration): object {
+  const via4 = ipv4 === undefined ? undefined : routerOf(config, 4);
+  const via6 = ipv6 === undefined ? undefined : routerOf(config, 6);
+  const routes = [via4 && `${via4}/32`, via6 && `${via6}/128`].filter((destination) => destination !== undefined);
+  return {
+    InterfaceName: { SrcName: deviceNames(id).container, DstPrefix: "eth" },
+    ...(via4 && { Gateway: via4 }),
+    ...(via6 && { GatewayIPv6: via6 }),
+    StaticRoutes: routes.map((Destination) => ({ Destination, RouteType: routeTypes.connected, NextHop: "" })),
+  };
+}

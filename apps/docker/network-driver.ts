@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// NetworkDriver.*: containers' devices, and their endpoints in the agent.
+import type { AgentClient } from "../../src/api/index.ts";
+import { createLogger, parseMac, randomMac, tryParseIp } from "../../src/core/index.ts";
+import { agentPatience, deleteAttachment, whenAgentAnswers } from "../cni/index.ts";
+import { createPair, type DeviceNames, deletePair, deviceNames, isInContainer, openPair } from "./device.ts";
+import type { Engine } from "./engine.ts";
+import { RequestError } from "./errors.ts";
+import { addressSpace } from "./ipam-driver.ts";
+import { join } from "./join.ts";
+import {
+  type Calls,
+  checkRequest,
+  endpointReference,
+  endpointRequest,
+  joinRequest,
+  networkRequest,
+  optionNames,
+} from "./protocol.ts";
+import type { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
+
+const log = createLogger("docker");
+
+export interface NetworkDeps {
+  readonly agent: Pick<
+    AgentClient,
+    "socketPath" | "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint" | "ipamRelease"
+  >;
+  readonly engine: Pick<Engine, "containerOf">;
+  readonly store: Store;
+}
+
+const nothing = (): object => ({});
+
+export function networkCalls(deps: NetworkDeps): Calls {
+  // The engine repeats calls whose answer it missed, maybe while the first one is at work.
+  const turns = new Turns();
+  return {
+    "/NetworkDriver.GetCapabilities": () => ({ Scope: "local", ConnectivityScope: "global" }),
+    "/NetworkDriver.CreateNetwork": (body) => createNetwork(checkRequest(networkRequest, body, "network")),
+    "/NetworkDriver.DeleteNetwork": nothing,
+    "/NetworkDriver.CreateEndpoint": async (body) => {
+      const request = checkRequest(endpointRequest, body, "endpoint");
+      return await turns.take(request.EndpointID, () => createEndpoint(deps, request));
+    },
+    "/NetworkDriver.EndpointOperInfo": () => ({ Value: {} }),
+    "/NetworkDriver.Join": async (body) => {
+      const request = checkRequest(joinRequest, body, "join");
+      return await turns.take(request.EndpointID, () => join(deps, request));
+    },
+    "/NetworkDriver.Leave": async (body) => {
+      const { EndpointID } = checkRequest(endpointReference, body, "endpoint");
+      return await turns.take(EndpointID, () => leave(deps, EndpointID));
+    },
+    "/NetworkDriver.DeleteEndpoint": async (body) => {
+      const { EndpointID } = checkRequest(endpointReference, body, "endpoint");
+      return await turns.take(EndpointID, () => deleteEndpoint(deps, EndpointID));
+    },
+    "/NetworkDriver.ProgramExternalConnectivity": nothing,
+    "/NetworkDriver.RevokeExternalConnectivity": nothing,
+    "/NetworkDriver.DiscoverNew": nothing,
+    "/NetworkDriver.DiscoverDelete": nothing,
+  };
+}
+
+/** Nothing is kept of networks: all of them are one, and policies say who may talk to whom. */
+function createNetwork(request: ReturnType<typeof networkRequest.parse>): object {
+  const foreign = [...(request.IPv4Data ?? []), ...(request.IPv6Data ?? [])].find(
+    (data) => data.AddressSpace !== addressSpace,
+  );
+  if (foreign !== undefined) {
+    throw new RequestError("Cannot make network: its addresses are not the agent's (create it with --ipam-driver too)");
+  }
+  if (request.Options?.[optionNames.internal] === true) {
+    throw new RequestError("Cannot make network: --internal is not known (deny the entity world by a policy)");
+  }
+  const generic = request.Options?.[optionNames.generic];
+  for (const [name, value] of Object.entries(typeof generic === "object" && generic !== null ? generic : {})) {
+    if (name !== "namespace") {
+      throw new RequestError(`Cannot make network: unknown option "${name}" (expected namespace)`);
+    }
+    if (typeof value !== "string" || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) {
+      throw new RequestError(`Cannot make network: namespace "${String(value)}" is not a name of a namespace`);
+    }
+  }
+  return {};
+}
+
+async function createEndpoint(deps: NetworkDeps, request: ReturnType<typeof endpointRequest.parse>): Promise<object> {
+  const { EndpointID: id, NetworkID: networkId, Interface: given } = request;
+  const ipv4 = addressOf(given?.Address);
+  const ipv6 = addressOf(given?.AddressIPv6);
+  if (ipv4 === undefined && ipv6 === undefined) {
+    throw new RequestError(`Cannot make endpoint "${id}": it has no address`);
+  }
+  const before = deps.store.endpoint(id);
+  if (before?.containerId !== undefined) {
+    throw new RequestError(`Cannot make endpoint "${id}": it is there, and a container has it`);
+  }
+  const portMap = request.Options?.[optionNames.portMap];
+  if (Array.isArray(portMap) && portMap.length > 0) {
+    log.warn("Ports of a container are not published: its address is reachable as it is", { endpoint: id });
+  }
+  const ownMac = given?.MacAddress ? parseGivenMac(given.MacAddress) : undefined;
+  const mac = ownMac ?? before?.mac ?? randomMac();
+  const { status } = await whenAgentAnswers(() => deps.agent.getConfig(), agentPatience);
+  const addresses = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+  deps.store.saveEndpoint(id, { networkId, mac, ...addresses });
+  createPair(deviceNames(id), mac, status.routeMTU > 0 ? status.routeMTU : status.deviceMTU);
+  return { Interface: ownMac === undefined ? { MacAddress: mac } : {} };
+}
+
+function addressOf(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  const address = tryParseIp(text.split("/")[0] ?? "");
+  if (address === undefined) throw new RequestError(`Cannot use address "${text}": not an address`);
+  return address;
+}
+
+function parseGivenMac(text: string): string {
+  try {
+    return parseMac(text);
+  } catch {
+    throw new RequestError(`Cannot use MAC "${text}": not a MAC address`);
+  }
+}
+
+/** The pair is closed before the programs go, so that nothing passes unjudged. */
+async function leave(deps: NetworkDeps, id: string): Promise<object> {
+  const names = deviceNames(id);
+  openPair(names, false);
+  const stored = deps.store.endpoint(id);
+  if (stored?.containerId === undefined) return {};
+  await deleteFromAgent(deps, stored.containerId, names);
+  const { containerId: _, ...rest } = stored;
+  deps.store.saveEndpoint(id, rest);
+  return {};
+}
+
+/** The device goes also when the agent says no; then the agent forgets the endpoint when it starts again. */
+async function deleteEndpoint(deps: NetworkDeps, id: string): Promise<object> {
+  try {
+    await leave(deps, id);
+  } finally {
+    deletePair(deviceNames(id));
+  }
+  deps.store.removeEndpoint(id);
+  return {};
+}
+
+async function deleteFromAgent({ agent }: NetworkDeps, containerId: string, names: DeviceNames): Promise<void> {
+  const warn = (message: string): void => log.warn(message, { container: containerId });
+  const agentSocket = agent.socketPath;
+  await deleteAttachment({ client: agent, agentSocket, containerId, interfaceName: names.container, warn });
+}
+
+/** An endpoint that the engine did not speak of for so long, and that no container has, was deleted without us (ms). */
+const forgottenAfter = 60_000;
+
+/** Removes endpoints that the engine gave up while the plug-in was not there. Never throws. */
+export async function removeForgotten(deps: NetworkDeps): Promise<void> {
+  for (const id of deps.store.endpointsUnchangedFor(forgottenAfter)) {
+    if (isInContainer(deviceNames(id))) continue;
+    try {
+      await deleteEndpoint(deps, id);
+      log.info("Removed an endpoint that no container has", { endpoint: id });
+    } catch (error) {
+      log.warn("Cannot remove an endpoint that no container has", { endpoint: id, error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plug-in: both drivers behind one socket.
+import { join } from "node:path";
+import { AgentClient } from "../../src/api/index.ts";
+import { Engine } from "./engine.ts";
+import { ipamCalls } from "./ipam-driver.ts";
+import { networkCalls, removeForgotten } from "./network-driver.ts";
+import type { DockerOptions } from "./options.ts";
+import type { Calls } from "./protocol.ts";
+import { createPluginServer } from "./server.ts";
+import { Store } from "./store.ts";
+
+/** Milliseconds for one call of the agent; an endpoint's build is one. */
+const callTimeout = 90_000;
+
+export interface Plugin {
+  readonly socketPath: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Everything that the engine may call. */
+export function pluginCalls(deps: Parameters<typeof networkCalls>[0] & Parameters<typeof ipamCalls>[0]): Calls {
+  return {
+    "/Plugin.Activate": () => ({ Implements: ["NetworkDriver", "IpamDriver"] }),
+    ...networkCalls(deps),
+    ...ipamCalls(deps),
+  };
+}
+
+/** Nothing is opened before `start()`, which serves and then removes what the engine gave up meanwhile. */
+export function createPlugin(options: DockerOptions): Plugin {
+  const agent = new AgentClient({ socketPath: options.agentSocket, timeout: callTimeout });
+  const engine = new Engine(options.dockerSocket);
+  const deps = { agent, engine, store: new Store(options.stateDir) };
+  const socketPath = join(options.pluginDir, `${options.name}.sock`);
+  const server = createPluginServer(socketPath, pluginCalls(deps));
+  return {
+    socketPath,
+    start: async () => {
+      await server.start();
+      await removeForgotten(deps);
+    },
+    stop: () => server.stop(),
+  };
+}

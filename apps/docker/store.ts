@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must outlive the plug-in: endpoints that the engine made, and addresses that no endpoint has claimed yet.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+
+const storedEndpoint = z.strictObject({
+  networkId: z.string(),
+  /** Without prefix lengths. */
+  ipv4: z.string().optional(),
+  ipv6: z.string().optional(),
+  /** Of the container's device. */
+  mac: z.string(),
+  /** Set while the container has it. */
+  containerId: z.string().optional(),
+});
+
+export type StoredEndpoint = z.infer<typeof storedEndpoint>;
+
+/** Files `endpoint-ID.json` and `lease-ADDRESS` in one folder; each is replaced at once. */
+export class Store {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Undefined when there is none, or none that can be read. */
+  endpoint(id: string): StoredEndpoint | undefined {
+    const text = this.#read(endpointFile(id));
+    try {
+      return text === undefined ? undefined : storedEndpoint.parse(JSON.parse(text));
+    } catch {
+      return undefined;
+    }
+  }
+
+  saveEndpoint(id: string, endpoint: StoredEndpoint): void {
+    this.#write(endpointFile(id), JSON.stringify(endpoint));
+  }
+
+  removeEndpoint(id: string): void {
+    rmSync(join(this.#directory, endpointFile(id)), { force: true });
+  }
+
+  /** Ids of endpoints that nothing was written about since `age` milliseconds. */
+  endpointsUnchangedFor(age: number): string[] {
+    const names = readdirSync(this.#directory).filter((name) => /^endpoint-[0-9a-zA-Z]+\.json$/.test(name));
+    return names
+      .filter((name) => Date.now() - statSync(join(this.#directory, name)).mtimeMs > age)
+      .map((name) => name.slice("endpoint-".length, -".json".length));
+  }
+
+  /** The id with which the agent lends an address; undefined when the engine did not get it from here. */
+  lease(address: string): string | undefined {
+    return this.#read(leaseFile(address));
+  }
+
+  saveLease(address: string, uuid: string): void {
+    this.#write(leaseFile(address), uuid);
+  }
+
+  removeLease(address: string): void {
+    rmSync(join(this.#directory, leaseFile(address)), { force: true });
+  }
+
+  #read(name: string): string | undefined {
+    try {
+      return readFileSync(join(this.#directory, name), "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  #write(name: string, text: string): void {
+    const temporary = join(this.#directory, `.${name}.tmp`);
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, join(this.#directory, name));
+  }
+}
+
+function endpointFile(id: string): string {
+  return `endpoint-${id}.json`;
+}
+
+/** Addresses are canonical: hex digits, dots, colons. */
+function leaseFile(address: string): string {
+  return `lease-${address}`;
+}
