@@ -25,6 +25,8 @@ enum drop_reason {
 	DROP_INVALID_EXTENSION_HEADER = 156,
 	DROP_FRAGMENT_UNSUPPORTED = 157,
 	DROP_UNSUPPORTED_L2 = 166,
+	DROP_NAT_NO_MAPPING = 167,
+	DROP_NAT_UNSUPP_PROTO = 168,
 	DROP_ENCAP_PROHIBITED = 170,
 	DROP_INVALID_IDENTITY = 171,
 	DROP_UNKNOWN_SENDER = 172,
@@ -66,4 +68,8 @@ enum source_file {
 	FILE_UNDERLAY = 135,		/* underlay.h */
 	FILE_FROM_UNDERLAY = 137,	/* underlay.bpf.c */
 	FILE_NETDEV = 136,		/* netdev.bpf.c */
+	FILE_NAT = 138,			/* nat.h */
+	FILE_MASQUERADE = 139,		/* masquerade.h */
+	FILE_UNMASQUERADE = 140,	/* unmasquerade.h */
+	FILE_NAT_REWRITE = 141,		/* nat_rewrite.h */
 };

@@ -19,6 +19,12 @@ const volatile __be32 tunnel_ipv4 = 0;
 /* Whether what the host sends and gets is judged too. */
 const volatile __u8 enable_host_firewall = 0;
 
+/* Whether pods have the node's address outside, and which ports their flows get there. */
+const volatile __u8 enable_ipv4_masquerade = 0;
+const volatile __u8 enable_ipv6_masquerade = 0;
+const volatile __u16 nat_port_min = 32768;
+const volatile __u16 nat_port_max = 65535;
+
 /* Identity of an address that nobody knows: 2 on a single-stack node, 9 and 10 on a dual-stack one. */
 const volatile __u32 world_ipv4_identity = 9;
 const volatile __u32 world_ipv6_identity = 10;

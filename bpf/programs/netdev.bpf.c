@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The host firewall at physical devices, and for what pods and other nodes send to the host. Loaded only when it is on.
- * At devices of others, what passes goes on to the programs behind.
+/* Masquerading and the host firewall at devices that lead out, and the latter for what pods and other nodes send to the
+ * host. Loaded only when one of them is on. At devices of others, what passes goes on to the programs behind.
  */
 #include "../lib/call.h"
 #include "../lib/host_firewall.h"
 #include "../lib/mark.h"
 #include "../lib/trace.h"
+#include "../lib/unmasquerade.h"
 
 /* Does the packet go on to somebody else than the node itself? Only where the address alone does not say it. */
 static __always_inline bool is_forwarded(struct __sk_buff *skb, const struct packet *packet, int family)
@@ -46,17 +47,25 @@ static __always_inline int from_netdev_ip(struct __sk_buff *skb, struct packet *
 	return judge_host(skb, packet, family);
 }
 
-/* tcx ingress: what comes in for the node. */
+/* What comes in for the node; 0 or what drop() gives. */
+static __always_inline int judge_incoming(struct __sk_buff *skb, struct packet *packet)
+{
+	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
+		return from_netdev_ip(skb, packet, FAMILY_IPV4);
+	if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
+		return from_netdev_ip(skb, packet, FAMILY_IPV6);
+	return 0;
+}
+
+/* tcx ingress. */
 SEC("tc")
 int cil_from_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_INGRESS };
-	int verdict = 0;
+	int verdict = unmasquerade(skb, &packet);
 
-	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
-		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV4);
-	else if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
-		verdict = from_netdev_ip(skb, &packet, FAMILY_IPV6);
+	if (!verdict && enable_host_firewall)
+		verdict = judge_incoming(skb, &packet);
 	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
 }
 
@@ -82,8 +91,10 @@ SEC("tc")
 int cil_to_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_EGRESS };
-	int verdict = skb->ingress_ifindex ? 0 : judge_outgoing(skb, &packet);
+	int verdict = enable_host_firewall && !skb->ingress_ifindex ? judge_outgoing(skb, &packet) : 0;
 
+	if (!verdict)
+		verdict = masquerade(skb, &packet);
 	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
 }
 

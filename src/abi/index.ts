@@ -11,6 +11,7 @@ export * from "./hits.gen.ts";
 export * from "./ipcache.gen.ts";
 export * from "./layout.gen.ts";
 export * from "./metrics.gen.ts";
+export * from "./nat.gen.ts";
 export * from "./policy.gen.ts";
 export * from "./prefilter.gen.ts";
 export * from "./runtime.gen.ts";

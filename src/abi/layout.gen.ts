@@ -253,6 +253,62 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       bytes: [8, 8],
     },
   },
+  nat4_key: {
+    size: 16,
+    members: {
+      source: [0, 4],
+      destination: [4, 4],
+      source_port: [8, 2],
+      destination_port: [10, 2],
+      protocol: [12, 1],
+      direction: [13, 1],
+      pad: [14, 2],
+    },
+  },
+  nat6_key: {
+    size: 40,
+    members: {
+      source: [0, 16],
+      destination: [16, 16],
+      source_port: [32, 2],
+      destination_port: [34, 2],
+      protocol: [36, 1],
+      direction: [37, 1],
+      pad: [38, 2],
+    },
+  },
+  nat_entry: {
+    size: 32,
+    members: {
+      address: [0, 16],
+      expires: [16, 4],
+      created: [20, 4],
+      touched: [24, 4],
+      port: [28, 2],
+      flags: [30, 2],
+    },
+  },
+  masquerade_device: {
+    size: 32,
+    members: {
+      ipv4: [0, 16],
+      ipv6: [16, 16],
+    },
+  },
+  ipmasq4_key: {
+    size: 8,
+    members: {
+      prefixlen: [0, 4],
+      address: [4, 4],
+    },
+  },
+  ipmasq6_key: {
+    size: 20,
+    members: {
+      prefixlen: [0, 4],
+      address: [4, 16],
+    },
+  },
   policy_peer_key: {
     size: 8,
     members: {

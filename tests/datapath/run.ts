@@ -6,11 +6,10 @@ import { ip16, ipFrom16 } from "../../src/core/index.ts";
 import type { BpfProgram } from "../../src/kernel/index.ts";
 import { type Case, type EventMatch, type Hook, type Step, Verdict } from "./case.ts";
 import type { EventRow } from "./event.ts";
-import { familyOf, u32le, type World } from "./world.ts";
+import { familyOf, LOOPBACK, u32le, type World } from "./world.ts";
 
 /** Offsets in struct __sk_buff. */
 export const SKB = { size: 192, mark: 8, ingressIfindex: 36, ifindex: 40 } as const;
-const LOOPBACK = 1;
 /** struct test_tunnel of bpf/tests/prelude.bpf.c. */
 const TEST_TUNNEL_SIZE = 32;
 

@@ -104,6 +104,15 @@ export const dropAdvice: Readonly<Record<DropReason, DropAdvice>> = {
     meaning: "Neither IP nor ARP",
     remedy: "Pods talk IP only: find out what the sender runs",
   },
+  167: {
+    meaning: "All ports that were tried for a masqueraded flow to that destination are in use",
+    remedy:
+      "`cilium-dbg bpf nat stats` names the destination and the pods with most flows to it: let them share connections, or exclude the destination from masquerading",
+  },
+  168: {
+    meaning: "A pod sent SCTP to the outside, where its address is to be masqueraded",
+    remedy: "Exclude the destination from masquerading (`ipv4-native-routing-cidr`, the ip-masq-agent's file)",
+  },
   170: {
     meaning: "A pod tried to send tunnel packets to a node",
     remedy: "An attempt to forge identities, or a tunnel on our port: use another port than the node's `tunnel-port`",

@@ -36,6 +36,10 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_UNDERLAY, "underlay.h"],
   [SourceFile.FILE_FROM_UNDERLAY, "bpf_underlay.c"],
   [SourceFile.FILE_NETDEV, "bpf_netdev.c"],
+  [SourceFile.FILE_NAT, "nat.h"],
+  [SourceFile.FILE_MASQUERADE, "masquerade.h"],
+  [SourceFile.FILE_UNMASQUERADE, "unmasquerade.h"],
+  [SourceFile.FILE_NAT_REWRITE, "nat_rewrite.h"],
 ]);
 
 /** The name of a file id, `unknown(ID)` when there is none. */

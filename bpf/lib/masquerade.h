@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What leaves the node by a device that masquerades: pods' packets to the world get the device's address. The node's own
+ * flows are noted, and get another port where a pod has theirs.
+ */
+#pragma once
+#include "fragment.h"
+#include "ip.h"
+#include "nat.h"
+#include "nat_rewrite.h"
+
+/* The address that the device gives to what leaves; false: none. */
+static __always_inline bool find_masquerade_address(struct __sk_buff *skb, union ip_address *address, int family)
+{
+	__u32 ifindex = skb->ifindex;
+	const struct masquerade_device *device = bpf_map_lookup_elem(&cilium_masquerade, &ifindex);
+
+	if (!device)
+		return false;
+	*address = family == FAMILY_IPV4 ? device->ipv4 : device->ipv6;
+	return !address_is_zero(address);
+}
+
+static __always_inline bool is_excluded(const union ip_address *address, int family)
+{
+	if (family == FAMILY_IPV4) {
+		struct ipmasq4_key key = { .prefixlen = 32, .address = address->ipv4 };
+
+		return bpf_map_lookup_elem(&cilium_ipmasq_v4, &key) != NULL;
+	} else {
+		struct ipmasq6_key key = { .prefixlen = 128 };
+
+		__builtin_memcpy(key.address, address, sizeof(key.address));
+		return bpf_map_lookup_elem(&cilium_ipmasq_v6, &key) != NULL;
+	}
+}
+
+/* Who is in the cluster knows pods by their own addresses. Nodes do not where pods are reached through a tunnel: what is
+ * between may drop what comes from an address that it has no route to.
+ */
+static __always_inline bool is_in_cluster(const struct packet *packet, int family)
+{
+	struct place place = {};
+
+	find_place(&packet->destination, &place, family);
+	return place.is_host || place.route != CT_ROUTE_STACK || is_pod_identity(place.identity) ||
+	       (place.identity == IDENTITY_REMOTE_NODE && !tunnel_ifindex);
+}
+
+/* Does the packet belong to a flow that the other side opened? It knows the pod's own address then. */
+static __always_inline bool answers_flow(const struct packet *packet, int family)
+{
+	union ct_key key;
+	const struct ct_entry *entry;
+
+	read_ct_key(packet, &key, family);
+	entry = ct_lookup(&key, packet->protocol, packet->now, family);
+	return entry && (entry->flags & CT_F_INGRESS);
+}
+
+/* Of a pod's packet without an entry: does it get one? */
+__verified_alone int opens_masqueraded_flow(struct packet *packet, int family)
+{
+	if (!packet || packet->icmp_kind == KIND_REPLY || address_is_multicast(&packet->destination, family))
+		return false;
+	packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	if (family == FAMILY_IPV4)
+		return !answers_flow(packet, FAMILY_IPV4) && !is_in_cluster(packet, FAMILY_IPV4) &&
+		       !is_excluded(&packet->destination, FAMILY_IPV4);
+	return !answers_flow(packet, FAMILY_IPV6) && !is_in_cluster(packet, FAMILY_IPV6) &&
+	       !is_excluded(&packet->destination, FAMILY_IPV6);
+}
+
+/* Gives the packet the source that its entry says. */
+static __always_inline int take_source(struct __sk_buff *skb, struct packet *packet, const struct nat_side *flow, int family)
+{
+	struct nat_change change = {
+		.from = packet->source,
+		.to = flow->entry.address,
+		.from_port = packet->source_port,
+		.to_port = flow->entry.port,
+		.source = true,
+	};
+
+	return nat_rewrite(skb, packet, &change, family);
+}
+
+/* The entry of a known flow in flow->entry; false: there is none. */
+static __always_inline bool find_outgoing(const struct packet *packet, struct nat_side *flow, int family)
+{
+	struct nat_clock clock = read_nat_clock();
+	struct nat_entry *entry = nat_lookup(&flow->key, clock.now, family);
+
+	if (!entry)
+		return false;
+	flow->entry = *entry;
+	return nat_touch(packet, entry, flow, &clock, family);
+}
+
+/* An error of a pod about what it got as an answer. */
+static __always_inline int error_of_pod(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	struct quote quote = {};
+	struct nat_entry *entry;
+	union ct_key key;
+	__u32 ports;
+
+	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
+	    !address_equal(&quote.sent.remote, &packet->source, family))
+		return 0;
+	ports = quoted_ports(&quote);
+	fill_nat_key(&key, &quote.sent.remote, &quote.sent.local, ports >> 16 | ports << 16, quote.sent.protocol, NAT_OUT,
+		     family);
+	entry = nat_lookup(&key, read_nat_clock().now, family);
+	if (!entry)
+		return 0;
+	{
+		struct nat_change change = {
+			.from = packet->source,
+			.to = entry->address,
+			.from_port = quote.sent.remote_port,
+			.to_port = entry->port,
+		};
+
+		return nat_rewrite_error(skb, packet, &change, &quote, family);
+	}
+}
+
+static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *packet, const union ip_address *address,
+					 int family)
+{
+	struct nat_side flow = {};
+	int verdict;
+
+	read_nat_key(packet, &flow.key, NAT_OUT, family);
+	if (!find_outgoing(packet, &flow, family)) {
+		if (!opens_masqueraded_flow(packet, family))
+			return 0;
+		/* Its checksum would have to be computed anew over the whole packet. */
+		if (packet->protocol == IPPROTO_SCTP)
+			return drop(packet, DROP_NAT_UNSUPP_PROTO);
+		__builtin_memset(&flow.entry, 0, sizeof(flow.entry));
+		flow.entry.address = *address;
+		verdict = nat_open(packet, &flow, family);
+		if (verdict)
+			return verdict;
+	}
+	return take_source(skb, packet, &flow, family);
+}
+
+/* Tunnel packets are no flows: they have no answers, and pods cannot send any. */
+static __always_inline bool is_tunnel_packet(const struct packet *packet)
+{
+	return tunnel_port && packet->protocol == IPPROTO_UDP && packet->destination_port == bpf_htons(tunnel_port);
+}
+
+/* Of the node's own flow, where nobody had its port before. */
+static __always_inline void touch_own_flow(const struct packet *packet, struct nat_entry *entry,
+					   const struct nat_clock *clock)
+{
+	__u16 flags = nat_flags(packet, entry);
+
+	if (likely(flags == entry->flags && entry->touched == clock->tick))
+		return;
+	entry->flags = flags;
+	entry->expires = clock->now + ct_lifetime(packet, flags);
+	entry->touched = clock->tick;
+}
+
+/* The entry that the answers to an own flow have. */
+static __always_inline void read_own_flow(const struct packet *packet, struct nat_side *in, int family)
+{
+	fill_nat_key(&in->key, &packet->destination, &packet->source,
+		     packet->destination_port | (__u32)packet->source_port << 16, packet->protocol, NAT_IN, family);
+	__builtin_memset(&in->entry, 0, sizeof(in->entry));
+	in->entry.address = packet->source;
+	in->entry.port = packet->source_port;
+	in->entry.flags = NAT_F_HOST;
+}
+
+/* A full map must not keep the node from talking. */
+static __always_inline void note_own_flow(const struct packet *packet, struct nat_side *in, const struct nat_clock *clock,
+					  int family)
+{
+	read_own_flow(packet, in, family);
+	in->entry.created = clock->now;
+	touch_own_flow(packet, &in->entry, clock);
+	nat_write(in, BPF_ANY, family);
+}
+
+/* The node's own flows keep their ports, and are noted so that no pod gets them; those that a pod has are changed. */
+static __always_inline int own_packet(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	struct nat_clock clock = read_nat_clock();
+	struct nat_side flow;
+	struct nat_entry *taken;
+	int verdict;
+
+	if (!in_nat_range(packet->source_port) || packet->icmp_kind >= KIND_REPLY || packet->protocol == IPPROTO_SCTP ||
+	    is_tunnel_packet(packet))
+		return 0;
+	read_own_flow(packet, &flow, family);
+	taken = nat_lookup(&flow.key, clock.now, family);
+	if (likely(taken && (taken->flags & NAT_F_HOST) && nat_leads_to(taken, &flow.entry, family))) {
+		touch_own_flow(packet, taken, &clock);
+		return 0;
+	}
+	read_nat_key(packet, &flow.key, NAT_OUT, family);
+	if (find_outgoing(packet, &flow, family))
+		return take_source(skb, packet, &flow, family);
+	if (!taken) {
+		note_own_flow(packet, &flow, &clock, family);
+		return 0;
+	}
+	__builtin_memset(&flow.entry, 0, sizeof(flow.entry));
+	flow.entry.address = packet->source;
+	flow.entry.flags = NAT_F_HOST;
+	verdict = nat_open(packet, &flow, family);
+	return verdict ? verdict : take_source(skb, packet, &flow, family);
+}
+
+/* Each in a stack frame of its own. */
+__verified_alone int masquerade_error(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	if (!packet)
+		return -DROP_INVALID;
+	return family == FAMILY_IPV4 ? error_of_pod(skb, packet, FAMILY_IPV4) : error_of_pod(skb, packet, FAMILY_IPV6);
+}
+
+__verified_alone int masquerade_own4(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? own_packet(skb, packet, FAMILY_IPV4) : -DROP_INVALID;
+}
+
+__verified_alone int masquerade_own6(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? own_packet(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
+}
+
+__verified_alone int masquerade_pod4(struct __sk_buff *skb, struct packet *packet, const union ip_address *address)
+{
+	return packet && address ? packet_of_pod(skb, packet, address, FAMILY_IPV4) : -DROP_INVALID;
+}
+
+__verified_alone int masquerade_pod6(struct __sk_buff *skb, struct packet *packet, const union ip_address *address)
+{
+	return packet && address ? packet_of_pod(skb, packet, address, FAMILY_IPV6) : -DROP_INVALID;
+}
+
+static __always_inline bool is_of_pod(const struct packet *packet, int family)
+{
+	const struct endpoint_info *info = endpoint_by_address(&packet->source, family);
+
+	return info && !(info->flags & ENDPOINT_F_HOST);
+}
+
+/* At the egress of a device. 0: the packet goes on, translated or not; or what drop() gives. */
+static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	union ip_address address __in_words;
+	int verdict;
+	bool own;
+
+	if (!find_masquerade_address(skb, &address, family))
+		return 0;
+	/* What cannot be read is the node's own or forwarded: pods' packets were read when they sent them. */
+	if (parse_packet(skb, packet, family) || packet->icmp_kind == KIND_NEIGHBOR)
+		return 0;
+	own = address_equal(&packet->source, &address, family);
+	if (!own && !is_of_pod(packet, family))
+		return 0;
+	if (packet->icmp_kind == KIND_ERROR)
+		return own ? 0 : masquerade_error(skb, packet, family);
+	if (unlikely(packet->fragment)) {
+		verdict = track_fragment(packet, family);
+		if (verdict)
+			return own ? 0 : verdict;
+	}
+	if (family == FAMILY_IPV4)
+		return own ? masquerade_own4(skb, packet) : masquerade_pod4(skb, packet, &address);
+	return own ? masquerade_own6(skb, packet) : masquerade_pod6(skb, packet, &address);
+}
+
+static __always_inline int masquerade(struct __sk_buff *skb, struct packet *packet)
+{
+	if (enable_ipv4_masquerade && skb->protocol == bpf_htons(ETH_P_IP))
+		return masquerade_packet(skb, packet, FAMILY_IPV4);
+	if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))
+		return masquerade_packet(skb, packet, FAMILY_IPV6);
+	return 0;
+}

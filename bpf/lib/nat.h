@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Translated flows: finding them, keeping their two entries together, and choosing ports. Knows nothing of which packets
+ * are to be translated, and changes none.
+ */
+#pragma once
+#include "../maps/nat.h"
+#include "conntrack.h"
+
+#define EEXIST 17	/* linux/errno.h */
+
+_Static_assert(sizeof(struct nat4_key) == sizeof(struct ct4_key) && sizeof(struct nat6_key) == sizeof(struct ct6_key) &&
+		       __builtin_offsetof(struct nat4_key, direction) == __builtin_offsetof(struct ct4_key, pad) &&
+		       __builtin_offsetof(struct nat6_key, direction) == __builtin_offsetof(struct ct6_key, pad),
+	       "fill_nat_key() uses fill_ct_key()");
+
+/* An entry and where it belongs. */
+struct nat_side {
+	union ct_key key;
+	struct nat_entry entry;
+};
+
+struct nat_clock {
+	__u32 now;	/* seconds of CLOCK_MONOTONIC */
+	__u32 tick;	/* units of 2^NAT_TICK_BITS ns */
+};
+
+static __always_inline struct nat_clock read_nat_clock(void)
+{
+	__u64 ns = bpf_ktime_get_coarse_ns();
+
+	return (struct nat_clock){ .now = ns / NS_PER_SECOND, .tick = ns >> NAT_TICK_BITS };
+}
+
+static __always_inline bool in_nat_range(__be16 port)
+{
+	__u16 number = bpf_ntohs(port);
+
+	return number >= nat_port_min && number <= nat_port_max;
+}
+
+/* Ports: the source's lowest. */
+static __always_inline void fill_nat_key(union ct_key *key, const union ip_address *source,
+					 const union ip_address *destination, __u32 ports, __u8 protocol,
+					 enum nat_direction direction, int family)
+{
+	fill_ct_key(key, source, destination, ports, protocol, family);
+	key->words[family == FAMILY_IPV4 ? 1 : 4] |= (__u64)direction << 40;
+}
+
+static __always_inline void read_nat_key(const struct packet *packet, union ct_key *key, enum nat_direction direction,
+					 int family)
+{
+	fill_nat_key(key, &packet->source, &packet->destination, packet->source_port | (__u32)packet->destination_port << 16,
+		     packet->protocol, direction, family);
+}
+
+static __always_inline struct nat_entry *nat_find(const union ct_key *key, int family)
+{
+	return family == FAMILY_IPV4 ? bpf_map_lookup_elem(&cilium_snat_v4_external, key) :
+				       bpf_map_lookup_elem(&cilium_snat_v6_external, key);
+}
+
+/* The entry, unless it expired before now. */
+static __always_inline struct nat_entry *nat_lookup(const union ct_key *key, __u32 now, int family)
+{
+	struct nat_entry *entry = nat_find(key, family);
+
+	return entry && entry->expires > now ? entry : NULL;
+}
+
+static __always_inline long nat_write(const struct nat_side *side, __u64 flags, int family)
+{
+	return family == FAMILY_IPV4 ? bpf_map_update_elem(&cilium_snat_v4_external, &side->key, &side->entry, flags) :
+				       bpf_map_update_elem(&cilium_snat_v6_external, &side->key, &side->entry, flags);
+}
+
+static __always_inline void nat_delete(const union ct_key *key, int family)
+{
+	if (family == FAMILY_IPV4)
+		bpf_map_delete_elem(&cilium_snat_v4_external, key);
+	else
+		bpf_map_delete_elem(&cilium_snat_v6_external, key);
+}
+
+/* Fields of a key, whatever its family. */
+static __always_inline void nat_key_source(const union ct_key *key, union ip_address *address, int family)
+{
+	__builtin_memset(address, 0, sizeof(*address));
+	if (family == FAMILY_IPV4)
+		address->ipv4 = key->v4.local;
+	else
+		__builtin_memcpy(address, key->v6.local, sizeof(*address));
+}
+
+static __always_inline void nat_key_destination(const union ct_key *key, union ip_address *address, int family)
+{
+	__builtin_memset(address, 0, sizeof(*address));
+	if (family == FAMILY_IPV4)
+		address->ipv4 = key->v4.remote;
+	else
+		__builtin_memcpy(address, key->v6.remote, sizeof(*address));
+}
+
+static __always_inline __u32 nat_key_ports(const union ct_key *key, int family)
+{
+	return family == FAMILY_IPV4 ? key->words[1] : key->words[4];
+}
+
+/* The flow's other entry, as `own` and what it says imply. */
+static __always_inline void nat_other_side(const struct nat_side *own, struct nat_side *other, enum nat_direction direction,
+					   int family)
+{
+	__u32 ports = nat_key_ports(&own->key, family);
+	__u8 protocol = family == FAMILY_IPV4 ? own->key.v4.protocol : own->key.v6.protocol;
+	union ip_address remote __in_words, address __in_words = own->entry.address;
+
+	other->entry = own->entry;
+	if (direction == NAT_OUT) {
+		nat_key_destination(&own->key, &remote, family);
+		nat_key_source(&own->key, &other->entry.address, family);
+		other->entry.port = ports;
+		fill_nat_key(&other->key, &remote, &address, ports >> 16 | (__u32)own->entry.port << 16, protocol, NAT_IN,
+			     family);
+	} else {
+		nat_key_source(&own->key, &remote, family);
+		nat_key_destination(&own->key, &other->entry.address, family);
+		other->entry.port = ports >> 16;
+		fill_nat_key(&other->key, &address, &remote, own->entry.port | ports << 16, protocol, NAT_OUT, family);
+	}
+}
+
+static __always_inline bool nat_leads_to(const struct nat_entry *entry, const struct nat_entry *wanted, int family)
+{
+	return entry->port == wanted->port && address_equal(&entry->address, &wanted->address, family);
+}
+
+/* Flags of the entry with those that the packet adds. A connection that opens again is a new one. */
+static __always_inline __u16 nat_flags(const struct packet *packet, const struct nat_entry *entry)
+{
+	bool opening = packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	__u16 known = entry->flags;
+
+	if (opening && (known & (CT_CLOSING | CT_F_RESET)))
+		known &= NAT_F_HOST;
+	return known | ct_packet_flags(packet, packet->direction == DIRECTION_INGRESS);
+}
+
+/* Writes what the packet adds to both entries; puts back the one that is missing. False: the other one belongs to another
+ * flow by now, so that this one leads nowhere and is deleted.
+ */
+__verified_alone int nat_renew(const struct packet *packet, struct nat_side *own, int family)
+{
+	struct nat_side other = {};
+	struct nat_entry *entry;
+	enum nat_direction direction;
+
+	if (!packet || !own)
+		return false;
+	direction = packet->direction == DIRECTION_EGRESS ? NAT_OUT : NAT_IN;
+	if (family == FAMILY_IPV4)
+		nat_other_side(own, &other, direction, FAMILY_IPV4);
+	else
+		nat_other_side(own, &other, direction, FAMILY_IPV6);
+	entry = nat_find(&other.key, family);
+	if (!entry)
+		return nat_write(&other, BPF_NOEXIST, family) == 0;
+	if (!nat_leads_to(entry, &other.entry, family))
+		return false;
+	entry->expires = own->entry.expires;
+	entry->flags = own->entry.flags;
+	entry->touched = own->entry.touched;
+	return true;
+}
+
+/* Books a packet of a known flow, whose key is own->key; what is new reaches the other entry some milliseconds later at
+ * the latest, so that neither grows old alone. False: the flow has lost its port.
+ */
+static __always_inline bool nat_touch(const struct packet *packet, struct nat_entry *entry, struct nat_side *own,
+				      const struct nat_clock *clock, int family)
+{
+	__u16 flags = nat_flags(packet, entry);
+
+	if (likely(flags == entry->flags && entry->touched == clock->tick))
+		return true;
+	own->entry = *entry;
+	own->entry.flags = flags;
+	own->entry.expires = clock->now + ct_lifetime(packet, flags);
+	own->entry.touched = clock->tick;
+	/* The host's own flow, which changes nothing, has one entry only. */
+	if (!((flags & NAT_F_HOST) && packet->direction == DIRECTION_INGRESS &&
+	      address_equal(&entry->address, &packet->destination, family) && entry->port == packet->destination_port) &&
+	    !nat_renew(packet, own, family)) {
+		nat_delete(&own->key, family);
+		return false;
+	}
+	entry->flags = flags;
+	entry->expires = own->entry.expires;
+	entry->touched = clock->tick;
+	return true;
+}
+
+/* Looking for a port: bpf_loop() calls nat_try_port() with it. */
+struct nat_search {
+	struct nat_side in;	/* but for the port in the key */
+	__u32 first;		/* a port of the range, found from the flow */
+	__u32 now;
+	__u32 tries;
+	__u16 wanted;		/* the flow's own port; 0: it is not to be kept */
+	__s16 error;		/* of writing; 0: all ports that were tried are taken */
+	__u32 found;
+	__u32 family;
+};
+
+/* Takes the place of an entry that has expired. Two may try, one gets it. */
+static __always_inline bool nat_take_over(struct nat_entry *entry, const struct nat_search *search, int family)
+{
+	__u32 expired = entry->expires;
+
+	if (expired > search->now)
+		return false;
+	if (__sync_val_compare_and_swap(&entry->expires, expired, search->in.entry.expires) != expired)
+		return false;
+	return nat_write(&search->in, BPF_ANY, family) == 0;
+}
+
+static __always_inline bool nat_claim(struct nat_search *search, int family)
+{
+	long error = nat_write(&search->in, BPF_NOEXIST, family);
+	struct nat_entry *entry;
+
+	if (!error)
+		return true;
+	if (error != -EEXIST) {
+		search->error = error;
+		return false;
+	}
+	entry = nat_find(&search->in.key, family);
+	/* Gone in between: the next try is as good. */
+	if (!entry)
+		return false;
+	/* Another packet of the flow, on another CPU. */
+	if (entry->expires > search->now && nat_leads_to(entry, &search->in.entry, family))
+		return true;
+	return nat_take_over(entry, search, family);
+}
+
+static long nat_try_port(__u32 index, void *context)
+{
+	struct nat_search *search = context;
+	__u32 range = (__u32)nat_port_max - nat_port_min + 1, port;
+
+	if (index == 0 && search->wanted)
+		port = search->wanted;
+	else if (index == (search->wanted ? 1 : 0))
+		port = search->first;
+	else
+		port = nat_port_min + bpf_get_prandom_u32() % range;
+	search->tries = index;
+	if (search->family == FAMILY_IPV4) {
+		search->in.key.v4.remote_port = bpf_htons(port);
+		search->found = nat_claim(search, FAMILY_IPV4);
+	} else {
+		search->in.key.v6.remote_port = bpf_htons(port);
+		search->found = nat_claim(search, FAMILY_IPV6);
+	}
+	return search->found || search->error;
+}
+
+static __always_inline void count_nat_tries(__u32 tries, int family)
+{
+	__u32 *count = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&cilium_snat_v4_alloc_retries, &tries) :
+					       bpf_map_lookup_elem(&cilium_snat_v6_alloc_retries, &tries);
+
+	if (count)
+		(*count)++;
+}
+
+/* Where the search for a port begins: the same for the same flow, so that it finds its port again. */
+static __always_inline __u32 nat_first_port(const union ct_key *key, int family)
+{
+	__u32 range = (__u32)nat_port_max - nat_port_min + 1;
+	__u64 mixed = key->words[0] ^ key->words[1];
+
+	if (family == FAMILY_IPV6)
+		mixed ^= key->words[2] ^ key->words[3] ^ key->words[4];
+	mixed *= 0x9e3779b97f4a7c15ULL;
+	return nat_port_min + (__u32)(mixed >> 32) % range;
+}
+
+/* A new flow: own->key is NAT_OUT, own->entry says the address to take, and gets the port. 0 or what drop() gives. */
+__verified_alone int nat_open(struct packet *packet, struct nat_side *own, int family)
+{
+	struct nat_search search = {};
+	struct nat_clock clock = read_nat_clock();
+	__be16 port;
+
+	if (!packet || !own)
+		return -DROP_NAT_NO_MAPPING;
+	own->entry.flags = (own->entry.flags & NAT_F_HOST) | ct_packet_flags(packet, false);
+	own->entry.created = clock.now;
+	own->entry.expires = clock.now + ct_lifetime(packet, own->entry.flags);
+	own->entry.touched = clock.tick;
+	port = packet->source_port;
+	own->entry.port = port;
+	if (family == FAMILY_IPV4) {
+		nat_other_side(own, &search.in, NAT_OUT, FAMILY_IPV4);
+		search.first = nat_first_port(&own->key, FAMILY_IPV4);
+	} else {
+		nat_other_side(own, &search.in, NAT_OUT, FAMILY_IPV6);
+		search.first = nat_first_port(&own->key, FAMILY_IPV6);
+	}
+	search.wanted = in_nat_range(port) ? bpf_ntohs(port) : 0;
+	search.now = clock.now;
+	search.family = family;
+	bpf_loop(NAT_RETRIES, nat_try_port, &search, 0);
+	count_nat_tries(search.found ? search.tries : NAT_RETRIES, family);
+	if (!search.found)
+		return search.error ? drop(packet, DROP_CT_INSERT_FAILED) : drop(packet, DROP_NAT_NO_MAPPING);
+	own->entry.port = nat_key_ports(&search.in.key, family) >> 16;
+	if (nat_write(own, BPF_ANY, family)) {
+		nat_delete(&search.in.key, family);
+		return drop(packet, DROP_CT_INSERT_FAILED);
+	}
+	return 0;
+}

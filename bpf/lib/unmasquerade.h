@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What comes in for the node's address, and is an answer to a pod: it goes to the pod. */
+#pragma once
+#include "call.h"
+#include "masquerade.h"
+
+/* The pod that has an address; 0: none of this node. */
+static __always_inline __u16 pod_with_address(const union ip_address *address, int family)
+{
+	const struct endpoint_info *info = endpoint_by_address(address, family);
+
+	return info && !(info->flags & ENDPOINT_F_HOST) ? info->endpoint_id : 0;
+}
+
+/* Goes on in the pod's program; comes back only when it is not there. */
+static __always_inline int enter_masqueraded_pod(struct __sk_buff *skb, struct packet *packet, __u16 endpoint)
+{
+	packet->peer_endpoint = endpoint;
+	skb->mark = 0;
+	call_container(skb, CALL_TO_CONTAINER, endpoint, IDENTITY_UNKNOWN, CALL_F_INGRESS);
+	return drop(packet, DROP_MISSED_TAIL_CALL);
+}
+
+/* An error about what a pod sent. Returns the pod's endpoint, 0 or what drop() gives. */
+static __always_inline int find_asker(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	struct nat_change change = {};
+	struct quote quote = {};
+	struct nat_entry *entry;
+	union ct_key key;
+	__u32 ports;
+	__u16 endpoint;
+	int verdict;
+
+	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
+	    !address_equal(&quote.sent.local, &packet->destination, family) || !in_nat_range(quote.sent.local_port))
+		return 0;
+	ports = quoted_ports(&quote);
+	fill_nat_key(&key, &quote.sent.remote, &quote.sent.local, ports >> 16 | ports << 16, quote.sent.protocol, NAT_IN,
+		     family);
+	entry = nat_lookup(&key, read_nat_clock().now, family);
+	if (!entry)
+		return 0;
+	change.from = packet->destination;
+	change.to = entry->address;
+	change.from_port = quote.sent.local_port;
+	change.to_port = entry->port;
+	change.source = true;
+	endpoint = pod_with_address(&change.to, family);
+	if (!endpoint && change.from_port == change.to_port)
+		return 0;
+	verdict = nat_rewrite_error(skb, packet, &change, &quote, family);
+	return verdict ? verdict : endpoint;
+}
+
+/* An answer of a known flow. Returns the pod's endpoint, 0 or what drop() gives. */
+static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	struct nat_clock clock = read_nat_clock();
+	struct nat_change change = {};
+	struct nat_side flow = {};
+	struct nat_entry *entry;
+	__u16 endpoint;
+	int verdict;
+
+	read_nat_key(packet, &flow.key, NAT_IN, family);
+	entry = nat_lookup(&flow.key, clock.now, family);
+	if (!entry)
+		return 0;
+	change.from = packet->destination;
+	change.to = entry->address;
+	change.from_port = packet->destination_port;
+	change.to_port = entry->port;
+	endpoint = pod_with_address(&change.to, family);
+	if (!endpoint && !(entry->flags & NAT_F_HOST))
+		return 0;
+	if (!nat_touch(packet, entry, &flow, &clock, family))
+		return 0;
+	if (packet->fragment == FRAGMENT_FIRST)
+		record_fragment(packet, family);
+	if (!endpoint && change.from_port == change.to_port)
+		return 0;
+	verdict = nat_rewrite(skb, packet, &change, family);
+	return verdict ? verdict : endpoint;
+}
+
+/* Each in a stack frame of its own. */
+__verified_alone int unmasquerade_error(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	if (!packet)
+		return -DROP_INVALID;
+	return family == FAMILY_IPV4 ? find_asker(skb, packet, FAMILY_IPV4) : find_asker(skb, packet, FAMILY_IPV6);
+}
+
+__verified_alone int unmasquerade_answer4(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? unmasquerade_answer(skb, packet, FAMILY_IPV4) : -DROP_INVALID;
+}
+
+__verified_alone int unmasquerade_answer6(struct __sk_buff *skb, struct packet *packet)
+{
+	return packet ? unmasquerade_answer(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
+}
+
+/* Positive: the endpoint that the packet is for now. */
+static __always_inline int unmasquerade_packet(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	/* What cannot be read is nobody's answer: the node's own stack or firewall has it. */
+	if (parse_packet(skb, packet, family) || packet->icmp_kind == KIND_NEIGHBOR || packet->protocol == IPPROTO_SCTP)
+		return 0;
+	if (packet->icmp_kind == KIND_ERROR)
+		return unmasquerade_error(skb, packet, family);
+	/* First fragments are remembered only if they are an answer: outside of the node anybody may send some. */
+	if (packet->fragment == FRAGMENT_LATER && track_fragment(packet, family))
+		return 0;
+	if (!in_nat_range(packet->destination_port))
+		return 0;
+	return family == FAMILY_IPV4 ? unmasquerade_answer4(skb, packet) : unmasquerade_answer6(skb, packet);
+}
+
+/* At the ingress of a device. 0: the packet goes on, translated or not; or what drop() gives. Answers to pods do not come
+ * back.
+ */
+static __always_inline int unmasquerade(struct __sk_buff *skb, struct packet *packet)
+{
+	int found = 0;
+
+	if (skb->pkt_type != PACKET_HOST)
+		return 0;
+	if (enable_ipv4_masquerade && skb->protocol == bpf_htons(ETH_P_IP))
+		found = unmasquerade_packet(skb, packet, FAMILY_IPV4);
+	else if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))
+		found = unmasquerade_packet(skb, packet, FAMILY_IPV6);
+	return found > 0 ? enter_masqueraded_pod(skb, packet, found) : found;
+}
