@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the kernel's events and hands them, raw, to whoever listens.
-import type { MonitorRecord } from "../../src/api/index.ts";
+import { type AgentNotification, encodeAgentNotify, type MonitorRecord } from "../../src/api/index.ts";
 import type { Health, Module } from "../../src/core/index.ts";
 import type { Datapath, EventReader } from "../../src/datapath/index.ts";
 
@@ -12,6 +12,10 @@ const lostDelay = 100;
 export interface EventModule extends Module {
   /** Called for every event until disposed; must be cheap. */
   subscribe(listener: (record: MonitorRecord) => void): Disposable;
+  /** Sends listeners an event of the agent's own; `message` goes as JSON. */
+  notify(kind: AgentNotification, message: unknown): void;
+  /** Whether anybody listens. */
+  readonly listening: boolean;
   /** Events read, and events that found no room in the ring. */
   counts(): { read: number; lost: number };
 }
@@ -61,6 +65,12 @@ export function createEventModule(datapath: Pick<Datapath, "createEventReader">)
       tellLost();
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    notify(kind, message) {
+      if (listeners.size > 0) publish({ data: encodeAgentNotify(kind, message), cpu: 0, lost: 0, type: sampleRecord });
+    },
+    get listening() {
+      return listeners.size > 0;
     },
     counts: () => ({ read: reader?.received ?? 0, lost: reader?.lost ?? 0 }),
   };

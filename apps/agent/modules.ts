@@ -13,6 +13,7 @@ import { createHealthEndpoint } from "./health-endpoint.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
+import { createNotifications } from "./notifications.ts";
 import { options } from "./options.ts";
 import { createParts } from "./parts.ts";
 import { createPolicyDelays } from "./policy-delays.ts";
@@ -87,6 +88,7 @@ export function createAgentModules(config: Config): Agent {
         ? []
         : [parts.health, { name: "health-api", start: () => clusterHealth.start(), stop: () => clusterHealth.stop() }]),
       { name: "monitor", start: () => monitor.start(), stop: () => monitor.stop() },
+      createNotifications({ ...parts, ipcache: cluster.ipcache, clock: systemClock }),
       { name: "cni", start: () => cni.start(), stop: () => cni.stop() },
       createDeleteReplay(paths.socket, api),
       createMetricsModule(metrics, config.get(options.prometheus)),

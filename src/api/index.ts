@@ -7,6 +7,14 @@ export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
 export { HealthClient } from "./health-client.ts";
 export type * from "./models.ts";
+export {
+  type AgentNotification,
+  type AgentNotify,
+  agentNotifications,
+  agentNotifyType,
+  decodeAgentNotify,
+  encodeAgentNotify,
+} from "./gob/agent-notify.ts";
 export { readMonitor } from "./monitor-client.ts";
 export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
 export type { RateLimit } from "./rate-limit.ts";

@@ -3,10 +3,10 @@
 import { cpus } from "node:os";
 import { type AgentClient, AgentUnreachableError, type MonitorRecord, readMonitor } from "../../../src/api/index.ts";
 import { CiliumError } from "../../../src/core/index.ts";
-import { decodeEvent } from "../../../src/datapath/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, listOption, textOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { decodeMonitorEvent } from "../monitor/event.ts";
 import { createFilter, type EventFilter, monitorTypes } from "../monitor/filter.ts";
 import { Knowledge } from "../monitor/knowledge.ts";
 import { formatLost, formatRecord, type MonitorForm } from "../monitor/record.ts";
@@ -63,7 +63,7 @@ async function formatAll(
   for (const record of records) {
     if (record.lost > 0) text += formatLost(record, form);
     if (record.data.length === 0) continue;
-    const event = decodeEvent(record.data);
+    const event = decodeMonitorEvent(record.data);
     if (filter(event)) text += await formatRecord(record, event, form, knowledge);
   }
   return text;

@@ -2,7 +2,8 @@
 // The one-line form of events.
 import {
   authTypeName,
-  type DatapathEvent,
+  type CaptureEvent,
+  type DebugEvent,
   type DropEvent,
   dropReasonText,
   fileName,
@@ -11,10 +12,11 @@ import {
   type TraceEvent,
   traceReasonName,
 } from "../../../src/datapath/index.ts";
+import { agentKind, type MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
 
 /** The line of an event. */
-export function formatBrief(cpu: number, event: DatapathEvent, knowledge: Knowledge): string {
+export function formatBrief(cpu: number, event: MonitorEvent, knowledge: Knowledge): string {
   switch (event.type) {
     case "drop":
       return formatDrop(event, knowledge);
@@ -22,14 +24,37 @@ export function formatBrief(cpu: number, event: DatapathEvent, knowledge: Knowle
       return formatTrace(event, knowledge);
     case "policy-verdict":
       return formatVerdict(event, knowledge);
-    case "debug": {
-      const text = `type ${event.subtype} ${event.args.map((arg) => `0x${arg.toString(16)}`).join(" ")}`;
-      return `CPU ${cpuText(cpu)}: MARK ${hash(event.hash)} FROM ${event.source} DEBUG: ${text}`;
-    }
+    case "debug":
+      return `CPU ${cpuText(cpu)}: MARK ${hash(event.hash)} FROM ${event.source} DEBUG: ${debugText(event)}`;
     case "capture":
-      return `capture ${event.subtype}: ${event.summary}`;
+      return `${captureText(event, knowledge)}: ${event.summary}`;
+    case "agent":
+      return `>> ${agentKind(event)}: ${event.text}`;
     case "unknown":
       return `CPU ${cpuText(cpu)}: Unknown event type ${event.number}, ${event.bytes.length} bytes`;
+  }
+}
+
+/** The datapath of today has no debug messages of its own to name. */
+export function debugText({ subtype, args: [first, second] }: DebugEvent): string {
+  return `Unknown message type=${subtype} arg1=${first} arg2=${second}`;
+}
+
+/** Where a capture was taken, by its point. */
+function captureText({ subtype, args: [first] }: CaptureEvent, knowledge: Knowledge): string {
+  switch (subtype) {
+    case 4:
+      return `-> ${knowledge.deviceName(first)}`;
+    case 5:
+      return `<- load-balancer ${knowledge.deviceName(first)}`;
+    case 6:
+      return `== v4->v6 ${first}`;
+    case 7:
+      return `== v6->v4 ${first}`;
+    case 9:
+      return `-> proxy port ${((first & 0xff) << 8) | ((first >> 8) & 0xff)}`;
+    default:
+      return `?? capture ${subtype}`;
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `monitor` adds to a drop: the labels of both sides, and what policy decided it.
-import type { DropExplanation, RuleReference } from "../../../src/api/index.ts";
+import type { DropExplanation } from "../../../src/api/index.ts";
 import type { DropEvent } from "../../../src/datapath/index.ts";
+import { ruleText } from "../rule-text.ts";
 import type { Knowledge } from "./knowledge.ts";
 
 const policyDenied = 133;
@@ -47,8 +48,4 @@ function explanationLines({ direction }: DropEvent, explanation: DropExplanation
     lines.push(`   nearest rule ${ruleText(miss.rule)}: ${fields.join("; ")}`);
   }
   return lines;
-}
-
-function ruleText({ policy, section }: RuleReference): string {
-  return section === undefined || section === "" ? policy : `${policy} ${section}`;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which events `monitor` shows.
-import type { DatapathEvent } from "../../../src/datapath/index.ts";
 import { UsageError } from "../errors.ts";
+import type { MonitorEvent } from "./event.ts";
 
-/** Types of `-t`; events of the last three are not made by the datapath of today. */
+/** Types of `-t`; events of trace-sock and l7 are not made by the agent of today. */
 export const monitorTypes = [
   "drop",
   "debug",
@@ -24,7 +24,7 @@ export interface FilterOptions {
   readonly relatedTo: readonly number[];
 }
 
-export type EventFilter = (event: DatapathEvent) => boolean;
+export type EventFilter = (event: MonitorEvent) => boolean;
 
 /** Throws UsageError for a type that there is not. */
 export function createFilter({ types, from, to, relatedTo }: FilterOptions): EventFilter {
@@ -42,6 +42,6 @@ export function createFilter({ types, from, to, relatedTo }: FilterOptions): Eve
   };
 }
 
-function destinationOf(event: DatapathEvent): number {
+function destinationOf(event: MonitorEvent): number {
   return event.type === "drop" || event.type === "trace" ? event.destinationEndpoint : 0;
 }

@@ -2,81 +2,102 @@
 // The form of `-j`: field names as Cilium's monitor has them.
 import {
   authTypeName,
-  type DatapathEvent,
+  type DropEvent,
   dropReasonText,
   fileName,
   observationPointName,
   type Packet,
+  type PolicyVerdictEvent,
   policyMatchName,
+  type TraceEvent,
   traceReasonName,
 } from "../../../src/datapath/index.ts";
-import { hash, originalAddress, reasonText } from "./brief.ts";
+import { cpuText, debugText, hash, originalAddress, reasonText } from "./brief.ts";
+import { agentKind, type MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
 
 /** The object of an event. */
-export function eventModel(cpu: number, event: DatapathEvent, knowledge: Knowledge): Record<string, unknown> {
-  const prefix = `CPU ${String(cpu).padStart(2, "0")}:`;
+export function eventModel(cpu: number, event: MonitorEvent, knowledge: Knowledge): Record<string, unknown> {
+  if (event.type === "agent") return { type: "agent", subtype: agentKind(event), message: messageOf(event.text) };
+  const prefix = { cpu: `CPU ${cpuText(cpu)}:`, type: event.type };
   switch (event.type) {
     case "drop":
-      return {
-        cpu: prefix,
-        type: "drop",
-        mark: hash(event.hash),
-        reason: reasonText(event),
-        source: event.source,
-        bytes: event.originalLength,
-        srcLabel: event.sourceIdentity,
-        dstLabel: event.destinationIdentity,
-        dstID: event.destinationEndpoint,
-        Line: event.line,
-        File: fileName(event.file),
-        ExtError: event.extError,
-        Ifindex: event.ifindex,
-        IPTraceID: Number(event.ipTraceId),
-        summary: packetModel(event.packet),
-      };
+      return { ...prefix, ...dropModel(event) };
     case "trace":
-      return {
-        cpu: prefix,
-        type: "trace",
-        mark: hash(event.hash),
-        ifindex: knowledge.deviceName(event.ifindex),
-        state: traceReasonName(event.reason),
-        observationPoint: observationPointName(event.observationPoint),
-        traceSummary: event.summary,
-        source: event.source,
-        bytes: event.originalLength,
-        srcLabel: event.sourceIdentity,
-        dstLabel: event.destinationIdentity,
-        dstID: event.destinationEndpoint,
-        origIP: originalAddress(event),
-        IpTraceID: Number(event.ipTraceId),
-        summary: packetModel(event.packet),
-      };
+      return { ...prefix, ...traceModel(event, knowledge) };
     case "policy-verdict":
-      return {
-        cpu: prefix,
-        type: "policy-verdict",
-        mark: hash(event.hash),
-        source: event.source,
-        remoteLabel: event.remoteIdentity,
-        direction: event.direction,
-        action: event.action,
-        ...(event.verdict < 0 ? { reason: dropReasonText(-event.verdict) } : {}),
-        match: policyMatchName(event.match),
-        ...(event.staged && { staged: event.staged.verdict }),
-        auth: authTypeName(event.authType),
-        proto: event.protocol,
-        dport: event.destinationPort,
-        bytes: event.originalLength,
-        summary: packetModel(event.packet),
-      };
+      return { ...prefix, ...verdictModel(event) };
     case "debug":
-      return { cpu: prefix, type: "debug", mark: hash(event.hash), source: event.source, args: event.args };
-    case "capture":
-      return { cpu: prefix, type: "capture", source: event.source, summary: packetModel(event.packet) };
+      return { ...prefix, mark: hash(event.hash), source: event.source, message: debugText(event) };
+    case "capture": {
+      const { source, originalLength: bytes, summary } = event;
+      return { ...prefix, mark: hash(event.hash), source, bytes, summary };
+    }
     case "unknown":
-      return { cpu: prefix, type: "unknown", number: event.number, bytes: event.bytes.length };
+      return { ...prefix, number: event.number, bytes: event.bytes.length };
+  }
+}
+
+function dropModel(event: DropEvent): Record<string, unknown> {
+  return {
+    mark: hash(event.hash),
+    reason: reasonText(event),
+    source: event.source,
+    bytes: event.originalLength,
+    srcLabel: event.sourceIdentity,
+    dstLabel: event.destinationIdentity,
+    dstID: event.destinationEndpoint,
+    Line: event.line,
+    File: fileName(event.file),
+    ExtError: event.extError,
+    Ifindex: event.ifindex,
+    IPTraceID: Number(event.ipTraceId),
+    summary: packetModel(event.packet),
+  };
+}
+
+function traceModel(event: TraceEvent, knowledge: Knowledge): Record<string, unknown> {
+  return {
+    mark: hash(event.hash),
+    ifindex: knowledge.deviceName(event.ifindex),
+    state: traceReasonName(event.reason),
+    observationPoint: observationPointName(event.observationPoint),
+    traceSummary: event.summary,
+    source: event.source,
+    bytes: event.originalLength,
+    srcLabel: event.sourceIdentity,
+    dstLabel: event.destinationIdentity,
+    dstID: event.destinationEndpoint,
+    origIP: originalAddress(event),
+    IpTraceID: Number(event.ipTraceId),
+    summary: packetModel(event.packet),
+  };
+}
+
+function verdictModel(event: PolicyVerdictEvent): Record<string, unknown> {
+  return {
+    mark: hash(event.hash),
+    source: event.source,
+    remoteLabel: event.remoteIdentity,
+    direction: event.direction,
+    action: event.action,
+    ...(event.verdict < 0 ? { reason: dropReasonText(-event.verdict) } : {}),
+    match: policyMatchName(event.match),
+    ...(event.staged && { staged: event.staged.verdict }),
+    auth: authTypeName(event.authType),
+    proto: event.protocol,
+    dport: event.destinationPort,
+    bytes: event.originalLength,
+    summary: packetModel(event.packet),
+  };
+}
+
+/** The text is the agent's word; one that is no JSON stays a text. */
+function messageOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import * as abi from "../../../src/abi/index.ts";
-import type { AgentApi, DropQuery } from "../../../src/api/index.ts";
+import { type AgentApi, type DropQuery, encodeAgentNotify } from "../../../src/api/index.ts";
 import { createMemoryAgent } from "../../../src/api/testing.ts";
 import { configureLogging, ip16 } from "../../../src/core/index.ts";
 import { identities } from "../fixtures.ts";
@@ -76,7 +76,32 @@ function verdict(change: { cookie?: number; staged?: number; stagedCookie?: numb
   return Buffer.concat([body, packet]);
 }
 
-const records = [drop(), trace(5, 99, 0), trace(0, 99, 1234), trace(4, 99, 0), verdict()];
+/** Debug and capture messages; the bodies that Cilium's programs write. */
+function debug(subtype: number, ...args: readonly [number, number, number]): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  bytes.set([abi.EventType.EVENT_DEBUG, subtype]);
+  for (const [i, value] of [0xabc, ...args].entries()) view.setUint32(4 + 4 * i, value, true);
+  view.setUint16(2, 99, true);
+  return bytes;
+}
+
+function capture(point: number, first: number): Uint8Array {
+  const bytes = new Uint8Array(24 + packet.length);
+  abi.encodeEventHeader(header(abi.EventType.EVENT_CAPTURE, point, 99), bytes);
+  new DataView(bytes.buffer).setUint32(16, first, true);
+  bytes.set(packet, 24);
+  return bytes;
+}
+
+const agentRecords = [
+  encodeAgentNotify("Policy updated", { labels: ["k8s:io.cilium.k8s.policy.name=rule1"], revision: 3, rule_count: 1 }),
+  encodeAgentNotify("Endpoint created", { id: 99, labels: ["k8s:app=\u001b[31mred"] }),
+];
+const records = [
+  ...[drop(), trace(5, 99, 0), trace(0, 99, 1234), trace(4, 99, 0), verdict()],
+  ...[debug(1, 5, 6, 7), capture(9, 0x1027), capture(6, 3), ...agentRecords],
+];
 
 interface Watch {
   readonly args?: readonly string[];
@@ -205,6 +230,9 @@ test("monitor filters by type and endpoint", async (t) => {
   };
   assert.equal(await lines(["-t", "drop"]), 1);
   assert.equal(await lines(["-t", "drop,policy-verdict"]), 2);
+  assert.equal(await lines(["-t", "agent", "-t", "capture"]), 4);
+  assert.equal(await lines(["-t", "debug"]), 1);
+  assert.equal(await lines(["-t", "l7", "--type", "trace-sock"]), 0);
   assert.equal(await lines(["--related-to", "1234"]), 3);
   assert.equal(await lines(["--to", "1234"]), 2);
 });

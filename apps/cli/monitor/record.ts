@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A record of the monitor stream as text, in the form that was asked for.
 import type { MonitorRecord } from "../../../src/api/index.ts";
-import type { DatapathEvent } from "../../../src/datapath/index.ts";
 import { neutraliseJson, neutraliseLine } from "../output/escape.ts";
-import { formatBrief } from "./brief.ts";
+import { cpuText, formatBrief } from "./brief.ts";
 import { dropDetails, dropDetailsModel } from "./drop-details.ts";
+import type { MonitorEvent } from "./event.ts";
 import { eventModel } from "./json.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { formatVerbose } from "./verbose.ts";
@@ -18,7 +18,7 @@ export type MonitorForm =
 /** One line, or several; ends with a newline. */
 export async function formatRecord(
   record: MonitorRecord,
-  event: DatapathEvent,
+  event: MonitorEvent,
   form: MonitorForm,
   knowledge: Knowledge,
 ): Promise<string> {
@@ -35,12 +35,12 @@ export async function formatRecord(
   return lines.map((line) => `${neutraliseLine(line)}\n`).join("");
 }
 
-async function details(event: DatapathEvent, knowledge: Knowledge): Promise<readonly string[]> {
+async function details(event: MonitorEvent, knowledge: Knowledge): Promise<readonly string[]> {
   if (event.type === "drop") return dropDetails(event, knowledge);
   return event.type === "policy-verdict" ? verdictDetails(event, knowledge) : [];
 }
 
-async function detailsModel(event: DatapathEvent, knowledge: Knowledge): Promise<Readonly<Record<string, unknown>>> {
+async function detailsModel(event: MonitorEvent, knowledge: Knowledge): Promise<Readonly<Record<string, unknown>>> {
   if (event.type === "drop") return dropDetailsModel(event, knowledge);
   return event.type === "policy-verdict" ? verdictDetailsModel(event, knowledge) : {};
 }
@@ -49,5 +49,5 @@ async function detailsModel(event: DatapathEvent, knowledge: Knowledge): Promise
 export function formatLost({ cpu, lost }: MonitorRecord, form: MonitorForm): string {
   return form.kind === "json"
     ? `${JSON.stringify({ type: "lost", cpu, lost })}\n`
-    : `CPU ${cpu}: Lost ${lost} events\n`;
+    : `CPU ${cpuText(cpu)}: Lost ${lost} events\n`;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form of `-v`: a line of dashes, one about the event, then the packet layer by layer or as hex.
 import {
-  type DatapathEvent,
   observationPointName,
   type Packet,
   protocolName,
@@ -9,20 +8,22 @@ import {
   traceReasonName,
 } from "../../../src/datapath/index.ts";
 import { cpuText, formatBrief, hash, identities, originalAddress, reasonText } from "./brief.ts";
+import type { MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
 
 const separator = "-".repeat(78);
 
 /** Lines of an event. */
-export function formatVerbose(cpu: number, event: DatapathEvent, hex: boolean, knowledge: Knowledge): string[] {
-  if (event.type === "debug" || event.type === "unknown") return [formatBrief(cpu, event, knowledge)];
+export function formatVerbose(cpu: number, event: MonitorEvent, hex: boolean, knowledge: Knowledge): string[] {
+  if (event.type === "debug" || event.type === "unknown" || event.type === "agent")
+    return [formatBrief(cpu, event, knowledge)];
   const lines = [separator, headLine(cpu, event, knowledge)];
   return [...lines, ...(hex ? hexDump(event.captured) : layers(event.packet))];
 }
 
 function headLine(
   cpu: number,
-  event: Exclude<DatapathEvent, { type: "debug" | "unknown" }>,
+  event: Exclude<MonitorEvent, { type: "debug" | "unknown" | "agent" }>,
   knowledge: Knowledge,
 ): string {
   const start = `CPU ${cpuText(cpu)}: MARK ${hash(event.hash)} FROM ${event.source}`;

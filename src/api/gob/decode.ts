@@ -38,19 +38,58 @@ export class RecordDecoder {
   }
 
   #message(bytes: Uint8Array): MonitorRecord | undefined {
-    const cursor = new GobCursor(bytes);
-    const id = cursor.signed();
-    if (id < 0) {
-      if (this.#types.size >= maxTypes) throw new GobError(`more than ${maxTypes} types`);
-      this.#types.set(-id, readDefinition(cursor));
-      return undefined;
-    }
-    const fields = this.#types.get(id);
-    if (fields === undefined) throw new GobError(`value of unknown type ${id}`);
-    const record = readRecord(cursor, fields);
-    if (!cursor.atEnd) throw new GobError("bytes behind the end of a value");
+    const value = readMessage(bytes, this.#types);
+    if (value === undefined) return undefined;
+    const record = readRecord(value);
+    if (!value.cursor.atEnd) throw new GobError("bytes behind the end of a value");
     return record;
   }
+}
+
+/** A struct's value that is still to be read, and its type. */
+export interface StructValue {
+  readonly cursor: GobCursor;
+  readonly fields: readonly Field[];
+}
+
+/** The values of a whole stream. Throws GobError. */
+export function* readMessages(stream: Uint8Array): Generator<StructValue> {
+  const types = new Map<number, readonly Field[]>();
+  let rest = stream;
+  while (rest.length > 0) {
+    const header = messageHeader(rest);
+    if (header === undefined || rest.length < header.size + header.length)
+      throw new GobError("it ends within a message");
+    const end = header.size + header.length;
+    const value = readMessage(rest.subarray(header.size, end), types);
+    if (value !== undefined) yield value;
+    rest = rest.subarray(end);
+  }
+}
+
+/** The plain fields of a value by name. */
+export function readStruct({ cursor, fields }: StructValue): Map<string, number | Uint8Array> {
+  const values = new Map<string, number | Uint8Array>();
+  eachField(cursor, (index) => {
+    const field = fields[index];
+    if (field === undefined) throw new GobError(`field ${index} of ${fields.length}`);
+    values.set(field.name, readPlain(cursor, field.typeId));
+  });
+  return values;
+}
+
+/** A message's value; undefined for one that declares a type, which goes into `types`. */
+function readMessage(bytes: Uint8Array, types: Map<number, readonly Field[]>): StructValue | undefined {
+  const cursor = new GobCursor(bytes);
+  const id = cursor.signed();
+  if (id < 0) {
+    if (types.size >= maxTypes) throw new GobError(`more than ${maxTypes} types`);
+    types.set(-id, readDefinition(cursor));
+    return undefined;
+  }
+  const fields = types.get(id);
+  if (fields === undefined) throw new GobError(`value of unknown type ${id}`);
+  return { cursor, fields };
 }
 
 /** Size and content of the length prefix; undefined when it is not complete yet. */
@@ -103,7 +142,7 @@ function readFields(cursor: GobCursor): readonly Field[] {
   return fields;
 }
 
-function readRecord(cursor: GobCursor, fields: readonly Field[]): MonitorRecord {
+function readRecord({ cursor, fields }: StructValue): MonitorRecord {
   const record = { data: new Uint8Array(0) as Uint8Array, cpu: 0, lost: 0, type: 0 };
   eachField(cursor, (index) => {
     const field = fields[index];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encodes monitor records as Go's gob does for struct Payload {Data []byte; CPU int; Lost uint64; Type int}.
 import type { MonitorRecord } from "../types.ts";
-import { gobSigned, gobUnsigned } from "./numbers.ts";
+import { gobSigned } from "./numbers.ts";
+import { encodeStructDefinition } from "./struct.ts";
 
 const typeId = 65;
 const builtin = { int: 2, uint: 3, bytes: 5 } as const;
@@ -14,18 +15,7 @@ const fields = [
 
 /** The message that declares the struct; goes once in front of a connection's records. */
 export function encodeTypeDefinition(): Uint8Array {
-  const text = (value: string): number[] => [...gobUnsigned(value.length), ...new TextEncoder().encode(value)];
-  const body = [
-    ...gobSigned(-typeId),
-    3, // wireType, field 2: StructT
-    1, // StructT, field 0: CommonType
-    ...[1, ...text("Payload"), 1, ...gobSigned(typeId), 0],
-    ...[1, fields.length], // StructT, field 1: the fields
-    ...fields.flatMap(([name, id]) => [1, ...text(name), 1, ...gobSigned(id), 0]),
-    0,
-    0,
-  ];
-  return Uint8Array.from([...gobUnsigned(body.length), ...body]);
+  return encodeStructDefinition(typeId, "Payload", fields);
 }
 
 /** Most bytes that a record takes above its data. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MonitorRecord } from "../types.ts";
+import { decodeAgentNotify, encodeAgentNotify } from "./agent-notify.ts";
 import { RecordDecoder } from "./decode.ts";
 import { encodeRecord, encodeTypeDefinition } from "./encode.ts";
 import { GobError } from "./error.ts";
@@ -105,5 +106,21 @@ test("RecordDecoder never throws anything but GobError on noise", () => {
     } catch (error) {
       assert.ok(error instanceof GobError, String(error));
     }
+  }
+});
+
+test("encodeAgentNotify() writes what Go's encoder does, and decodeAgentNotify() reads it", () => {
+  const data = encodeAgentNotify("Policy updated", { rule_count: 1 });
+  const expected = hex(`
+    82 2b ff81 03 01 01 0b 4167656e744e6f74696679 01 ff82 00 01 02
+    01 04 54797065 01 06 00
+    01 04 54657874 01 0c 00
+    00 00
+    17 ff82 01 05 01 10 7b2272756c655f636f756e74223a317d 00`);
+  assert.equal(Buffer.from(data).toString("hex"), Buffer.from(expected).toString("hex"));
+  assert.deepEqual(decodeAgentNotify(data), { kind: 5, text: '{"rule_count":1}' });
+  assert.deepEqual(decodeAgentNotify(encodeAgentNotify("unspecified", "")), { kind: 0, text: '""' });
+  for (let length = 1; length < data.length; length++) {
+    assert.throws(() => decodeAgentNotify(data.subarray(0, length)), GobError);
   }
 });

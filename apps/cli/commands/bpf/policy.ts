@@ -14,6 +14,7 @@ import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, flag } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
 import { alignTable, type Line } from "../../output/table.ts";
+import { ruleText } from "../../rule-text.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 import { addPolicy, deletePolicy } from "./policy-change.ts";
 
@@ -117,7 +118,7 @@ export function formatEntries(
         "-",
         String(row.protocol === 0 ? 0 : 8 + row.portPrefix),
         String(row.cookie),
-        ...(rules.size === 0 ? [] : [ruleText(rules.get(row.cookie))]),
+        ...(rules.size === 0 ? [] : [ruleOf(rules, row.cookie)]),
       ],
       ...others.map((label): Line => ["", "", label]),
     ];
@@ -145,10 +146,10 @@ function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
-/** `default/p ingress[0]`; `-` where no rule decides. */
-function ruleText(rule: PolicyRuleName | undefined): string {
-  if (rule === undefined) return "-";
-  return rule.policy === "" ? rule.section : `${rule.policy} ${rule.section}`;
+/** `-` where no rule decides. */
+function ruleOf(rules: ReadonlyMap<number, PolicyRuleName>, cookie: number): string {
+  const rule = rules.get(cookie);
+  return rule === undefined ? "-" : ruleText(rule);
 }
 
 /** From the agent; none without it, and then there is no column for them. */
