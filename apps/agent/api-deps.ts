@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the REST API's parts get of the agent.
-import type { Health } from "../../src/core/index.ts";
+import { type Health, type Metrics, systemClock } from "../../src/core/index.ts";
+import { mapPinRoot } from "../../src/datapath/index.ts";
 import type { AgentApiDeps } from "./api/agent-api.ts";
 import { policyAttribution } from "./api/endpoint-policy.ts";
+import { mapCaches } from "./api/map-caches.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { hostAddressing } from "./settings.ts";
@@ -10,7 +12,7 @@ import { hostAddressing } from "./settings.ts";
 /** What only the running agent knows. */
 export interface RunningState {
   readonly modules: () => ReadonlyMap<string, Health>;
-  readonly metrics: () => Promise<string>;
+  readonly metrics: Metrics;
 }
 
 export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): AgentApiDeps {
@@ -32,11 +34,23 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       auditMode: config.get(options.policyAuditMode),
     },
     ipam: { ipam, endpoints },
-    identities: { identities: cluster.allocator.table, endpoints, ipcache, nodes, self },
+    identities: {
+      ...{ identities: cluster.allocator.table, endpoints, ipcache, nodes, self },
+      nodeAddresses: cluster.nodeAddresses,
+    },
     policy: { engine, module: parts.policy, policies, endpoints },
     policyHits: { engine, datapath },
     prefilter: parts.prefilter,
     events,
     metrics,
+    maps: {
+      caches: mapCaches({ endpoints, ipcache, nodeAddresses: cluster.nodeAddresses }),
+      ...{ datapath, pins: mapPinRoot(config.get(options.bpfRoot)), now: () => systemClock.now() },
+    },
+    statedb: {
+      ...parts,
+      ...{ identities: cluster.allocator.table, ipcache, nodes, nodeAddresses: cluster.nodeAddresses, modules, ipam },
+      nodeHealth: parts.health?.table,
+    },
   };
 }

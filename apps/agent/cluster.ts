@@ -26,6 +26,7 @@ import {
   createNodeMap,
   type Ipcache,
   type IpcacheRow,
+  type NodeMap,
   type PodPort,
 } from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
@@ -55,6 +56,8 @@ export interface Cluster {
   readonly announcer: EndpointAnnouncer;
   readonly nodes: ReadonlyTable<NodeRow, string>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
+  /** Underlay addresses of other nodes, with the numbers that maps name the nodes by. */
+  readonly nodeAddresses: NodeMap["table"];
   /** Takes what this node alone says about prefixes. */
   readonly claims: Pick<Ipcache, "upsert" | "remove">;
   /** "cluster/node". */
@@ -115,27 +118,36 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     kvstore,
     allocator,
     identityTable,
-    announcer: {
-      announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
-        if (identity === undefined) return;
-        const pod =
-          podName === "" ? {} : { namespace: podNamespace, name: podName, namedPorts: podPorts(podNamespace, podName) };
-        ipcache.setEndpoint({
-          id,
-          identity,
-          ...(ipv4 !== undefined && { ipv4 }),
-          ...(ipv6 !== undefined && { ipv6 }),
-          ...pod,
-        });
-      },
-      withdraw: ({ id }) => ipcache.removeEndpoint(id),
-    },
+    announcer: announcerOf(ipcache, podPorts),
     nodes: nodes.table,
     ipcache: ipcache.table,
+    nodeAddresses: nodeMap.table,
     claims: ipcache,
     self: `${node.cluster}/${node.name}`,
     announceHealth: ({ ipv4, ipv6 }) =>
       nodes.setLocal({ ...(ipv4 && { ipv4HealthIp: ipv4 }), ...(ipv6 && { ipv6HealthIp: ipv6 }) }),
+  };
+}
+
+/** Tells of endpoints where they are and who. */
+function announcerOf(
+  ipcache: Pick<Ipcache, "setEndpoint" | "removeEndpoint">,
+  podPorts: ClusterDeps["podPorts"],
+): EndpointAnnouncer {
+  return {
+    announce({ id, identity, ipv4, ipv6, podNamespace, podName }) {
+      if (identity === undefined) return;
+      const pod =
+        podName === "" ? {} : { namespace: podNamespace, name: podName, namedPorts: podPorts(podNamespace, podName) };
+      ipcache.setEndpoint({
+        id,
+        identity,
+        ...(ipv4 !== undefined && { ipv4 }),
+        ...(ipv6 !== undefined && { ipv6 }),
+        ...pod,
+      });
+    },
+    withdraw: ({ id }) => ipcache.removeEndpoint(id),
   };
 }
 

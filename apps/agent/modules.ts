@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's modules, wired and in start order.
-import { clusterHealthBase, clusterHealthRoutes, createApiServer, createMonitorServer } from "../../src/api/index.ts";
 import { type Config, createMetrics, type Module, type RunningModules, systemClock } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
-import { cniSocketPath, createCniServer, pluginOf } from "../cni/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
+import { createApiMetrics } from "./api-metrics.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
+import { createFeatureModule } from "./features.ts";
 import { createGate } from "./gate.ts";
 import { createHealthEndpoint } from "./health-endpoint.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
@@ -19,6 +19,7 @@ import { createParts } from "./parts.ts";
 import { createPolicyDelays } from "./policy-delays.ts";
 import { createPolicyLink } from "./policy-link.ts";
 import { createPrefilterModule } from "./prefilter.ts";
+import { createServers } from "./servers.ts";
 import { statePaths } from "./settings.ts";
 
 export interface Agent {
@@ -36,17 +37,10 @@ export function createAgentModules(config: Config): Agent {
   const { cluster, datapath, endpoints, engine, events, manager, policy, podLabels, resources, sources } = parts;
   const metrics = createMetrics();
   registerMetrics(metrics, { ...parts, identities: cluster.allocator.table, ipam: parts.local.ipam });
-  const api = createAgentApi(
-    agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics: () => metrics.text() }),
+  const { api, modules } = createAgentApi(
+    agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
   );
-  const server = createApiServer({ api, socketPath: paths.socket });
-  const cni = createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket));
-  const monitor = createMonitorServer({ api, socketPath: paths.monitor });
-  const clusterHealth = createApiServer({
-    api,
-    socketPath: paths.health,
-    routes: { base: clusterHealthBase, list: clusterHealthRoutes },
-  });
+  const servers = createServers({ api, paths, observe: createApiMetrics(metrics) });
   const open = () => {
     parts.guard.settle();
     manager.open();
@@ -83,15 +77,15 @@ export function createAgentModules(config: Config): Agent {
       ),
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
-      { name: "api", start: () => server.start(), stop: () => server.stop() },
-      ...(parts.health === undefined
-        ? []
-        : [parts.health, { name: "health-api", start: () => clusterHealth.start(), stop: () => clusterHealth.stop() }]),
-      { name: "monitor", start: () => monitor.start(), stop: () => monitor.stop() },
+      ...modules,
+      servers.api,
+      ...(parts.health === undefined ? [] : [parts.health, servers.health]),
+      servers.monitor,
       createNotifications({ ...parts, ipcache: cluster.ipcache, clock: systemClock }),
-      { name: "cni", start: () => cni.start(), stop: () => cni.stop() },
+      servers.cni,
       createDeleteReplay(paths.socket, api),
       createMetricsModule(metrics, config.get(options.prometheus)),
+      createFeatureModule(),
     ],
     started(modules) {
       running = modules;

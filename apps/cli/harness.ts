@@ -5,13 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import {
-  type AgentApi,
-  clusterHealthBase,
-  clusterHealthRoutes,
-  createApiServer,
-  createMonitorServer,
-} from "../../src/api/index.ts";
+import { type AgentApi, clusterHealthRoutes, createApiServer, createMonitorServer } from "../../src/api/index.ts";
 import { run } from "./program.ts";
 
 export interface CliResult {
@@ -48,7 +42,7 @@ export async function startCli(t: TestContext, api: AgentApi | undefined): Promi
       createApiServer({
         api,
         socketPath: join(directory, "health.sock"),
-        routes: { base: clusterHealthBase, list: clusterHealthRoutes },
+        routes: clusterHealthRoutes,
       }),
     ];
     for (const server of servers) {

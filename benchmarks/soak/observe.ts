@@ -61,7 +61,7 @@ export async function observe(sandbox: Sandbox, node: SandboxNode): Promise<Obse
 
 async function observeAgent(found: Map<Quantity, number>, pid: number, sandbox: Sandbox, node: SandboxNode) {
   const client = agentClient(sandbox, node);
-  const [metrics, ips] = await Promise.all([client.metrics(), client.listIps()]);
+  const [metrics, ips] = await Promise.all([client.metricsText(), client.listIps()]);
   found.set("agent RSS", residentMegabytes(pid));
   found.set("agent descriptors", readdirSync(`/proc/${pid}/fd`).length);
   found.set("agent heap in use", metric(metrics, "agent_heap_bytes") / 2 ** 20);

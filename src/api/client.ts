@@ -2,10 +2,13 @@
 // The typed client of the agent's REST API.
 import { agentSocketPath } from "./agent-socket.ts";
 import type {
+  BPFMap,
   BPFMapList,
+  CgroupDumpMetadata,
   ClusterNodeStatus,
   DaemonConfiguration,
   DaemonConfigurationSpec,
+  DebugInfo,
   DropExplanation,
   DropQuery,
   Endpoint,
@@ -18,6 +21,12 @@ import type {
   IdentityEndpoints,
   IPAMResponse,
   IPListEntry,
+  KernelFeatures,
+  LabelConfiguration,
+  LabelConfigurationSpec,
+  MapEvent,
+  Metric,
+  NodeID,
   Policy,
   PolicyRuleCookie,
   PolicyRuleHits,
@@ -27,7 +36,7 @@ import type {
   StatusResponse,
   VersionInfo,
 } from "./models.ts";
-import { type CallOptions, type CallResult, call } from "./transport.ts";
+import { type CallOptions, type CallResult, call, callStream } from "./transport.ts";
 
 export interface AgentClientOptions {
   /** Default: CILIUM_SOCK, else /var/run/cilium/cilium.sock. */
@@ -113,6 +122,15 @@ export class AgentClient {
     return this.#send("PATCH", `/endpoint/${encodeURIComponent(id)}/config`, { body: spec });
   }
 
+  endpointLabels(id: string): Promise<LabelConfiguration> {
+    return this.#get(`/endpoint/${encodeURIComponent(id)}/labels`);
+  }
+
+  /** `user`: all labels that users give it, instead of those they gave before. */
+  patchEndpointLabels(id: string, spec: LabelConfigurationSpec): Promise<LabelConfiguration> {
+    return this.#send("PATCH", `/endpoint/${encodeURIComponent(id)}/labels`, { body: spec });
+  }
+
   endpointHealth(id: string): Promise<EndpointHealth> {
     return this.#get(`/endpoint/${encodeURIComponent(id)}/healthz`);
   }
@@ -137,8 +155,13 @@ export class AgentClient {
     return this.#get("/ip", { query: { cidr: filter.cidr }, ...(filter.labels ? { body: filter.labels } : {}) });
   }
 
-  nodes(): Promise<ClusterNodeStatus> {
-    return this.#get("/cluster/nodes");
+  /** With the client-id of an earlier answer: what changed since then. */
+  nodes(clientId?: number): Promise<ClusterNodeStatus> {
+    return this.#get("/cluster/nodes", clientId === undefined ? {} : { headers: { "client-id": String(clientId) } });
+  }
+
+  nodeIds(): Promise<NodeID[]> {
+    return this.#get("/node/ids");
   }
 
   getPolicy(): Promise<Policy> {
@@ -156,6 +179,11 @@ export class AgentClient {
 
   policySelectors(): Promise<SelectorIdentityMapping[]> {
     return this.#get("/policy/selectors");
+  }
+
+  /** Of those whom policies are about. */
+  policySubjectSelectors(): Promise<SelectorIdentityMapping[]> {
+    return this.#get("/policy/subject-selectors");
   }
 
   /** Every rule that entries and events can name. */
@@ -210,8 +238,35 @@ export class AgentClient {
     return this.#get("/map");
   }
 
-  metrics(): Promise<string> {
+  getMap(name: string): Promise<BPFMap> {
+    return this.#get(`/map/${encodeURIComponent(name)}`);
+  }
+
+  /** With `follow` until the signal aborts; ends quietly then. */
+  mapEvents(name: string, { follow, signal }: { follow: boolean; signal: AbortSignal }): AsyncIterable<MapEvent> {
+    const path = `/map/${encodeURIComponent(name)}/events`;
+    return callStream<MapEvent>(this.socketPath, { path, query: { follow: String(follow) }, signal });
+  }
+
+  metrics(): Promise<Metric[]> {
     return this.#get("/metrics");
+  }
+
+  /** In Prometheus' text form. */
+  metricsText(): Promise<string> {
+    return this.#get("/metrics", { headers: { accept: "text/plain" } });
+  }
+
+  debugInfo(): Promise<DebugInfo> {
+    return this.#get("/debuginfo");
+  }
+
+  cgroups(): Promise<CgroupDumpMetadata> {
+    return this.#get("/cgroup-dump-metadata");
+  }
+
+  features(): Promise<KernelFeatures> {
+    return this.#get("/features");
   }
 
   #get<T>(path: string, extra: Extra = {}): Promise<T> {

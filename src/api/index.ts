@@ -5,8 +5,6 @@ export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.t
 export { deleteQueueDirectory, enqueueDelete, type QueuedDelete, replayDeleteQueue } from "./delete-queue.ts";
 export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
-export { HealthClient } from "./health-client.ts";
-export type * from "./models.ts";
 export {
   type AgentNotification,
   type AgentNotify,
@@ -15,20 +13,25 @@ export {
   decodeAgentNotify,
   encodeAgentNotify,
 } from "./gob/agent-notify.ts";
+export { HealthClient } from "./health-client.ts";
+export type * from "./models.ts";
 export { readMonitor } from "./monitor-client.ts";
 export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
 export type { RateLimit } from "./rate-limit.ts";
 export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
-export { clusterHealthBase, clusterHealthRoutes } from "./routes/cluster-health.ts";
+export { clusterHealthRoutes } from "./routes/cluster-health.ts";
 export { policyResources } from "./routes/policy.ts";
-export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
+export { type AnsweredCall, type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
+export { StatedbClient } from "./statedb-client.ts";
 export type {
   AgentApi,
   ClusterHealthApi,
   DeleteResult,
   EndpointRef,
   IpamRequest,
+  MapEventOptions,
   MonitorRecord,
   PrefilterApi,
+  StatedbApi,
 } from "./types.ts";
 export { listenUnix } from "./unix-socket.ts";

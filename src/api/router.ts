@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes as data, and how a request finds its route.
 import { ApiError } from "./errors.ts";
+import type { ModelName } from "./models/index.ts";
 import type { RateLimitName } from "./rate-limits.ts";
 import type { AgentApi } from "./types.ts";
 
@@ -16,23 +17,54 @@ export interface RouteRequest {
   header(name: string): string | undefined;
   /** Parsed body; undefined when there is none. */
   body(): Promise<unknown>;
+  /** Aborts when the client went away or the server stops. */
+  readonly signal: AbortSignal;
 }
 
 /** What a handler gives: a JSON value, or plain text when it is a string; undefined is an empty body. */
 export interface RouteResponse {
   readonly status: number;
   readonly body?: unknown;
+  /** Instead of `body`: values that are sent as they come, one JSON text a line. */
+  readonly stream?: AsyncIterable<unknown>;
 }
 
+/** A query parameter or header. */
+export interface Parameter {
+  readonly type: "string" | "integer" | "boolean";
+  readonly about: string;
+  readonly values?: readonly string[];
+}
+
+/** What an answer holds; `none` is an empty body, `stream` is one JSON text a line. */
+export type Content = ModelName | `${ModelName}[]` | `${ModelName} stream` | "text" | "number" | "object" | "none";
+
+/** A call of the API: what the OpenAPI description says of it, and what answers it. */
 export interface Route {
   readonly method: Method;
   /** Below the base, such as "/endpoint/{id}/log". */
   readonly path: string;
+  readonly summary: string;
   readonly limit?: RateLimitName;
+  readonly query?: Readonly<Record<string, Parameter>>;
+  readonly headers?: Readonly<Record<string, Parameter>>;
+  readonly body?: ModelName;
+  /** By status; what is asked for by `accept` comes second. */
+  readonly answers: Readonly<Record<number, Content | readonly [Content, Content]>>;
+  /** Statuses of refusals that are this call's own; all calls may be refused with others, see `commonErrors`. */
+  readonly errors?: readonly number[];
   readonly handle: (request: RouteRequest) => RouteResponse | Promise<RouteResponse>;
 }
 
+/** Routes below one base path. */
+export interface RouteGroup {
+  /** Such as "/v1". */
+  readonly base: string;
+  readonly list: readonly Route[];
+}
+
 export interface Match {
+  readonly base: string;
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
@@ -41,16 +73,21 @@ export interface Match {
 export const agentBase = "/v1";
 
 /** Finds the route of a request. Throws ApiError 400 (bad escape), 404 or 405 (with the allowed methods). */
-export function findRoute(routes: readonly Route[], method: string, pathname: string, base = agentBase): Match {
+export function findRoute(groups: readonly RouteGroup[], method: string, pathname: string): Match {
   const parts = splitPath(pathname);
   const allowed: string[] = [];
-  for (const route of routes) {
-    const params = matchPath(splitPath(base + route.path), parts);
-    if (params === undefined) continue;
-    if (route.method === method) return { route, params };
-    allowed.push(route.method);
+  for (const { base, list } of groups) {
+    for (const route of list) {
+      const params = matchPath(splitPath(base + route.path), parts);
+      if (params === undefined) continue;
+      if (route.method === method) return { base, route, params };
+      allowed.push(route.method);
+    }
   }
-  if (allowed.length === 0) throw new ApiError(404, `Cannot find "${pathname}": no such path (base ${base})`);
+  if (allowed.length === 0) {
+    const bases = groups.map(({ base }) => base).join(", ");
+    throw new ApiError(404, `Cannot find "${pathname}": no such path (base ${bases})`);
+  }
   throw new MethodError(method, pathname, allowed);
 }
 

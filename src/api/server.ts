@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's REST API: HTTP on a unix socket, base /v1.
+// The agent's REST API: HTTP on a unix socket.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
-import { type Clock, createLogger, errorChain, type Logger, oneLine, systemClock } from "../core/index.ts";
-import { BodyBudget, discardBody, hasBody, RequestBody } from "./body.ts";
+import { type Clock, createLogger, type Logger, systemClock } from "../core/index.ts";
+import { refuse, send, sendError } from "./answer.ts";
+import { BodyBudget, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
 import { type RateLimit, RateLimiter } from "./rate-limit.ts";
 import { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
-import { agentBase, findRoute, MethodError, type Route, type RouteResponse } from "./router.ts";
-import { routes } from "./routes/registry.ts";
+import { findRoute, type Route, type RouteGroup } from "./router.ts";
+import { agentRoutes } from "./routes/registry.ts";
 import type { AgentApi } from "./types.ts";
 import { listenUnix } from "./unix-socket.ts";
 
@@ -16,8 +16,8 @@ export interface ApiServerOptions {
   readonly api: AgentApi;
   /** Usually /var/run/cilium/cilium.sock. */
   readonly socketPath: string;
-  /** Default: the agent's own, below /v1. */
-  readonly routes?: { readonly base: string; readonly list: readonly Route[] };
+  /** Default: the agent's own. */
+  readonly routes?: readonly RouteGroup[];
   /** Default 0o660. */
   readonly mode?: number;
   /** Replaces defaults by class. */
@@ -26,6 +26,16 @@ export interface ApiServerOptions {
   readonly logger?: Logger;
   /** How long a client may take for its headers (10 s) and for a whole request (60 s), in ms. */
   readonly timeouts?: { readonly headers: number; readonly request: number };
+  /** Called for each call that was answered. */
+  readonly observe?: (call: AnsweredCall) => void;
+}
+
+/** A call for statistics; `path` is the route's, with its base. */
+export interface AnsweredCall {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly seconds: number;
 }
 
 export interface ApiServer {
@@ -48,6 +58,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
     limiters: createLimiters(options),
     bodies: new BodyBudget(),
+    stopping: new AbortController(),
     calls: 0,
   };
   const { headers, request } = options.timeouts ?? { headers: 10_000, request: 60_000 };
@@ -64,12 +75,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   server.keepAliveTimeout = 5000;
   server.on("request", (request, response) => void serve(context, request, response));
   server.on("checkExpectation", (request, response) => {
-    sendError(context, request, response, new ApiError(417, "Cannot serve request: unknown expectation"));
+    sendError(logger, request, response, new ApiError(417, "Cannot serve request: unknown expectation"));
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
   return {
     start: () => listenUnix(server, options.socketPath, options.mode ?? 0o660),
-    stop: () => close(server),
+    stop: () => {
+      context.stopping.abort();
+      return close(server);
+    },
   };
 }
 
@@ -77,12 +91,16 @@ interface Context extends ApiServerOptions {
   readonly logger: Logger;
   readonly limiters: Readonly<Record<RateLimitName, RateLimiter>>;
   readonly bodies: BodyBudget;
+  /** Ends streams. */
+  readonly stopping: AbortController;
   /** Under way now. */
   calls: number;
 }
 
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
+  const started = performance.now();
+  const answered: { path: string; status: number } = { path: "", status: 0 };
   context.calls++;
   response.once("close", () => {
     context.calls--;
@@ -91,8 +109,9 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   try {
     if (context.calls > maxCalls) throw new ApiError(503, "Cannot serve request: too many at once (try again later)");
     const url = requestUrl(request);
-    const { base, list } = context.routes ?? { base: agentBase, list: routes };
-    const { route, params } = findRoute(list, request.method ?? "GET", url.pathname, base);
+    const groups = context.routes ?? agentRoutes;
+    const { route, params, base } = findRoute(groups, request.method ?? "GET", url.pathname);
+    answered.path = base + route.path;
     using body = new RequestBody(request, context.bodies);
     // A client that sends slowly must not hold the turn of others.
     if (route.limit !== undefined) await body.read();
@@ -103,11 +122,17 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
       query: url.searchParams,
       header: (name) => headerOf(request, name),
       body: () => body.read(),
+      get signal() {
+        return AbortSignal.any([gone.signal, context.stopping.signal]);
+      },
     });
-    send(response, result);
+    answered.status = result.status;
+    await send(response, result);
   } catch (error) {
-    sendError(context, request, response, error);
+    answered.status = sendError(context.logger, request, response, error);
   }
+  const seconds = (performance.now() - started) / 1000;
+  context.observe?.({ method: request.method ?? "GET", ...answered, seconds });
 }
 
 function requestUrl(request: IncomingMessage): URL {
@@ -125,61 +150,6 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 async function acquire(context: Context, route: Route, signal: AbortSignal): Promise<Disposable> {
   if (route.limit === undefined) return { [Symbol.dispose]: () => undefined };
   return context.limiters[route.limit].acquire(signal);
-}
-
-function send(response: ServerResponse, { status, body }: RouteResponse): void {
-  response.end(writeHead(response, { status, body }));
-}
-
-/** Writes the head and gives the text that belongs behind it. */
-function writeHead(response: ServerResponse, { status, body }: RouteResponse): string {
-  const plain = typeof body === "string";
-  const text = body === undefined ? "" : plain ? body : `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    "content-type": plain ? "text/plain; version=0.0.4" : "application/json",
-    "content-length": Buffer.byteLength(text),
-  });
-  return text;
-}
-
-function sendError({ logger }: Context, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
-  const expected = thrown instanceof ApiError;
-  const status = expected ? thrown.status : 500;
-  if (!expected) {
-    const path = oneLine(request.url ?? "");
-    logger.error("API call failed", { method: request.method, path, error: errorChain(thrown) });
-  }
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  if (thrown instanceof MethodError) response.setHeader("allow", thrown.allowed.join(", "));
-  const answer = { status, body: { code: status, message: oneLine(errorChain(thrown)) } };
-  if (request.complete || !hasBody(request)) {
-    send(response, answer);
-    return;
-  }
-  // The client is still sending: it gets the answer now, and the end of the connection when it has done so.
-  response.setHeader("connection", "close");
-  response.write(writeHead(response, answer));
-  void discardBody(request).then(() => response.end());
-}
-
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [status, text] =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? [431, "Request Header Fields Too Large"]
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? [408, "Request Timeout"]
-        : [400, "Bad Request"];
-  const body = JSON.stringify({ code: status, message: `Cannot read request: ${text}` });
-  socket.end(
-    `HTTP/1.1 ${status} ${text}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }
 
 function createLimiters(options: ApiServerOptions): Record<RateLimitName, RateLimiter> {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent in memory for tests of the API's users: real answers, no kernel.
 import { ApiError } from "./errors.ts";
-import type { Endpoint, EndpointChangeRequest, Identity, IPListEntry, NodeElement } from "./models.ts";
+import type {
+  Endpoint,
+  EndpointChangeRequest,
+  Identity,
+  IPListEntry,
+  LabelConfiguration,
+  NodeElement,
+} from "./models.ts";
 import type { AgentApi, EndpointRef, MonitorRecord } from "./types.ts";
 
 export interface MemoryAgentOptions {
@@ -49,13 +56,17 @@ export function createMemoryAgent(options: MemoryAgentOptions = {}): MemoryAgent
   const api: AgentApi = {
     version: () => ({ version: "1.20.2-test", revision: "abc", runtime: "v26", arch: "linux/x64" }),
     healthz: () => ({ cilium: { state: "Ok", msg: "1.20.2 (test)" }, kvstore: { state: "Disabled" } }),
-    metrics: () => "cilium_test_total 1\n",
+    ...daemonPart(),
     listIdentities: (labels) => (options.identities ?? []).filter((i) => labels.every((l) => i.labels.includes(l))),
     getIdentity: (id) => options.identities?.find((identity) => identity.id === id),
     identityEndpoints: () => (options.identities ?? []).map((identity) => ({ identity, refCount: 1 })),
     listIps: ({ cidr }) => (options.ips ?? []).filter((ip) => cidr === undefined || ip.cidr.startsWith(cidr)),
     nodes: () => ({ self: "default/node1", "nodes-added": options.nodes ?? [] }),
+    nodeIds: () => [{ id: 4242, ips: ["172.31.240.3", "fd00:31:240::3"] }],
     policyHits: () => [],
+    policySelectors: () => [],
+    policySubjectSelectors: () => [],
+    policyRules: () => [],
     explainDrop: () => ({ kind: "default-deny", by: ["default/rule1"] }),
     subscribeMonitor: (listener) => {
       listeners.add(listener);
@@ -98,6 +109,40 @@ function configPart(options: MemoryAgentOptions): Part<"getConfig" | "patchConfi
   };
 }
 
+type DaemonKeys = "metrics" | "metricsText" | "mapList" | "map" | "mapEvents" | "debugInfo" | "cgroups" | "features";
+
+function daemonPart(): Part<DaemonKeys | "statedb"> {
+  const map = { path: "/sys/fs/bpf/tc/globals/cilium_lxc", cache: [{ key: "10.77.0.10", value: "id=100" }] };
+  const named = (name: string) => (name === "cilium_lxc" ? map : undefined);
+  return {
+    metrics: () => [{ name: "cilium_test_total", value: 1 }],
+    metricsText: () => "cilium_test_total 1\n",
+    mapList: () => ({ maps: [map] }),
+    map: named,
+    mapEvents: (name) => (named(name) === undefined ? undefined : streamOf([])),
+    debugInfo: () => ({
+      "cilium-version": "1.20.2-test",
+      "kernel-version": "6.18",
+      "cilium-status": { cilium: { state: "Ok" } },
+      "endpoint-list": [],
+      "service-list": [],
+      policy: { revision: 1, policy: "[]" },
+      "cilium-memory-map": "",
+      "environment-variables": [],
+      subsystem: {},
+      encryption: { mode: "Disabled" },
+    }),
+    cgroups: () => ({ "pod-metadatas": [] }),
+    features: () => ({ kernel: "6.18", features: [] }),
+    statedb: { tables: () => [], rows: () => undefined, query: () => undefined, changes: () => undefined },
+  };
+}
+
+/** A stream that ends after these. */
+export async function* streamOf<T>(values: readonly T[]): AsyncGenerator<T, void, void> {
+  yield* values;
+}
+
 type EndpointKeys =
   | "listEndpoints"
   | "getEndpoint"
@@ -108,7 +153,9 @@ type EndpointKeys =
   | "endpointConfig"
   | "patchEndpointConfig"
   | "endpointHealth"
-  | "endpointLog";
+  | "endpointLog"
+  | "endpointLabels"
+  | "patchEndpointLabels";
 
 function endpointPart({ endpoints, created }: MemoryAgent): Part<EndpointKeys> {
   const find = (ref: EndpointRef): Endpoint | undefined => [...endpoints.values()].find((e) => matches(e, ref));
@@ -145,7 +192,19 @@ function endpointPart({ endpoints, created }: MemoryAgent): Part<EndpointKeys> {
     patchEndpointConfig: (ref, spec) => (find(ref) === undefined ? undefined : { realized: spec }),
     endpointHealth: (ref) => find(ref)?.status.health,
     endpointLog: (ref) => find(ref)?.status.log,
+    endpointLabels: (ref) => labelsOf(find(ref)),
+    patchEndpointLabels: (ref, spec) => {
+      const endpoint = find(ref);
+      if (endpoint === undefined) return undefined;
+      const status = { ...endpoint.status, labels: { ...endpoint.status.labels, realized: spec } };
+      endpoints.set(endpoint.id, { ...endpoint, status });
+      return labelsOf(endpoints.get(endpoint.id));
+    },
   };
+}
+
+function labelsOf(endpoint: Endpoint | undefined): LabelConfiguration | undefined {
+  return endpoint && { spec: endpoint.status.labels.realized ?? {}, status: endpoint.status.labels };
 }
 
 function endpointOf(id: number, request: EndpointChangeRequest): Endpoint {

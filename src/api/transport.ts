@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP call over a unix socket, with JSON on both sides.
+import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import { createInterface } from "node:readline";
 import { AgentUnreachableError, ApiError } from "./errors.ts";
 import { agentBase } from "./router.ts";
 
@@ -56,6 +58,35 @@ export function call(socketPath: string, options: CallOptions): Promise<CallResu
     });
     request.end(text);
   });
+}
+
+/**
+ * Values of a stream of JSON lines as they come; GET. Ends with the agent's answer, or quietly when the signal aborts.
+ * Throws ApiError (the agent's answer) or AgentUnreachableError.
+ */
+export async function* callStream<T>(
+  socketPath: string,
+  options: Pick<CallOptions, "path" | "base" | "query"> & { readonly signal: AbortSignal },
+): AsyncGenerator<T, void, void> {
+  const { signal } = options;
+  if (signal.aborted) return;
+  const path = `${options.base ?? agentBase}${options.path}${queryText(options.query)}`;
+  const request = httpRequest({ socketPath, path, agent: false, signal });
+  request.end();
+  try {
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    if ((response.statusCode ?? 0) >= 400) await readAnswer(response);
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      yield JSON.parse(line) as T;
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof ApiError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new AgentUnreachableError(socketPath, code ?? message);
+  } finally {
+    request.destroy();
+  }
 }
 
 async function readAnswer(response: IncomingMessage): Promise<CallResult> {

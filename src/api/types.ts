@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API server needs from the agent. All methods may throw ApiError; anything else becomes a 500.
 import type {
+  BPFMap,
   BPFMapList,
+  CgroupDumpMetadata,
   ClusterNodeStatus,
   DaemonConfiguration,
   DaemonConfigurationSpec,
+  DebugInfo,
   DropExplanation,
   DropQuery,
   Endpoint,
@@ -18,10 +21,20 @@ import type {
   IdentityEndpoints,
   IPAMResponse,
   IPListEntry,
+  KernelFeatures,
+  LabelConfiguration,
+  LabelConfigurationSpec,
+  MapEvent,
+  Metric,
+  NodeID,
   Policy,
   PolicyRuleCookie,
   PolicyRuleHits,
   SelectorIdentityMapping,
+  StatedbChange,
+  StatedbQuery,
+  StatedbRow,
+  StatedbTable,
   StatusResponse,
   VersionInfo,
 } from "./models.ts";
@@ -72,6 +85,11 @@ export interface PrefilterApi {
   delete(revision: number, deny: readonly string[]): void;
 }
 
+export interface MapEventOptions {
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** What probing the nodes found, and doing it now. */
 export interface ClusterHealthApi {
   status(): HealthStatusResponse;
@@ -79,7 +97,19 @@ export interface ClusterHealthApi {
   probe(): Promise<HealthStatusResponse>;
 }
 
-/** The agent as the REST server sees it. Methods marked optional answer 501 when absent. */
+export type StatedbRows = readonly StatedbRow[];
+
+/** The agent's tables. Undefined: there is no such table. */
+export interface StatedbApi {
+  tables(): readonly StatedbTable[];
+  rows(table: string): StatedbRows | undefined;
+  /** 400 for an index that the table does not have. */
+  query(query: StatedbQuery): StatedbRows | undefined;
+  /** All rows, then changes, merged while the reader is slow; ends quietly when the signal aborts. */
+  changes(table: string, signal: AbortSignal): AsyncIterable<StatedbChange> | undefined;
+}
+
+/** The agent as the REST server sees it. */
 export interface AgentApi {
   version(): VersionInfo;
   healthz(options: { readonly brief: boolean; readonly requireK8s: boolean }): Awaitable<StatusResponse>;
@@ -107,21 +137,28 @@ export interface AgentApi {
     spec: EndpointConfigurationSpec,
   ): Awaitable<EndpointConfigurationStatus | undefined>;
   endpointLog(ref: EndpointRef): Awaitable<readonly EndpointStatusChange[] | undefined>;
+  endpointLabels(ref: EndpointRef): Awaitable<LabelConfiguration | undefined>;
+  /** 400 for labels that nobody may give, or where the orchestrator says all of them. */
+  patchEndpointLabels(ref: EndpointRef, spec: LabelConfigurationSpec): Awaitable<LabelConfiguration | undefined>;
 
   /** With labels: identities that have all of them. */
   listIdentities(labels: readonly string[]): Awaitable<readonly Identity[]>;
   getIdentity(id: number): Awaitable<Identity | undefined>;
   identityEndpoints(): Awaitable<readonly IdentityEndpoints[]>;
   listIps(filter: { readonly cidr?: string; readonly labels: readonly string[] }): Awaitable<readonly IPListEntry[]>;
-  nodes(): Awaitable<ClusterNodeStatus>;
+  /** `client` 0, or one that is not known (any more): all nodes. Else what changed since its last call. */
+  nodes(client: number): Awaitable<ClusterNodeStatus>;
+  nodeIds(): Awaitable<readonly NodeID[]>;
 
   getPolicy(): Awaitable<Policy>;
   /** `resources`: manifests or bare rules as the user gave them. 400 names what is wrong; nothing is changed then. */
   putPolicy(resources: readonly unknown[]): Awaitable<Policy>;
   /** Of the policies that came by PUT; `name` is "namespace/name" or "name", absent means all. 404 when there is none. */
   deletePolicy(selection: { readonly name?: string }): Awaitable<Policy>;
-  policySelectors?(): Awaitable<readonly SelectorIdentityMapping[]>;
-  policyRules?(): Awaitable<readonly PolicyRuleCookie[]>;
+  policySelectors(): Awaitable<readonly SelectorIdentityMapping[]>;
+  /** Of those whom policies are about. */
+  policySubjectSelectors(): Awaitable<readonly SelectorIdentityMapping[]>;
+  policyRules(): Awaitable<readonly PolicyRuleCookie[]>;
   policyHits(): Awaitable<readonly PolicyRuleHits[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;
 
@@ -138,9 +175,20 @@ export interface AgentApi {
   /** 404 when not allocated, 400 when an endpoint uses it. */
   ipamRelease(address: string): Awaitable<void>;
 
-  mapList?(): Awaitable<BPFMapList>;
+  mapList(): Awaitable<BPFMapList>;
+  /** undefined: 404. */
+  map(name: string): Awaitable<BPFMap | undefined>;
+  /** The newest changes, oldest first, and with `follow` those to come until the signal aborts. undefined: 404. */
+  mapEvents(name: string, options: MapEventOptions): AsyncIterable<MapEvent> | undefined;
+
+  metrics(): Awaitable<readonly Metric[]>;
   /** Prometheus text. */
-  metrics(): Awaitable<string>;
+  metricsText(): Awaitable<string>;
+  debugInfo(): Awaitable<DebugInfo>;
+  cgroups(): Awaitable<CgroupDumpMetadata>;
+  features(): Awaitable<KernelFeatures>;
+  readonly statedb: StatedbApi;
+
   /** Called for every event until disposed; must be cheap and must not throw. */
   subscribeMonitor(listener: (record: MonitorRecord) => void): Disposable;
 }

@@ -70,6 +70,7 @@ export {
   type Histogram,
   type MetricOptions,
   type Metrics,
+  type MetricValue,
 } from "./metrics.ts";
 export { nearest } from "./nearest.ts";
 export { oneLine } from "./one-line.ts";

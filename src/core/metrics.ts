@@ -31,15 +31,31 @@ export interface MetricOptions {
   readonly labels?: readonly string[];
 }
 
+/** One value of a metric, with the namespace in its name. */
+export interface MetricValue {
+  readonly name: string;
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** A set of metrics and its text form. */
 export interface Metrics {
   counter(options: MetricOptions): Counter;
   /** `collect` is called at each exposition and may set the gauge. */
   gauge(options: MetricOptions & { readonly collect?: (gauge: Gauge) => void | Promise<void> }): Gauge;
   histogram(options: MetricOptions & { readonly buckets?: readonly number[] }): Histogram;
+  /** Every value; of a histogram each bucket, the sum and the count. */
+  values(): Promise<readonly MetricValue[]>;
   /** The Prometheus text exposition. */
   text(): Promise<string>;
   readonly contentType: string;
+}
+
+/** As prom-client gives it; histograms name their parts. */
+interface PromValue {
+  readonly value: number;
+  readonly labels: LabelValues;
+  readonly metricName?: string;
 }
 
 const DEFAULT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -68,6 +84,13 @@ export function createMetrics(namespace = "cilium"): Metrics {
       const histogram = new PromHistogram({ ...base(options), buckets: [...(options.buckets ?? DEFAULT_BUCKETS)] });
       return { observe: (value, labels = {}) => histogram.observe({ ...labels }, value) };
     },
+    values: async () =>
+      (await registry.getMetricsAsJSON()).flatMap(({ name, values }) =>
+        (values as readonly PromValue[]).map(({ metricName = name, value, labels }) => ({
+          ...{ name: metricName, value },
+          labels: Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, String(text)])),
+        })),
+      ),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

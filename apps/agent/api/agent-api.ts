@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent as the REST server sees it: one part for each group of calls.
 import type { AgentApi, NodeAddressing } from "../../../src/api/index.ts";
+import type { Metrics, Module } from "../../../src/core/index.ts";
 import type { Prefilter } from "../../../src/datapath/index.ts";
 import type { EventModule } from "../events.ts";
+import { featureCalls } from "../features.ts";
+import { createStatedbApi, type StatedbDeps, statedbTables } from "../statedb/index.ts";
 import { version } from "../version.ts";
+import { createCgroupCalls } from "./cgroups.ts";
 import { createClusterHealthCalls } from "./cluster-health.ts";
 import { type ConfigApiDeps, createConfigCalls } from "./config.ts";
+import { createDebugInfoCalls } from "./debug-info.ts";
 import { createEndpointCalls, type EndpointApiDeps } from "./endpoints.ts";
 import { createIdentityCalls, type IdentityApiDeps } from "./identities.ts";
 import { createIpamCalls, type IpamApiDeps } from "./ipam.ts";
+import { createMapsApi, type MapsApiDeps } from "./maps.ts";
 import { createPolicyCalls, type PolicyApiDeps } from "./policy.ts";
 import { createPolicyHitsCalls, type PolicyHitsDeps } from "./policy-hits.ts";
 import { createPrefilterCalls } from "./prefilter.ts";
@@ -26,26 +32,48 @@ export interface AgentApiDeps {
   /** Absent when it is off. */
   readonly prefilter: Prefilter | undefined;
   readonly events: EventModule;
-  readonly metrics: () => Promise<string>;
+  readonly metrics: Metrics;
+  readonly maps: MapsApiDeps;
+  readonly statedb: StatedbDeps;
 }
 
-export function createAgentApi(deps: AgentApiDeps): AgentApi {
-  const { hostAddressing } = deps;
-  return {
+/** The calls, and what has to run for them. */
+export interface AgentApiParts {
+  readonly api: AgentApi;
+  /** In start order. */
+  readonly modules: readonly Module[];
+}
+
+export function createAgentApi(deps: AgentApiDeps): AgentApiParts {
+  const { hostAddressing, config, endpoints, metrics } = deps;
+  const { modules, health, self } = deps.status;
+  const model = {
+    ...{ hostAddressing, auditMode: endpoints.auditMode },
+    policyRevision: () => deps.policy.engine.revision,
+  };
+  const calls = {
     version: () => version,
     ...createStatusCalls(deps.status),
-    ...createConfigCalls({ ...deps.config, hostAddressing }),
-    ...createEndpointCalls({
-      ...deps.endpoints,
-      model: { hostAddressing, auditMode: deps.endpoints.auditMode, policyRevision: () => deps.policy.engine.revision },
-    }),
+    ...createEndpointCalls({ ...endpoints, model }),
+    ...createPolicyCalls(deps.policy),
+  };
+  const maps = createMapsApi(deps.maps);
+  const api = {
+    ...calls,
+    ...createConfigCalls({ ...config, hostAddressing }),
     ...createIpamCalls({ ...deps.ipam, hostAddressing }),
     ...createIdentityCalls(deps.identities),
-    ...createPolicyCalls(deps.policy),
     ...createPolicyHitsCalls(deps.policyHits),
     ...createPrefilterCalls(deps.prefilter),
-    ...createClusterHealthCalls(deps.status.health, deps.status.self),
-    metrics: deps.metrics,
+    ...createClusterHealthCalls(health, self),
+    ...createDebugInfoCalls({ config: config.config, modules, calls }),
+    ...createCgroupCalls(deps.policy.endpoints),
+    ...featureCalls,
+    ...maps.calls,
+    statedb: createStatedbApi(statedbTables(deps.statedb)),
+    metrics: () => metrics.values(),
+    metricsText: () => metrics.text(),
     subscribeMonitor: (listener) => deps.events.subscribe(listener),
-  };
+  } satisfies AgentApi;
+  return { api, modules: [maps.module] };
 }

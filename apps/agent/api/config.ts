@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET and PATCH /config.
-import { cpus } from "node:os";
 import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
 import type { Config } from "../../../src/core/index.ts";
 import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
 import { options } from "../options.ts";
+import { cpuCount } from "./cpu-count.ts";
 
 export interface ConfigApiDeps {
   readonly config: Config;
@@ -21,10 +21,9 @@ const eventOptions: Readonly<Record<string, keyof MonitorEvents>> = {
   PolicyVerdictNotification: "policyVerdict",
 };
 
-/** Counted once: the system reads a page of text for it. */
-const cpuCount = cpus().length;
-
 export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfig" | "patchConfig"> {
+  // What the agent was started with does not change.
+  const started = Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]));
   const current = (): DaemonConfiguration => {
     const spec = { options: realized(deps), "policy-enforcement": deps.engine.mode };
     return {
@@ -38,9 +37,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         routeMTU: deps.datapath.mtu.route,
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096 },
         kvstoreConfiguration: { type: deps.config.get(options.kvstore) },
-        daemonConfigurationMap: Object.fromEntries(
-          Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]),
-        ),
+        daemonConfigurationMap: started,
       },
     };
   };

@@ -21,6 +21,7 @@ import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
 import { deviceTraits } from "./device-traits.ts";
 import { createEndpointConfigCalls } from "./endpoint-config.ts";
+import { createEndpointLabelsCalls } from "./endpoint-labels.ts";
 import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
 import { hasLabels } from "./labels.ts";
 import { withStatus } from "./with-status.ts";
@@ -52,6 +53,8 @@ type EndpointCalls = Pick<
   | "patchEndpointConfig"
   | "endpointHealth"
   | "endpointLog"
+  | "endpointLabels"
+  | "patchEndpointLabels"
 >;
 
 export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
@@ -96,6 +99,10 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       return row === undefined ? undefined : remove([row]);
     },
     deleteEndpoints: ({ containerId }) => remove(deps.endpoints.by("container", containerId)),
+    ...createEndpointLabelsCalls({
+      ...{ find, manager: deps.manager, orchestrated: (row) => deps.hasPodSource && row.podName !== "" },
+      read: (row, given) => newLabels(deps, row, given),
+    }),
     ...createEndpointConfigCalls({ find, endpoints: deps.endpoints, manager: deps.manager, ...deps.model }),
     endpointHealth(ref) {
       const row = find(ref);

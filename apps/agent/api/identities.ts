@@ -5,9 +5,10 @@ import type { AgentApi, Identity, IPListEntry, NodeElement } from "../../../src/
 import { cidrContains, parseCidr, type ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../../src/identity/index.ts";
-import type { IpcacheRow } from "../../../src/ipcache/index.ts";
+import type { IpcacheRow, NodeAddressRow } from "../../../src/ipcache/index.ts";
 import type { NodeRow } from "../../../src/node/index.ts";
 import { hasLabels } from "./labels.ts";
+import { NodeClients } from "./node-clients.ts";
 import { withStatus } from "./with-status.ts";
 
 export interface IdentityApiDeps {
@@ -15,13 +16,18 @@ export interface IdentityApiDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
   readonly nodes: ReadonlyTable<NodeRow, string>;
+  readonly nodeAddresses: ReadonlyTable<NodeAddressRow, string>;
   /** "cluster/node". */
   readonly self: string;
 }
 
-type IdentityCalls = Pick<AgentApi, "listIdentities" | "getIdentity" | "identityEndpoints" | "listIps" | "nodes">;
+type IdentityCalls = Pick<
+  AgentApi,
+  "listIdentities" | "getIdentity" | "identityEndpoints" | "listIps" | "nodes" | "nodeIds"
+>;
 
 export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
+  const clients = new NodeClients();
   return {
     listIdentities: (labels) =>
       [...deps.identities.all()]
@@ -53,11 +59,15 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
         .filter((row) => labels.length === 0 || matches(deps.identities.get(row.identity)))
         .map(toIp);
     },
-    nodes: () => ({
-      self: deps.self,
-      "nodes-added": [...deps.nodes.all()].map(toNode).sort((a, b) => (a.name < b.name ? -1 : 1)),
-      "nodes-removed": [],
-    }),
+    nodes: (client) => {
+      const all = [...deps.nodes.all()].map(toNode).sort((a, b) => (a.name < b.name ? -1 : 1));
+      return clients.answer(client, deps.self, all);
+    },
+    nodeIds: () =>
+      Array.from(
+        Map.groupBy(deps.nodeAddresses.all(), ({ nodeId }) => nodeId),
+        ([id, rows]) => ({ id, ips: rows.map(({ address }) => address).sort() }),
+      ).sort((a, b) => a.id - b.id),
   };
 }
 

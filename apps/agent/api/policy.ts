@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy calls of the REST API.
-import { type AgentApi, ApiError, type DropExplanation, type DropQuery } from "../../../src/api/index.ts";
+import {
+  type AgentApi,
+  ApiError,
+  type DropExplanation,
+  type DropQuery,
+  type SelectorIdentityMapping,
+} from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import { cookieHost, type PolicyEngine, type PolicyModule, type PolicyRow } from "../../../src/policy/index.ts";
+import {
+  cookieHost,
+  matchesSelector,
+  type PolicyEngine,
+  type PolicyModule,
+  type PolicyRow,
+} from "../../../src/policy/index.ts";
 import { withStatus } from "./with-status.ts";
 
 export interface PolicyApiDeps {
@@ -15,7 +27,13 @@ export interface PolicyApiDeps {
 
 type PolicyCalls = Pick<
   AgentApi,
-  "getPolicy" | "putPolicy" | "deletePolicy" | "policySelectors" | "policyRules" | "explainDrop"
+  | "getPolicy"
+  | "putPolicy"
+  | "deletePolicy"
+  | "policySelectors"
+  | "policySubjectSelectors"
+  | "policyRules"
+  | "explainDrop"
 >;
 
 export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
@@ -45,14 +63,12 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
         selector: row.selector,
         labels: row.labels.map((policy) => {
           const [namespace = "", policyName = ""] = policy.split("/");
-          return [
-            { source: "k8s", key: "io.cilium.k8s.policy.namespace", value: namespace },
-            { source: "k8s", key: "io.cilium.k8s.policy.name", value: policyName },
-          ];
+          return policyLabels(namespace, policyName);
         }),
         identities: row.identities,
         users: row.users,
       })),
+    policySubjectSelectors: () => subjectSelectors(deps),
     policyRules: () =>
       [cookieHost, ...deps.engine.cookies.toJSON().cookies.map(([cookie]) => cookie)].flatMap((cookie) => {
         const rule = deps.engine.ruleOf(cookie);
@@ -62,6 +78,36 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
       }),
     explainDrop: (query) => explain(deps, query),
   };
+}
+
+function policyLabels(namespace: string, name: string): SelectorIdentityMapping["labels"][number] {
+  return [
+    { source: "k8s", key: "io.cilium.k8s.policy.namespace", value: namespace },
+    { source: "k8s", key: "io.cilium.k8s.policy.name", value: name },
+  ];
+}
+
+/** Whom policies are about: their selectors, with those that they select among the identities of local endpoints. */
+function subjectSelectors({ policies, endpoints }: PolicyApiDeps): SelectorIdentityMapping[] {
+  const local = new Map(
+    Array.from(
+      endpoints.all(),
+      ({ identity, identityLabels, labels }) => [identity, identityLabels ?? labels] as const,
+    ),
+  );
+  const uses = [...policies.all()].flatMap((row) => row.rules.map(({ subject }) => ({ row, subject })));
+  const bySelector = Map.groupBy(uses, ({ subject }) => subject.text);
+  return Array.from(bySelector, ([selector, users]) => ({
+    selector,
+    labels: [...new Set(users.map(({ row }) => row))].map(({ namespace, name }) => policyLabels(namespace, name)),
+    identities: [...local]
+      .flatMap(([id, labels]) => {
+        const selects = users.some(({ subject }) => matchesSelector(subject, labels));
+        return id !== undefined && selects ? [id] : [];
+      })
+      .sort((a, b) => a - b),
+    users: users.length,
+  })).sort((a, b) => (a.selector < b.selector ? -1 : 1));
 }
 
 function explain({ engine, endpoints }: PolicyApiDeps, query: DropQuery): DropExplanation {

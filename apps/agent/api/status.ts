@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /healthz: the state of the agent and its parts.
-import { cpus } from "node:os";
 import type {
   AgentApi,
   ComponentStatus,
@@ -16,6 +15,7 @@ import { formatIpamStatus, type Ipam } from "../../../src/ipam/index.ts";
 import type { Kvstore } from "../../../src/kvstore/index.ts";
 import { version } from "../version.ts";
 import { healthComponent } from "./cluster-health.ts";
+import { cpuCount } from "./cpu-count.ts";
 
 export interface StatusApiDeps {
   /** Health of each module in start order. */
@@ -47,7 +47,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
           ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
           : { mode: "Disabled" },
         ipam: ipamStatus(deps.ipam),
-        nodeMonitor: { cpus: cpus().length, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
+        nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
         cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },
         controllers: deps.datapath.status().map(toController),
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },

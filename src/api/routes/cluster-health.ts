@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium-health's API, below /v1beta on a socket of its own.
 import { ApiError } from "../errors.ts";
-import type { Route } from "../router.ts";
+import type { Route, RouteGroup } from "../router.ts";
 import type { AgentApi, ClusterHealthApi } from "../types.ts";
 
 function healthOf({ clusterHealth }: AgentApi): ClusterHealthApi {
@@ -9,22 +9,48 @@ function healthOf({ clusterHealth }: AgentApi): ClusterHealthApi {
   throw new ApiError(501, "Cannot tell of the nodes: they are not probed (set enable-health-checking)");
 }
 
-/** Base path of `clusterHealthRoutes`. */
+/** Base path of cilium-health's API. */
 export const clusterHealthBase = "/v1beta";
 
-export const clusterHealthRoutes: readonly Route[] = [
+const list: readonly Route[] = [
   {
     method: "GET",
     path: "/healthz",
+    summary: "Say that nodes are probed",
+    answers: { 200: "HealthResponse" },
+    errors: [501],
     handle: ({ api }) => {
       healthOf(api);
       return { status: 200, body: { uptime: `${Math.floor(process.uptime())}s` } };
     },
   },
-  { method: "GET", path: "/status", handle: ({ api }) => ({ status: 200, body: healthOf(api).status() }) },
+  {
+    method: "GET",
+    path: "/status",
+    summary: "Get what the probes so far found",
+    answers: { 200: "HealthStatusResponse" },
+    errors: [501],
+    handle: ({ api }) => ({ status: 200, body: healthOf(api).status() }),
+  },
   {
     method: "PUT",
     path: "/status/probe",
+    summary: "Probe everything now, and get what that found",
+    answers: { 200: "HealthStatusResponse" },
+    errors: [501],
     handle: async ({ api }) => ({ status: 200, body: await healthOf(api).probe() }),
   },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "Get this description",
+    answers: { 200: "object" },
+    handle: async () => {
+      const { describe } = await import("../openapi.ts");
+      return { status: 200, body: describe(clusterHealthRoutes) };
+    },
+  },
 ];
+
+/** What the health socket serves. */
+export const clusterHealthRoutes: readonly RouteGroup[] = [{ base: clusterHealthBase, list }];

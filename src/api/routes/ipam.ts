@@ -8,6 +8,17 @@ export const ipamRoutes: readonly Route[] = [
   {
     method: "POST",
     path: "/ipam",
+    summary: "Get an address of each family, or of one",
+    query: {
+      family: { type: "string", about: "Only this one", values: ["ipv4", "ipv6"] },
+      owner: { type: "string", about: "Who gets them: namespace/pod" },
+      pool: { type: "string", about: "From which pool" },
+    },
+    headers: {
+      expiration: { type: "boolean", about: "They go back by themselves unless an endpoint uses them in time" },
+    },
+    answers: { 201: "IPAMResponse" },
+    errors: [400, 409, 502],
     handle: async ({ api, query, header }) => {
       const family = query.get("family") ?? "";
       if (family !== "" && family !== "ipv4" && family !== "ipv6") {
@@ -25,6 +36,10 @@ export const ipamRoutes: readonly Route[] = [
   {
     method: "POST",
     path: "/ipam/{ip}",
+    summary: "Take this address",
+    query: { owner: { type: "string", about: "Who gets it" } },
+    answers: { 200: "none" },
+    errors: [400, 409, 500, 501],
     handle: async ({ api, params, query }) => {
       await api.ipamAllocateAddress(address(params.ip), query.get("owner") ?? "");
       return { status: 200 };
@@ -33,6 +48,10 @@ export const ipamRoutes: readonly Route[] = [
   {
     method: "DELETE",
     path: "/ipam/{ip}",
+    summary: "Give an address back",
+    query: { pool: { type: "string", about: "To which pool" } },
+    answers: { 200: "none" },
+    errors: [400, 404, 500, 501],
     handle: async ({ api, params }) => {
       await api.ipamRelease(address(params.ip));
       return { status: 200 };

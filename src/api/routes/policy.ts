@@ -2,18 +2,32 @@
 // Policies: get, import, delete, selectors, and what decided a drop.
 import { ApiError } from "../errors.ts";
 import type { DropQuery } from "../models.ts";
-import type { Route } from "../router.ts";
+import type { Parameter, Route } from "../router.ts";
 
 export const policyRoutes: readonly Route[] = [
-  { method: "GET", path: "/policy", handle: async ({ api }) => ({ status: 200, body: await api.getPolicy() }) },
+  {
+    method: "GET",
+    path: "/policy",
+    summary: "Get all policies, and their revision",
+    answers: { 200: "Policy" },
+    handle: async ({ api }) => ({ status: 200, body: await api.getPolicy() }),
+  },
   {
     method: "PUT",
     path: "/policy",
+    summary: "Import policies; all of them, or none when one is bad",
+    body: "PolicyResources",
+    answers: { 200: "Policy" },
+    errors: [400, 409, 500],
     handle: async ({ api, body }) => ({ status: 200, body: await api.putPolicy(policyResources(await body())) }),
   },
   {
     method: "DELETE",
     path: "/policy",
+    summary: "Delete imported policies: all, or one",
+    query: { name: { type: "string", about: "namespace/name, or name of a cluster-wide one" } },
+    answers: { 200: "Policy" },
+    errors: [404, 500],
     handle: async ({ api, query }) => {
       const name = query.get("name");
       return { status: 200, body: await api.deletePolicy(name === null ? {} : { name }) };
@@ -22,30 +36,55 @@ export const policyRoutes: readonly Route[] = [
   {
     method: "GET",
     path: "/policy/selectors",
-    handle: async ({ api }) => {
-      if (api.policySelectors === undefined) {
-        throw new ApiError(501, "Cannot list policy selectors: not supported by this agent");
-      }
-      return { status: 200, body: await api.policySelectors() };
-    },
+    summary: "List the selectors of peers, with the identities they match now",
+    answers: { 200: "SelectorIdentityMapping[]" },
+    handle: async ({ api }) => ({ status: 200, body: await api.policySelectors() }),
+  },
+  {
+    method: "GET",
+    path: "/policy/subject-selectors",
+    summary: "List the selectors of those whom policies are about, with the identities they match now",
+    answers: { 200: "SelectorIdentityMapping[]" },
+    handle: async ({ api }) => ({ status: 200, body: await api.policySubjectSelectors() }),
   },
   {
     method: "GET",
     path: "/policy/rules",
-    handle: async ({ api }) => {
-      if (api.policyRules === undefined) {
-        throw new ApiError(501, "Cannot list policy rules: not supported by this agent");
-      }
-      return { status: 200, body: await api.policyRules() };
-    },
+    summary: "List every rule that entries of maps and events can name, by its cookie",
+    answers: { 200: "PolicyRuleCookie[]" },
+    handle: async ({ api }) => ({ status: 200, body: await api.policyRules() }),
   },
-  { method: "GET", path: "/policy/hits", handle: async ({ api }) => ({ status: 200, body: await api.policyHits() }) },
+  {
+    method: "GET",
+    path: "/policy/hits",
+    summary: "List how often each rule decided",
+    answers: { 200: "PolicyRuleHits[]" },
+    handle: async ({ api }) => ({ status: 200, body: await api.policyHits() }),
+  },
   {
     method: "GET",
     path: "/policy/explain",
+    summary: "Say what decided a drop, from what its event tells",
+    query: dropParameters(),
+    answers: { 200: "DropExplanation" },
+    errors: [400],
     handle: async ({ api, query }) => ({ status: 200, body: await api.explainDrop(dropQuery(query)) }),
   },
 ];
+
+function dropParameters(): Readonly<Record<string, Parameter>> {
+  const number = (about: string): Parameter => ({ type: "integer", about });
+  return {
+    endpoint: number("Endpoint whose programs dropped the packet; 0: host or overlay"),
+    direction: { type: "string", about: "As the event has it", values: ["ingress", "egress", "unknown"] },
+    "source-identity": number("As the event has it"),
+    "destination-identity": number("As the event has it"),
+    protocol: number("IP protocol of the packet; 0: not known"),
+    port: number("Destination port, or type of ICMP; 0: not known"),
+    cookie: number("Rule cookie of the event; 0: none"),
+    "policy-set": number("Policy set of the event; 0: none"),
+  };
+}
 
 /** The resources of a body: an object, an array of them, or a Kubernetes List. Throws ApiError 400. */
 export function policyResources(body: unknown): readonly unknown[] {

@@ -1,20 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // The prefilter: which source addresses are dropped as soon as their packets come in.
+import { checkBody } from "../check-body.ts";
 import { ApiError } from "../errors.ts";
-import type { Prefilter } from "../models.ts";
+import { type Prefilter, PrefilterSpec } from "../models/policy.ts";
 import type { Route, RouteRequest } from "../router.ts";
-import { checkBody, prefilterSpec } from "../schemas.ts";
 import type { AgentApi, PrefilterApi } from "../types.ts";
 
 export const prefilterRoutes: readonly Route[] = [
-  { method: "GET", path: "/prefilter", handle: async ({ api }) => ({ status: 200, body: modelOf(enabled(api)) }) },
-  { method: "PATCH", path: "/prefilter", handle: (request) => change(request, "update") },
-  { method: "DELETE", path: "/prefilter", handle: (request) => change(request, "delete") },
+  {
+    method: "GET",
+    path: "/prefilter",
+    summary: "List the source prefixes that are denied",
+    answers: { 200: "Prefilter" },
+    errors: [500, 501],
+    handle: async ({ api }) => ({ status: 200, body: modelOf(enabled(api)) }),
+  },
+  {
+    method: "PATCH",
+    path: "/prefilter",
+    summary: "Deny more source prefixes",
+    body: "PrefilterSpec",
+    answers: { 200: "Prefilter" },
+    errors: [400, 461, 500, 501],
+    handle: (request) => change(request, "update"),
+  },
+  {
+    method: "DELETE",
+    path: "/prefilter",
+    summary: "Deny source prefixes no more",
+    body: "PrefilterSpec",
+    answers: { 200: "Prefilter" },
+    errors: [400, 461, 500, 501],
+    handle: (request) => change(request, "delete"),
+  },
 ];
 
 async function change({ api, body }: RouteRequest, action: "update" | "delete") {
   const prefilter = enabled(api);
-  const { revision, deny } = checkBody(prefilterSpec, await body(), "prefilter");
+  const { revision, deny } = checkBody(PrefilterSpec, await body(), "prefilter");
   prefilter[action](revision ?? 0, deny ?? []);
   return { status: 200, body: modelOf(prefilter) };
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sockets that the agent answers on, as modules.
+import {
+  type AgentApi,
+  type AnsweredCall,
+  type ApiServer,
+  clusterHealthRoutes,
+  createApiServer,
+  createMonitorServer,
+} from "../../src/api/index.ts";
+import type { Module } from "../../src/core/index.ts";
+import { cniSocketPath, createCniServer, pluginOf } from "../cni/index.ts";
+
+export interface ServerDeps {
+  readonly api: AgentApi;
+  /** Paths of the sockets. */
+  readonly paths: { readonly socket: string; readonly monitor: string; readonly health: string };
+  readonly observe: (call: AnsweredCall) => void;
+}
+
+/** Nothing is opened before the modules start. */
+export function createServers({ api, paths, observe }: ServerDeps) {
+  const module = (name: string, server: Pick<ApiServer, "start" | "stop">): Module => ({
+    name,
+    start: () => server.start(),
+    stop: () => server.stop(),
+  });
+  return {
+    api: module("api", createApiServer({ api, socketPath: paths.socket, observe })),
+    health: module("health-api", createApiServer({ api, socketPath: paths.health, routes: clusterHealthRoutes })),
+    monitor: module("monitor", createMonitorServer({ api, socketPath: paths.monitor })),
+    cni: module("cni", createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket))),
+  };
+}

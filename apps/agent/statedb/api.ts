@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls about the agent's tables.
+import { ApiError, type StatedbApi, type StatedbChange } from "../../../src/api/index.ts";
+import type { ServedTable } from "./types.ts";
+
+export function createStatedbApi(tables: readonly ServedTable[]): StatedbApi {
+  const byName = new Map(tables.map((table) => [table.name, table]));
+  return {
+    tables: () =>
+      tables.map(({ name, size, revision, indexes, columns, initializers }) => ({
+        ...{ name, objects: size, revision, indexes, columns, initializers },
+      })),
+    rows: (name) =>
+      byName
+        .get(name)
+        ?.rows()
+        .map(({ row }) => row),
+    query({ table: name, index, key, match = "exact" }) {
+      const table = byName.get(name);
+      if (table === undefined) return undefined;
+      const column = index ?? table.indexes[0] ?? "";
+      if (!table.indexes.includes(column)) {
+        throw new ApiError(
+          400,
+          `Cannot query table "${name}": no index "${column}" (there are ${table.indexes.join(", ")})`,
+        );
+      }
+      const wanted = matcher(match, key);
+      return table.rows().flatMap(({ row }) => (valuesOf(row[column]).some(wanted) ? [row] : []));
+    },
+    changes: (name, signal) => {
+      const table = byName.get(name);
+      return table && changesOf(table, signal);
+    },
+  };
+}
+
+async function* changesOf(table: ServedTable, signal: AbortSignal): AsyncGenerator<StatedbChange, void, void> {
+  let init = true;
+  for await (const batch of table.changes(signal)) {
+    const rev = table.revision;
+    for (const [place, { key, row }] of batch.entries()) {
+      const last = init && place === batch.length - 1 ? { init: true } : {};
+      yield row === undefined ? { rev, key, deleted: true } : { rev, key, obj: row, ...last };
+    }
+    init = false;
+  }
+}
+
+/** A list has each of its items as a value. */
+function valuesOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [String(value)];
+}
+
+function matcher(match: "exact" | "prefix" | "lowerbound", key: string): (value: string) => boolean {
+  if (match === "exact") return (value) => value === key;
+  if (match === "prefix") return (value) => value.startsWith(key);
+  return (value) => value.localeCompare(key, "en", { numeric: true }) >= 0;
+}

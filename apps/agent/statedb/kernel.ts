@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables about the kernel: its devices and routes as they are now, and what the datapath keeps there.
+import { Rtnetlink } from "../../../src/kernel/index.ts";
+import { serveSnapshot } from "./served.ts";
+import type { StatedbDeps } from "./tables.ts";
+import type { ServedTable } from "./types.ts";
+
+export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] {
+  return [
+    serveSnapshot(() => datapath.status(), {
+      name: "datapath-objects",
+      indexes: ["Kind"],
+      columns: {
+        Name: (row) => `${row.kind}/${row.name}`,
+        Kind: (row) => row.kind,
+        Repairs: (row) => row.repairs,
+        Status: (row) => row.state,
+        Since: (row) => new Date(row.since).toISOString(),
+        Error: (row) => row.error,
+      },
+    }),
+    serveSnapshot(() => ask((rtnl) => rtnl.links()), {
+      name: "devices",
+      columns: {
+        Index: (row) => row.ifindex,
+        Name: (row) => row.name,
+        Type: (row) => row.kind,
+        MTU: (row) => row.mtu,
+        HWAddr: (row) => row.mac,
+        Up: (row) => row.up,
+        OperState: (row) => row.operState,
+        Addresses: (row) => ask((rtnl) => rtnl.addresses({ ifindex: row.ifindex }).map(({ address }) => address)),
+      },
+    }),
+    serveSnapshot(() => ask((rtnl) => rtnl.routes()), {
+      name: "routes",
+      indexes: ["Destination", "Table"],
+      columns: {
+        Route: (row) => `${row.table}/${row.destination}/${row.ifindex ?? 0}/${row.metric ?? 0}/${row.gateway ?? ""}`,
+        Destination: (row) => row.destination,
+        Table: (row) => row.table,
+        Type: (row) => row.type,
+        Gateway: (row) => row.gateway,
+        LinkIndex: (row) => row.ifindex,
+        Source: (row) => row.source,
+        Scope: (row) => row.scope,
+        MTU: (row) => row.mtu,
+        Metric: (row) => row.metric,
+      },
+    }),
+  ];
+}
+
+function ask<T>(question: (rtnl: Rtnetlink) => T): T {
+  using rtnl = new Rtnetlink();
+  return question(rtnl);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables, and what is looked at only when somebody asks, in one form.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Labels, type ReadonlyTable, type Status, type TableKey } from "../../../src/core/index.ts";
+import type { Columns, ServedChange, ServedRow, ServedTable } from "./types.ts";
+
+/** Milliseconds between two looks at a snapshot that somebody watches. */
+const lookInterval = 1000;
+
+export interface ServedOptions<Row> {
+  readonly name: string;
+  readonly columns: Columns<Row>;
+  /** Further columns that may be asked for by value. */
+  readonly indexes?: readonly string[];
+}
+
+/** Columns of a row that a reconciler brings about. */
+export const statusColumns = {
+  Status: ({ status }: { readonly status: Status }) => status.kind,
+  Since: ({ status }: { readonly status: Status }) => new Date(status.since).toISOString(),
+  Error: ({ status }: { readonly status: Status }) => (status.kind === "error" ? status.error : ""),
+};
+
+/** A table of the agent. What a slow reader has not seen is merged, so that it holds no more than the table. */
+export function serveTable<Row extends object, Key extends TableKey>(
+  table: ReadonlyTable<Row, Key>,
+  options: ServedOptions<Row>,
+): ServedTable {
+  const served = (row: Row) => toServed(options.columns, row);
+  return {
+    ...headOf(options),
+    get size() {
+      return table.size;
+    },
+    get revision() {
+      return table.revision;
+    },
+    get initializers() {
+      return table.pendingInitializers;
+    },
+    rows: () => Array.from(table.all(), served).sort(byKey),
+    async *changes(signal) {
+      for await (const batch of table.watch({ signal })) {
+        yield batch.map(({ kind, row }) => (kind === "upsert" ? served(row) : { key: served(row).key }));
+      }
+    },
+  };
+}
+
+/** Rows that are made when somebody asks; a watcher looks again each second and gets what differs. */
+export function serveSnapshot<Row>(read: () => Iterable<Row>, options: ServedOptions<Row>): ServedTable {
+  const rows = () => Array.from(read(), (row) => toServed(options.columns, row)).sort(byKey);
+  return {
+    ...headOf(options),
+    get size() {
+      return rows().length;
+    },
+    revision: 0,
+    initializers: [],
+    rows,
+    changes: (signal) => differences(rows, signal),
+  };
+}
+
+async function* differences(
+  read: () => readonly ServedRow[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly ServedChange[], void, void> {
+  let known = new Map<string, string>();
+  for (let first = true; !signal.aborted; first = false) {
+    const rows = read();
+    const now = new Map(rows.map(({ key, row }) => [key, JSON.stringify(row)]));
+    const changed = rows.filter(({ key }) => known.get(key) !== now.get(key));
+    const gone = [...known.keys()].filter((key) => !now.has(key)).map((key) => ({ key }));
+    known = now;
+    if (first || changed.length + gone.length > 0) yield [...changed, ...gone];
+    await sleep(lookInterval, undefined, { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+}
+
+function headOf<Row>({ name, columns, indexes = [] }: ServedOptions<Row>) {
+  const names = Object.keys(columns);
+  return { name, columns: names, indexes: [...names.slice(0, 1), ...indexes] };
+}
+
+function toServed<Row>(columns: Columns<Row>, row: Row): ServedRow {
+  const entries = Object.entries(columns).map(([name, value]) => [name, plain(value(row))] as const);
+  return { key: String(entries[0]?.[1] ?? ""), row: Object.fromEntries(entries) };
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Labels) return value.toStrings();
+  return value ?? "";
+}
+
+function byKey(a: ServedRow, b: ServedRow): number {
+  return a.key.localeCompare(b.key, "en", { numeric: true });
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's configuration and version. The CNI plugin reads the MTUs and the addressing from here.
+import { z } from "zod";
+import { NodeAddressing } from "./node.ts";
+import { count, longText, type Model, optional, textMap } from "./schema.ts";
+
+export const DaemonConfigurationSpec = z.strictObject({
+  options: optional(textMap.describe("Option to Enabled, Disabled or a word (MonitorAggregationLevel)")),
+  "policy-enforcement": optional(z.enum(["default", "always", "never"])),
+});
+
+export const DaemonConfigurationStatus = z.strictObject({
+  realized: DaemonConfigurationSpec,
+  immutable: optional(textMap),
+  addressing: NodeAddressing,
+  "ipam-mode": longText,
+  datapathMode: longText,
+  configuredDatapathMode: optional(longText),
+  deviceMTU: count.describe("MTU of pods' devices; 0: the plugin leaves the device's default"),
+  routeMTU: count.describe("MTU of pods' default routes; 0: none"),
+  deviceHeadroom: optional(count),
+  deviceTailroom: optional(count),
+  GROMaxSize: optional(count),
+  GSOMaxSize: optional(count),
+  masquerade: optional(z.boolean()),
+  masqueradeProtocols: optional(z.strictObject({ ipv4: optional(z.boolean()), ipv6: optional(z.boolean()) })),
+  ipLocalReservedPorts: optional(longText),
+  enableRouteMTUForCNIChaining: optional(z.boolean()),
+  "k8s-configuration": optional(longText),
+  "k8s-endpoint": optional(longText),
+  nodeMonitor: optional(z.strictObject({ cpus: count, npages: count, pagesize: count })),
+  kvstoreConfiguration: optional(z.strictObject({ type: longText, options: optional(textMap) })),
+  daemonConfigurationMap: z
+    .record(longText, z.unknown())
+    .describe("Every start-up option by its key; secrets are redacted"),
+});
+
+export const DaemonConfiguration = z.strictObject({
+  spec: DaemonConfigurationSpec,
+  status: DaemonConfigurationStatus,
+});
+
+export const VersionInfo = z.strictObject({
+  version: longText,
+  revision: optional(longText),
+  runtime: optional(longText.describe("Of the runtime, such as v26.10.0")),
+  arch: optional(longText),
+});
+
+export type DaemonConfigurationSpec = Model<typeof DaemonConfigurationSpec>;
+export type DaemonConfigurationStatus = Model<typeof DaemonConfigurationStatus>;
+export type DaemonConfiguration = Model<typeof DaemonConfiguration>;
+export type VersionInfo = Model<typeof VersionInfo>;
