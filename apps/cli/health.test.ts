@@ -75,9 +75,10 @@ test("an agent that does not probe says so", async (t) => {
   assert.match(stderr, /^Error: Cannot tell of the nodes: they are not probed \(set enable-health-checking\)\n$/);
 });
 
-test("cilium status ends with the cluster's health: at most ten of those that are not well, or all", async (t) => {
+test("cilium status shows the cluster's health: at most ten of those that are not well, or all", async (t) => {
   const { cli } = await startHealth(t, 14);
-  const block = (text: string) => text.slice(text.indexOf("Cluster health:")).trimEnd().split("\n");
+  const block = (text: string) =>
+    text.slice(text.indexOf("Cluster health:"), text.indexOf("Modules Health:")).trimEnd().split("\n");
   const short = block((await cli.run(["status"])).stdout);
   assert.equal(short.length, 2 + 10 + 1);
   assert.equal(short.at(-1), "  ...");

@@ -5,8 +5,8 @@ import { parseDuration } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { ExitError, UsageError } from "../errors.ts";
-import { formatClusterHealth } from "../health/format.ts";
-import { alignLines } from "../output/table.ts";
+import { clusterHealthLines } from "../health/format.ts";
+import type { Line } from "../output/table.ts";
 import { formatStatus } from "../status/format.ts";
 import { healthClient } from "./health/client.ts";
 
@@ -41,17 +41,17 @@ async function showStatus(context: Context, call: Call): Promise<void> {
 async function screenOf(context: Context, call: Call, answer: StatusResponse): Promise<() => readonly string[]> {
   if (context.structured) return () => [];
   const health = answer.cluster?.ciliumHealth?.state === "Ok" ? await clusterHealth(context, call) : [];
-  return () => [...formatStatus(answer, optionsOf(call), context.io.now()), ...health];
+  return () => formatStatus(answer, optionsOf(call), context.io.now(), health);
 }
 
-async function clusterHealth(context: Context, call: Call): Promise<readonly string[]> {
-  const allNodes = flag(call, "allNodes") || flag(call, "verbose");
+async function clusterHealth(context: Context, call: Call): Promise<readonly Line[]> {
+  const verbose = flag(call, "verbose");
   try {
     const status = await healthClient(context).status();
-    return formatClusterHealth(status, { allNodes, succinct: false, verbose: false });
+    return clusterHealthLines(status, { allNodes: verbose || flag(call, "allNodes"), succinct: false, verbose });
   } catch (error) {
     if (!(error instanceof AgentUnreachableError)) throw error;
-    return alignLines([["Cluster health:", "Warning", "cilium-health daemon unreachable"]]);
+    return [["Cluster health:", "Warning", "cilium-health daemon unreachable"]];
   }
 }
 

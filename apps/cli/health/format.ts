@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The block `Cluster health` of `status` and of `cilium-health status`.
 import type { HealthStatusResponse, HostStatus, NodeHealthStatus, PathStatus } from "../../../src/api/index.ts";
-import { alignLines, type Line } from "../output/table.ts";
+import { alignLines, type Line, nestedTable } from "../output/table.ts";
 
 /** How much of it is shown. */
 export interface ClusterHealthOptions {
@@ -16,28 +16,41 @@ export interface ClusterHealthOptions {
 /** More nodes than these are not shown, unless all are wanted. */
 const shownNodes = 10;
 
-/** The summary, then a line for each node that is not well, then the paths. */
+/** The block on its own. */
 export function formatClusterHealth(status: HealthStatusResponse, options: ClusterHealthOptions): string[] {
+  return alignLines(clusterHealthLines(status, options));
+}
+
+/** The summary, then the nodes that are not well (or all): a line for each, or its paths when verbose. */
+export function clusterHealthLines(status: HealthStatusResponse, options: ClusterHealthOptions): Line[] {
   const { nodes } = status;
   const reachable = nodes.filter((node) => isReachable(node)).length;
   const counted = `${reachable}/${nodes.length} reachable`;
   const summary = ["Cluster health:", counted, `(${status.timestamp})`, `(Probe interval: ${status.probeInterval})`];
   const wanted = options.allNodes ? nodes : nodes.filter((node) => !isReachable(node));
-  if (options.succinct || wanted.length === 0) return alignLines([summary]);
+  if (options.succinct || wanted.length === 0) return [summary];
   const shown = options.allNodes ? wanted : wanted.slice(0, shownNodes);
-  const rows = shown.map((node) => nodeLine(node, status.local.name));
+  const self = status.local.name;
   return [
-    ...alignLines([summary]),
-    ...alignLines([["Name", "IP", "Node", "Endpoints"], ...rows]),
-    ...(shown.length < wanted.length ? ["  ..."] : []),
-    ...(options.verbose ? alignLines(shown.flatMap(pathLines)) : []),
+    summary,
+    ...(options.verbose
+      ? shown.flatMap((node) => nodeBlock(node, self))
+      : nestedTable(
+          ["Name", "IP", "Node", "Endpoints"],
+          shown.map((node) => nodeLine(node, self)),
+        )),
+    ...(shown.length < wanted.length ? [["  ..."]] : []),
   ];
 }
 
 function nodeLine(node: NodeHealthStatus, self: string): Line {
-  const name = node.name === self ? `${node.name} (localhost)` : node.name;
   const ips = pathsOf(node.host).map(({ ip }) => ip);
-  return [`  ${name}`, ips.join(","), counts(pathsOf(node.host)), counts(pathsOf(node["health-endpoint"]))];
+  return [
+    `  ${nodeName(node, self)}`,
+    ips.join(","),
+    counts(pathsOf(node.host)),
+    counts(pathsOf(node["health-endpoint"])),
+  ];
 }
 
 /** `1/2 (1 unknown)`: addresses that answer, of all. */
@@ -47,20 +60,38 @@ function counts(paths: readonly PathStatus[]): string {
   return `${answering}/${paths.length}${unknown > 0 ? ` (${unknown} unknown)` : ""}`;
 }
 
-function pathLines(node: NodeHealthStatus): Line[] {
-  const paths = ["host" as const, "health-endpoint" as const].flatMap((kind) =>
-    pathsOf(node[kind]).flatMap((path): Line[] => [
-      [`  ${kind === "host" ? "Host" : "Endpoint"} connectivity to ${path.ip}:`],
-      ["    ICMP to stack:", resultText(path.icmp)],
-      ["    HTTP to agent:", resultText(path.http)],
+/** A node's paths. */
+function nodeBlock(node: NodeHealthStatus, self: string): Line[] {
+  const parts = [
+    ["Host", node.host],
+    ["Endpoint", node["health-endpoint"]],
+  ] as const;
+  return [
+    [`  ${nodeName(node, self)}:`],
+    ...parts.flatMap(([part, status]) => [
+      ...pathLines(`${part} connectivity`, status?.["primary-address"]),
+      ...(status?.["secondary-addresses"] ?? []).flatMap((path) => pathLines(`Secondary ${part} connectivity`, path)),
     ]),
-  );
-  return paths.length === 0 ? [] : [[`${node.name}:`], ...paths];
+  ];
 }
 
-function resultText(result: PathStatus["icmp"]): string {
-  if (result === undefined) return "not probed yet";
-  return result.status === "" ? `OK, RTT=${latencyText(result.latency)}` : result.status;
+function pathLines(title: string, path: PathStatus | undefined): Line[] {
+  if (path === undefined) return [];
+  return [
+    [`    ${title} to ${path.ip}:`],
+    ["      ICMP to stack:", ...resultCells(path.icmp)],
+    ["      HTTP to agent:", ...resultCells(path.http)],
+  ];
+}
+
+function nodeName({ name }: NodeHealthStatus, self: string): string {
+  return name === self ? `${name} (localhost)` : name;
+}
+
+function resultCells(result: PathStatus["icmp"]): Line {
+  if (result === undefined) return ["not probed yet"];
+  const text = result.status === "" ? `OK, RTT=${latencyText(result.latency)}` : result.status;
+  return [text, `(Last probed: ${result.lastProbed})`];
 }
 
 /** `812.5µs`, `1.204ms`. */

@@ -47,6 +47,11 @@ function widthOf(text: string): number {
   return [...text].length;
 }
 
+/** A table within a screen: aligned on its own, so that its lines end the columns around it. */
+export function nestedTable(header: Line, rows: readonly Line[]): Line[] {
+  return alignLines([header, ...rows]).map((line) => [line]);
+}
+
 /** A table whose rows all have the header's columns; missing cells are empty. `header` undefined: rows alone. */
 export function alignTable(header: readonly Line[] | undefined, rows: readonly Line[]): string[] {
   const lines = [...(header ?? []), ...rows];

@@ -2,9 +2,8 @@
 // `status`: the key-value store, Kubernetes, the agent itself, the monitor.
 import type { ComponentStatus, StatusResponse } from "../../../src/api/index.ts";
 import type { Line } from "../output/table.ts";
-import { ago } from "../time.ts";
 
-export function componentLines(status: StatusResponse, now: number): Line[] {
+export function componentLines(status: StatusResponse): Line[] {
   return [
     ...component("KVStore:", status.kvstore),
     ...component("Kubernetes:", status.kubernetes),
@@ -15,7 +14,7 @@ export function componentLines(status: StatusResponse, now: number): Line[] {
     ...(status["cni-chaining"] === undefined ? [] : [["CNI Chaining:", status["cni-chaining"].mode]]),
     ...(status["cni-file"] === undefined ? [] : [["CNI Config file:", status["cni-file"].msg ?? ""]]),
     ["Cilium:", `${status.cilium.state}   ${status.cilium.msg ?? ""}`],
-    ...stale(status, now),
+    ...stale(status),
     ...monitor(status),
     ...component("Cilium health daemon:", status.cluster?.ciliumHealth),
   ];
@@ -61,10 +60,10 @@ function srv6({ srv6: routing }: StatusResponse): Line[] {
   return [["SRv6:", "Enabled", `[encap-mode: ${routing.srv6EncapMode ?? ""}]`]];
 }
 
-function stale(status: StatusResponse, now: number): Line[] {
+function stale(status: StatusResponse): Line[] {
   const probes = Object.entries(status.stale ?? {}).sort();
   if (probes.length === 0) return [];
-  return [["Stale status:", probes.map(([probe, since]) => `"${probe}" since ${ago(since, now)}`).join(", ")]];
+  return [["Stale status:", probes.map(([probe, since]) => `"${probe}" since ${since}`).join(", ")]];
 }
 
 function monitor({ nodeMonitor }: StatusResponse): Line[] {

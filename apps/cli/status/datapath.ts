@@ -29,8 +29,8 @@ function clusterMesh(status: StatusResponse): Line[] {
 function bigTcp(label: string, status: BigTcpStatus | undefined): Line[] {
   if (status === undefined) return [];
   if (!status.enabled) return [[label, "Disabled"]];
-  const sizes = [status.maxGRO, status.maxGSO].filter((size) => size !== undefined);
-  return [[label, "Enabled", `[${sizes.join(", ")}]`]];
+  const sizes = new Set([status.maxGRO, status.maxGSO].filter((size) => size !== undefined));
+  return [[label, "Enabled", `[${[...sizes].join(", ")}]`]];
 }
 
 function bandwidth(status: StatusResponse): Line[] {
@@ -38,7 +38,7 @@ function bandwidth(status: StatusResponse): Line[] {
   if (manager === undefined) return [];
   if (!manager.enabled) return [["BandwidthManager:", "Disabled"]];
   const control = (manager.congestionControl ?? "cubic").toUpperCase();
-  return [["BandwidthManager:", "EDT with BPF", `[${control}]`, `[${(manager.devices ?? []).join(", ")}]`]];
+  return [["BandwidthManager:", `EDT with BPF [${control}] [${(manager.devices ?? []).join(", ")}]`]];
 }
 
 function routing(status: StatusResponse): Line[] {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // `status`: proxy, identities, Hubble, maps, encryption, cluster health.
 import type { StatusResponse } from "../../../src/api/index.ts";
-import type { Line } from "../output/table.ts";
+import { type Line, nestedTable } from "../output/table.ts";
 import type { StatusOptions } from "./format.ts";
+import { kubeProxyLines } from "./kube-proxy.ts";
 
-export function detailLines(status: StatusResponse, options: StatusOptions, _now: number): Line[] {
+export function detailLines(status: StatusResponse, options: StatusOptions): Line[] {
   return [
     ...proxy(status, options),
     ...identityRange(status),
     ...hubble(status),
-    ...(options.verbose ? maps(status) : []),
+    ...(options.verbose ? [...kubeProxyLines(status), ...maps(status)] : []),
     ...encryption(status),
     ...clusterHealth(status),
   ];
@@ -23,9 +24,8 @@ function proxy({ proxy: status }: StatusResponse, { allRedirects }: StatusOption
   const lines: Line[] = [["Proxy Status:", envoy === undefined ? text : `${text}, Envoy: ${envoy}`]];
   const redirects = status.redirects ?? [];
   if (!allRedirects || redirects.length === 0) return lines;
-  lines.push(["  Protocol", "Redirect", "Proxy Port"]);
-  for (const redirect of redirects) lines.push([`  ${redirect.proxy}`, redirect.name, String(redirect["proxy-port"])]);
-  return lines;
+  const rows = redirects.map(({ proxy, name, "proxy-port": port }) => [`  ${proxy}`, name, String(port)]).sort();
+  return [...lines, ...nestedTable(["  Protocol", "Redirect", "Proxy Port"], rows)];
 }
 
 function identityRange(status: StatusResponse): Line[] {
@@ -37,7 +37,7 @@ function identityRange(status: StatusResponse): Line[] {
 function hubble(status: StatusResponse): Line[] {
   const value = status.hubble;
   if (value === undefined) return [];
-  const cells = ["Hubble:", value.state];
+  const cells = ["Hubble:", value.msg ? `${value.state} ${value.msg}` : value.state];
   const { observer } = value;
   if (observer !== undefined) {
     const [now, most] = [observer["current-flows"], observer["max-flows"]];
@@ -45,7 +45,7 @@ function hubble(status: StatusResponse): Line[] {
     const seconds = observer.uptime / 1e9;
     const rate = seconds > 0 ? observer["seen-flows"] / seconds : 0;
     cells.push(`Current/Max Flows: ${now}/${most} (${share.toFixed(2)}%), Flows/s: ${rate.toFixed(2)}`);
-  } else cells.push(value.msg ?? "");
+  }
   const metrics = status["hubble-metrics"];
   if (metrics !== undefined) cells.push(`Metrics: ${metrics.state}${metrics.msg ? ` ${metrics.msg}` : ""}`);
   return [cells];
@@ -58,8 +58,10 @@ function maps(status: StatusResponse): Line[] {
   const sizing = ratio > 0 ? `on (ratio: ${ratio.toFixed(6)})` : "off";
   return [
     ["BPF Maps:", `dynamic sizing: ${sizing}`],
-    ["  Name", "Size"],
-    ...value.maps.map(({ name, size }): Line => [`  ${name}`, String(size)]),
+    ...nestedTable(
+      ["  Name", "Size"],
+      value.maps.map(({ name, size }) => [`  ${name}`, String(size)]),
+    ),
   ];
 }
 

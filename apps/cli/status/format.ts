@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screen of `status`: lines in a fixed order, each only when the agent tells of it.
 import type { StatusResponse } from "../../../src/api/index.ts";
-import { alignLines, type Line } from "../output/table.ts";
+import { alignLines, type Line, nestedTable } from "../output/table.ts";
 import { ago } from "../time.ts";
 import { componentLines } from "./components.ts";
 import { datapathLines } from "./datapath.ts";
@@ -16,14 +16,20 @@ export interface StatusOptions {
   readonly verbose: boolean;
 }
 
-/** Every part of the screen, top to bottom. */
-export function formatStatus(status: StatusResponse, options: StatusOptions, now: number): string[] {
+/** Every part of the screen, top to bottom. `health` is the block that tells which nodes answer. */
+export function formatStatus(
+  status: StatusResponse,
+  options: StatusOptions,
+  now: number,
+  health: readonly Line[] = [],
+): string[] {
   return alignLines([
-    ...componentLines(status, now),
+    ...componentLines(status),
     ...ipamLines(status, options),
     ...datapathLines(status, options),
     ...controllerLines(status, options, now),
-    ...detailLines(status, options, now),
+    ...detailLines(status, options),
+    ...health,
     ...moduleLines(status, options),
   ]);
 }
@@ -43,14 +49,13 @@ function controllerLines({ controllers }: StatusResponse, { allControllers }: St
   const lines: Line[] = [["Controller Status:", `${healthy}/${controllers.length} healthy`]];
   const shown = [...(allControllers ? controllers : failing)].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (shown.length === 0) return lines;
-  lines.push(["  Name", "Last success", "Last error", "Count", "Message"]);
-  for (const { name, status } of shown) {
+  const rows = shown.map(({ name, status }): Line => {
     const failures = status["consecutive-failure-count"] ?? 0;
     const message = failures > 0 ? (status["last-failure-msg"] ?? "") : "no error";
-    const success = ago(status["last-success-timestamp"], now);
-    lines.push([`  ${name}`, success, ago(status["last-failure-timestamp"], now), String(failures), message]);
-  }
-  return lines;
+    const [success, failure] = [status["last-success-timestamp"], status["last-failure-timestamp"]];
+    return [`  ${name}`, ago(success, now), ago(failure, now), String(failures), message];
+  });
+  return [...lines, ...nestedTable(["  Name", "Last success", "Last error", "Count", "Message"], rows)];
 }
 
 function moduleLines({ modules }: StatusResponse, { allHealth }: StatusOptions): Line[] {
@@ -58,8 +63,11 @@ function moduleLines({ modules }: StatusResponse, { allHealth }: StatusOptions):
   const count = (state: string): number => modules.filter((module) => module.state === state).length;
   const summary = `Stopped(${count("stopped")}) Degraded(${count("degraded")}) OK(${count("ok")})`;
   const shown = allHealth ? modules : modules.filter(({ state }) => state !== "ok");
-  return [
-    ["Modules Health:", summary],
-    ...shown.map(({ name, state, message }): Line => [`  ${name}`, state, message ?? ""]),
-  ];
+  const lines: Line[] = [["Modules Health:", summary]];
+  if (shown.length === 0) return lines;
+  const rows = shown.map(({ name, state, message = "" }, i): Line => {
+    const branch = i < shown.length - 1 ? "├──" : "└──";
+    return [`  ${branch} ${name}`, `[${state === "ok" ? "OK" : state.toUpperCase()}] ${message}`.trimEnd()];
+  });
+  return [...lines, ...nestedTable(["  agent"], rows)];
 }
