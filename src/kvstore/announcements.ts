@@ -4,6 +4,9 @@ import { type Clock, createLogger, type Logger, systemClock, toError } from "../
 import type { KvChanges, Kvstore } from "./types.ts";
 import { Backoff, pause } from "./wait.ts";
 
+/** Keys written by one operation; etcd takes 128. */
+const maxAtOnce = 64;
+
 /** The wanted keys. Calls never fail and never wait; the writing goes on behind them. */
 export interface Announcements extends AsyncDisposable {
   /** Wants a key with this value. */
@@ -30,13 +33,16 @@ export interface AnnouncementsOptions {
   readonly clock?: Clock;
 }
 
+/** What announcements use of a store. */
+export type AnnouncementStore = Pick<Kvstore, "txn" | "onLeaseLost" | "onReconnect">;
+
 /** Makes announcements over a store; they begin at once. */
-export function createAnnouncements(kvstore: Kvstore, options: AnnouncementsOptions = {}): Announcements {
+export function createAnnouncements(kvstore: AnnouncementStore, options: AnnouncementsOptions = {}): Announcements {
   return new LeasedAnnouncements(kvstore, options);
 }
 
 class LeasedAnnouncements implements Announcements {
-  readonly #kvstore: Kvstore;
+  readonly #kvstore: AnnouncementStore;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #wanted = new Map<string, string>();
@@ -48,10 +54,10 @@ class LeasedAnnouncements implements Announcements {
   #retryNow = new AbortController();
   #worker: Promise<void> | undefined;
   #working = false;
-  #busy: string | undefined;
+  #busy: ReadonlySet<string> = new Set();
   #waiters: (() => void)[] = [];
 
-  constructor(kvstore: Kvstore, options: AnnouncementsOptions) {
+  constructor(kvstore: AnnouncementStore, options: AnnouncementsOptions) {
     this.#kvstore = kvstore;
     this.#log = options.logger ?? createLogger("kvstore");
     this.#clock = options.clock ?? systemClock;
@@ -75,7 +81,7 @@ class LeasedAnnouncements implements Announcements {
     this.#wanted.set(key, value);
     this.#written.set(key, value);
     // A removal that is under way may reach the store after the caller's write.
-    if (this.#busy === key) this.#mark(key);
+    if (this.#busy.has(key)) this.#mark(key);
   }
 
   delete(key: string): void {
@@ -132,24 +138,25 @@ class LeasedAnnouncements implements Announcements {
     while (!this.#stopping.signal.aborted) {
       // Changes made in one go are written once.
       await Promise.resolve();
-      const [key] = this.#dirty;
-      if (key === undefined) {
+      const keys = this.#takeDirty();
+      const [first] = keys;
+      if (first === undefined) {
         this.#working = false;
         for (const resolve of this.#waiters.splice(0)) resolve();
         return;
       }
-      this.#dirty.delete(key);
-      this.#busy = key;
+      this.#busy = new Set(keys);
       try {
-        await this.#bringAbout(key);
-        this.#busy = undefined;
+        await this.#bringAbout(first, keys);
+        this.#busy = new Set();
         backoff.reset();
         failing = false;
       } catch (error) {
-        this.#busy = undefined;
+        this.#busy = new Set();
         if (this.#stopping.signal.aborted) return;
-        this.#dirty.add(key);
-        if (!failing) this.#log.warn("Announcement not written, will try again", { path: key, error: toError(error) });
+        for (const key of keys) this.#dirty.add(key);
+        if (!failing)
+          this.#log.warn("Announcement not written, will try again", { path: first, error: toError(error) });
         failing = true;
         this.#retryNow = new AbortController();
         await pause(this.#clock, backoff.next(), AbortSignal.any([this.#retryNow.signal, this.#stopping.signal]));
@@ -157,17 +164,31 @@ class LeasedAnnouncements implements Announcements {
     }
   }
 
-  async #bringAbout(key: string): Promise<void> {
-    const value = this.#wanted.get(key);
-    if (value !== undefined) {
+  /** What one operation can bring about: the store counts operations, not keys. */
+  #takeDirty(): readonly string[] {
+    const [first] = this.#dirty;
+    if (first === undefined) return [];
+    const puts = this.#wanted.has(first) ? [...this.#dirty].filter((key) => this.#wanted.has(key)) : [first];
+    const keys = puts.slice(0, maxAtOnce);
+    for (const key of keys) this.#dirty.delete(key);
+    return keys;
+  }
+
+  /** Puts all keys, or removes the only one. */
+  async #bringAbout(first: string, keys: readonly string[]): Promise<void> {
+    const puts = keys.flatMap((key) => {
+      const value = this.#wanted.get(key);
+      return value === undefined ? [] : [{ kind: "put", key, value, lease: true } as const];
+    });
+    if (puts.length > 0) {
       // Before the write: one that failed after it reached the store must be undone by a delete, too.
-      this.#written.set(key, value);
-      await this.#kvstore.put(key, value, { lease: true });
+      for (const { key, value } of puts) this.#written.set(key, value);
+      await this.#kvstore.txn([], puts);
       return;
     }
-    const written = this.#written.get(key);
+    const written = this.#written.get(first);
     if (written === undefined) return;
-    await this.#kvstore.txn([{ key, kind: "value", value: written }], [{ kind: "delete", key }]);
-    if (!this.#wanted.has(key)) this.#written.delete(key);
+    await this.#kvstore.txn([{ key: first, kind: "value", value: written }], [{ kind: "delete", key: first }]);
+    if (!this.#wanted.has(first)) this.#written.delete(first);
   }
 }

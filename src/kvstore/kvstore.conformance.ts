@@ -2,6 +2,7 @@
 // The contract of Kvstore as tests; each backend calls it from its own test file.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { testAnnouncements } from "./announcements.conformance.ts";
 import { createAnnouncements } from "./announcements.ts";
 import { KvCompactedError, KvstoreError } from "./errors.ts";
 import { eventually } from "./testing.ts";
@@ -30,6 +31,7 @@ export function testKvstore(name: string, create: () => Promise<KvstoreFixture>)
     testWatch(create);
     testListAndWatch(create);
     testLeases(create);
+    testAnnouncements(create);
     testOutage(create);
     testClose(create);
   });

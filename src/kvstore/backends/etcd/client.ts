@@ -17,6 +17,8 @@ export interface CallOptions {
   readonly idempotent: boolean;
   /** Not counted against the rate: for what keeps the session alive. */
   readonly unlimited?: boolean;
+  /** Somebody waits for it: it goes before what is only to be said. */
+  readonly urgent?: boolean;
 }
 
 const probeIntervalMs = 10_000;
@@ -76,13 +78,13 @@ export class EtcdClient {
   /** Calls one endpoint after the other until one answers; rejects with the project's errors. */
   async call<T>(
     what: string,
-    { idempotent, unlimited }: CallOptions,
+    { idempotent, unlimited, urgent = false }: CallOptions,
     send: (clients: EtcdClients, options: { timeoutMs: number; signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const tries = idempotent ? this.endpoints.length : 1;
     const attempt = () => this.#attempts(tries, send);
     try {
-      return await (unlimited === true ? attempt() : this.#limiter.run(this.#closing.signal, attempt));
+      return await (unlimited === true ? attempt() : this.#limiter.run(this.#closing.signal, attempt, { urgent }));
     } catch (error) {
       if (this.#closing.signal.aborted) throw KvstoreError.closed(what);
       if (isCompacted(error)) throw error;

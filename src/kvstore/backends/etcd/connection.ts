@@ -52,7 +52,10 @@ export class EtcdConnection implements BackendConnection {
     });
     // Without conditions, doing it twice is doing it once.
     const idempotent = compares.length === 0;
-    const answer = await this.#client.call(`write "${writes[0]?.key ?? ""}"`, { idempotent }, (clients, options) =>
+    // What is taken under conditions, such as an identity, a pod waits for.
+    const urgent = !idempotent && writes.some(({ kind }) => kind === "put");
+    const how = { idempotent, urgent };
+    const answer = await this.#client.call(`write "${writes[0]?.key ?? ""}"`, how, (clients, options) =>
       clients.kv.txn(request, options),
     );
     let deleted = 0n;

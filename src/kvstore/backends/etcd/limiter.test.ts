@@ -29,6 +29,23 @@ test("lets a second's worth through at once, the rest at the rate, in order", as
   );
 });
 
+test("urgent operations go first, until an ordinary one has waited long enough", async () => {
+  const clock = new FakeClock();
+  const limiter = new Limiter({ clock, maxInflight: 100, ratePerSecond: () => 10 });
+  const done: string[] = [];
+  const run = (name: string, urgent: boolean) => limiter.run(never, async () => void done.push(name), { urgent });
+  const all = Array.from({ length: 10 }, () => limiter.run(never, async () => {}));
+  for (const name of ["a", "b"]) all.push(run(name, false));
+  for (const name of ["U", "V", "W", "X"]) all.push(run(name, true));
+  for (let step = 0; step < 6; step++) {
+    clock.advance(100);
+    await turn();
+  }
+  await Promise.all(all);
+  // "a" has waited for 300 ms by its turn, and so has "b".
+  assert.deepEqual(done, ["U", "V", "a", "b", "W", "X"]);
+});
+
 test("bounds what is under way, also when operations fail", async () => {
   const limiter = new Limiter({ clock: new FakeClock(), maxInflight: 2, ratePerSecond: () => 1000 });
   const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());

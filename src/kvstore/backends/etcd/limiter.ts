@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounds requests by rate and by how many are under way; those that must wait go in order.
+// Bounds requests by rate and by how many are under way; those that must wait go in order, urgent ones first.
 import type { Clock } from "../../../core/index.ts";
 
 /** How much is allowed. The rate may change with time since the start (ms). */
@@ -11,13 +11,19 @@ export interface LimiterOptions {
 
 interface Waiter {
   readonly resolve: () => void;
+  /** Of the monotonic clock. */
+  readonly since: number;
 }
+
+/** How long urgent requests go before one that is not, ms. */
+const patienceMs = 250;
 
 /** A token bucket that holds one second's worth, and a count of what is under way. */
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #start: number;
   readonly #waiting: Waiter[] = [];
+  readonly #urgent: Waiter[] = [];
   #inflight = 0;
   #tokens: number;
   #filledAt: number;
@@ -30,8 +36,8 @@ export class Limiter {
   }
 
   /** Runs an operation when it may; rejects with the signal's reason when that aborts while it waits. */
-  async run<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
-    await this.#acquire(signal);
+  async run<T>(signal: AbortSignal, operation: () => Promise<T>, { urgent = false } = {}): Promise<T> {
+    await this.#acquire(signal, urgent ? this.#urgent : this.#waiting);
     try {
       return await operation();
     } finally {
@@ -40,30 +46,40 @@ export class Limiter {
     }
   }
 
-  async #acquire(signal: AbortSignal): Promise<void> {
+  async #acquire(signal: AbortSignal, queue: Waiter[]): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { resolve };
+    const waiter: Waiter = { resolve, since: this.#options.clock.monotonic() };
     const onAbort = () => {
-      const index = this.#waiting.indexOf(waiter);
+      const index = queue.indexOf(waiter);
       if (index < 0) return;
-      this.#waiting.splice(index, 1);
+      queue.splice(index, 1);
       reject(signal.reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    this.#waiting.push(waiter);
+    queue.push(waiter);
     this.#pump();
     await promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 
   #pump(): void {
     this.#refill();
-    while (this.#waiting.length > 0 && this.#inflight < this.#options.maxInflight && this.#tokens >= 1) {
+    while (this.#waits && this.#inflight < this.#options.maxInflight && this.#tokens >= 1) {
       this.#tokens--;
       this.#inflight++;
-      this.#waiting.shift()?.resolve();
+      this.#next()?.resolve();
     }
-    if (this.#waiting.length > 0 && this.#inflight < this.#options.maxInflight) this.#pumpLater();
+    if (this.#waits && this.#inflight < this.#options.maxInflight) this.#pumpLater();
+  }
+
+  get #waits(): boolean {
+    return this.#waiting.length + this.#urgent.length > 0;
+  }
+
+  #next(): Waiter | undefined {
+    const [ordinary] = this.#waiting;
+    const late = ordinary !== undefined && this.#options.clock.monotonic() - ordinary.since >= patienceMs;
+    return this.#urgent.length === 0 || late ? this.#waiting.shift() : this.#urgent.shift();
   }
 
   #rate(): number {
