@@ -2,7 +2,7 @@
 // ADD of our CNI plugin beside the stock bridge plugin with host-local, in pairs, and many ADDs at once.
 import { createSandbox, deleteSandbox } from "../apps/sandbox/index.ts";
 import { Attachments, bridge, call, callLater, ours, type Plugin } from "./cni/attachments.ts";
-import { type Benchmark, type Figures, inTurn, median, pairedRatio, ratio, row } from "./harness.ts";
+import { type Benchmark, type Figures, inTurn, median, pairedRatio, percentile, ratio, row } from "./harness.ts";
 
 export const bench: Benchmark = {
   name: "cni",
@@ -66,9 +66,4 @@ async function together(attachments: Attachments, plugin: Plugin): Promise<reado
   const times = await Promise.all(netns.map((path) => callLater(plugin, "ADD", path)));
   for (const path of netns) call(plugin, "DEL", path);
   return times;
-}
-
-function percentile(samples: readonly number[], part: number): number {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -109,6 +109,12 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The smallest sample that so large a part (0 to 1) of them does not exceed. */
+export function percentile(samples: readonly number[], part: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
+}
+
 /** Bytes of heap in use after a full collection. */
 export function heapUsed(): number {
   setFlagsFromString("--expose-gc");

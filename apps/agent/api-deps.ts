@@ -29,6 +29,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
     config: { config, datapath, engine },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },
+      identityArrived: (identity) => parts.arrivals.arrived(identity),
       policyOf: (row) => policyAttribution(engine, row),
       hasPodSource: parts.sources.length > 0,
       auditMode: config.get(options.policyAuditMode),

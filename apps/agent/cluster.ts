@@ -15,7 +15,7 @@ import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/ind
 import {
   createIdentityTable,
   createKvstoreIdentityAllocator,
-  type IdentityAllocator,
+  IdentityArrivals,
   type IdentityRow,
   type KvstoreIdentityAllocator,
   restoreIdentities,
@@ -50,7 +50,9 @@ export interface Cluster {
   /** To be started when endpoints are restored: only then what is left of an earlier run may go. */
   readonly restored: Module;
   readonly kvstore: Kvstore;
-  readonly allocator: IdentityAllocator;
+  readonly allocator: KvstoreIdentityAllocator;
+  /** What the other nodes say of the identities that they know. */
+  readonly arrivals: IdentityArrivals;
   /** The allocator's table, for identities that only this node knows. */
   readonly identityTable: Table<IdentityRow, number>;
   readonly announcer: EndpointAnnouncer;
@@ -117,6 +119,7 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     },
     kvstore,
     allocator,
+    arrivals: new IdentityArrivals({ kvstore, nodeCount: () => nodes.table.size }, `${node.cluster}/${node.name}`),
     identityTable,
     announcer: announcerOf(ipcache, podPorts),
     nodes: nodes.table,

@@ -44,6 +44,7 @@ export function createAgentModules(config: Config): Agent {
   const open = () => {
     parts.guard.settle();
     manager.open();
+    parts.arrivals.open();
     parts.prefixes.open();
   };
   return {
@@ -60,6 +61,7 @@ export function createAgentModules(config: Config): Agent {
       manager,
       cluster.restored,
       createPolicyLink({ engine, manager, endpoints }),
+      parts.arrivals,
       createPolicyDelays({ engine, endpoints, metrics, clock: systemClock }),
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),

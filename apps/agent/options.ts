@@ -101,6 +101,12 @@ export const options = {
     default: 900_000,
     description: "After what time what a dead node announced is withdrawn",
   }),
+  identityArrivalTimeout: defineOption({
+    name: "identity-arrival-timeout",
+    schema: duration(),
+    default: 5000,
+    description: "How long a new pod waits until the policies of all nodes know its identity",
+  }),
   staticResources: defineOption({
     name: "static-resources",
     schema: string("a folder"),

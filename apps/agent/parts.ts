@@ -7,6 +7,7 @@ import { createHealth, type HealthModule } from "../../src/health/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
+import { createIdentityArrivals } from "./identity-arrivals.ts";
 import { portsOfPod } from "./named-ports.ts";
 import { options } from "./options.ts";
 import { createPolicyParts } from "./policy-parts.ts";
@@ -50,6 +51,11 @@ export function createParts(config: Config) {
     },
     { directory: paths.endpoints, auditMode: config.get(options.policyAuditMode) },
   );
+  const arrivals = createIdentityArrivals({
+    ...{ endpoints, allocator: cluster.allocator, arrivals: cluster.arrivals },
+    known: () => datapath.maps.identities,
+    patience: config.get(options.identityArrivalTimeout),
+  });
   const events = createEventModule(datapath);
   const podLabels = podLabelConfig(config);
   const prefilter = createPrefilter(config, local);
@@ -63,6 +69,7 @@ export function createParts(config: Config) {
     cluster,
     ...policyParts,
     manager,
+    arrivals,
     events,
     health: healthOf(config, cluster),
     podLabels,

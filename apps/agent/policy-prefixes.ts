@@ -75,7 +75,7 @@ export function createPolicyPrefixModule(deps: PolicyPrefixModuleDeps): PolicyPr
 }
 
 /** Whether the kernel has the endpoint's policy as it is in force, or never had one. */
-function isSettled({ phase, status }: EndpointRow): boolean {
+export function isSettled({ phase, status }: EndpointRow): boolean {
   return phase !== "restoring" && !(phase === "active" && status.kind === "pending");
 }
 

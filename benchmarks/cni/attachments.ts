@@ -87,9 +87,16 @@ export function call(plugin: Plugin, command: "ADD" | "DEL", netns: string): num
   });
 }
 
+/** A pod, as a runtime names it. */
+export interface NamedPod {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** The same without waiting for it; rejects when it fails. */
-export function callLater(plugin: Plugin, command: "ADD" | "DEL", netns: string): Promise<number> {
-  const { input, env } = invocation(plugin, command, netns);
+export function callLater(plugin: Plugin, command: "ADD" | "DEL", netns: string, pod?: NamedPod): Promise<number> {
+  const { input, env: common } = invocation(plugin, command, netns);
+  const env = pod === undefined ? common : { ...common, CNI_ARGS: argumentsOf(pod) };
   const start = performance.now();
   const child = withNetns(plugin.host, () => spawn(plugin.binary, { env, stdio: ["pipe", "pipe", "inherit"] }));
   let output = "";
@@ -104,6 +111,10 @@ export function callLater(plugin: Plugin, command: "ADD" | "DEL", netns: string)
       else reject(new Error(`Cannot ${command} with ${plugin.binary}: ${output}`));
     });
   });
+}
+
+function argumentsOf({ namespace, name }: NamedPod): string {
+  return `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`;
 }
 
 function invocation({ configuration }: Plugin, command: string, netns: string) {

@@ -2,6 +2,7 @@
 // The only import door of src/health.
 
 export { createHealth, type HealthConfig, type HealthDeps, type HealthModule } from "./module.ts";
+export { openAllowedPing, Pinger } from "./ping.ts";
 export { brokenPaths, medianLatency, type NodeHealth, nodeReachable, nodesHealth } from "./summary.ts";
 export { createHealthTable } from "./table.ts";
 export {

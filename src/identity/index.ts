@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/identity.
 
+export { type IdentityArrivalDeps, IdentityArrivals } from "./arrivals.ts";
 export { IdentityExhaustedError } from "./errors.ts";
-export {
-  createKvstoreIdentityAllocator,
-  type KvstoreIdentityAllocator,
-  type KvstoreIdentityConfig,
-  type KvstoreIdentityDeps,
-} from "./kvstore-allocator.ts";
+export { createKvstoreIdentityAllocator } from "./kvstore-allocator.ts";
+export type { KvstoreIdentityAllocator, KvstoreIdentityConfig, KvstoreIdentityDeps } from "./kvstore-types.ts";
 export { LocalIdentities, type LocalIdentitySnapshot, localIdentityRange } from "./local-identities.ts";
 export {
   createMemoryIdentityAllocator,

@@ -2,7 +2,7 @@
 // Identities shared through a key-value store: a master key for each number, and under each node's lease a key that
 // says that the node uses it. Numbers are taken by compare-and-swap; all nodes follow the masters.
 import { setTimeout as sleep } from "node:timers/promises";
-import { CiliumError, createLogger, type Labels, type Logger, type Metrics, type Table } from "../core/index.ts";
+import { CiliumError, createLogger, type Labels, type Logger, type Table } from "../core/index.ts";
 import {
   type Announcements,
   createAnnouncements,
@@ -24,36 +24,11 @@ import {
   parseMaster,
   slavesPrefix,
 } from "./kvstore-keys.ts";
+import type { KvstoreIdentityAllocator, KvstoreIdentityConfig, KvstoreIdentityDeps } from "./kvstore-types.ts";
 import { IdPool } from "./pool.ts";
 import { reservedIdentityOf } from "./reserved.ts";
 import { createIdentityTable } from "./table.ts";
-import { clusterIdentityRange, type IdentityAllocator, type IdentityRange, type IdentityRow } from "./types.ts";
-
-/** What the allocator uses. */
-export interface KvstoreIdentityDeps {
-  readonly kvstore: Kvstore;
-  /** From createIdentityTable; by default one of its own. */
-  readonly table?: Table<IdentityRow, number>;
-  readonly logger?: Logger;
-  readonly metrics?: Metrics;
-}
-
-/** Who allocates, and from which numbers. */
-export interface KvstoreIdentityConfig {
-  /** Address of this node: the last part of its keys, different for each node. */
-  readonly nodeIp: string;
-  readonly range?: IdentityRange;
-  /** How long `allocate` tries to reach the store and to agree with other nodes, ms. Default 30000. */
-  readonly timeoutMs?: number;
-}
-
-/** An allocator over a store. */
-export interface KvstoreIdentityAllocator extends IdentityAllocator {
-  /** Resolves when all identities of the store are in the table (its initializer "kvstore"). */
-  ready(signal?: AbortSignal): Promise<void>;
-  /** Keys of others that cannot be used. */
-  skipped(): readonly PoisonedKey[];
-}
+import { clusterIdentityRange, type IdentityRange, type IdentityRow } from "./types.ts";
 
 /** Makes an allocator, which follows the store at once. It does not own the store. */
 export function createKvstoreIdentityAllocator(
@@ -83,6 +58,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
   /** What is under way, by labels: one thing after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #unused = new Map<number, bigint>();
+  readonly #progress = new Set<() => void>();
   readonly #closing = new AbortController();
   readonly #listed: () => void;
   readonly #following: Promise<void>;
@@ -174,6 +150,19 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
 
   skipped(): readonly PoisonedKey[] {
     return this.#poison.list();
+  }
+
+  get seen(): bigint {
+    return this.#seen;
+  }
+
+  revisionOf(id: number): bigint | undefined {
+    return this.#masters.get(id)?.revision;
+  }
+
+  onProgress(listener: () => void): Disposable {
+    this.#progress.add(listener);
+    return { [Symbol.dispose]: () => void this.#progress.delete(listener) };
   }
 
   async close(): Promise<void> {
@@ -290,6 +279,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
       this.#announcements.adopt(slave, `${id}`);
       this.#references.set(id, { row, value, count: 1 });
       this.#know({ row, value, revision });
+      for (const listener of this.#progress) listener();
       return row;
     });
   }
@@ -322,6 +312,7 @@ class SharedIdentityAllocator implements KvstoreIdentityAllocator {
     for (const event of changes.events) this.#takeEvent(event, changes.resync);
     this.#rows.take(changes);
     if (changes.initial) this.#listed();
+    for (const listener of this.#progress) listener();
     this.#news.resolve();
     this.#news = Promise.withResolvers<void>();
   }

@@ -34,6 +34,8 @@ export interface EndpointApiDeps {
   /** What one endpoint's policy says, and which rules it comes from. */
   readonly policyOf?: (row: EndpointRow) => Partial<EndpointPolicy>;
   readonly ipam: Ipam;
+  /** Resolves when no node denies packets of this identity for not knowing it; never rejects. */
+  readonly identityArrived?: (identity: number) => Promise<void>;
   readonly resources: ReadonlyTable<ResourceRow, string>;
   /** Whether pods' labels come from Pod objects. */
   readonly hasPodSource: boolean;
@@ -119,7 +121,9 @@ async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointC
   const created = withStatus(() => create(deps, id, request));
   if (request["sync-build-endpoint"] !== true) return toEndpointModel(created, deps.model);
   try {
-    return toEndpointModel(await deps.manager.ready(created.id, buildTimeoutMs), deps.model);
+    const ready = await deps.manager.ready(created.id, buildTimeoutMs);
+    if (ready.identity !== undefined) await deps.identityArrived?.(ready.identity);
+    return toEndpointModel(ready, deps.model);
   } catch (error) {
     await deps.manager.delete(created.id);
     throw new ApiError(500, `Cannot create endpoint: ${toError(error).message}`, error);
