@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this node shares with the others: identities, nodes and addresses, through the key-value store.
 import { readFileSync } from "node:fs";
-import {
-  type Config,
-  createLogger,
-  type Module,
-  type ReadonlyTable,
-  type Reconciler,
-  type Table,
-  toError,
-} from "../../src/core/index.ts";
+import type { Config, Module, ReadonlyTable, Reconciler, Table } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/index.ts";
 import {
@@ -31,10 +23,9 @@ import {
 } from "../../src/ipcache/index.ts";
 import { createKvstore, type Kvstore } from "../../src/kvstore/index.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
+import { createNodeRoutes } from "./node-routes.ts";
 import { options } from "./options.ts";
 import { type LocalAddresses, statePaths } from "./settings.ts";
-
-const log = createLogger("cluster");
 
 export interface ClusterDeps {
   readonly config: Config;
@@ -64,6 +55,8 @@ export interface Cluster {
   readonly claims: Pick<Ipcache, "upsert" | "remove">;
   /** "cluster/node". */
   readonly self: string;
+  /** Gives routes to the pods of some nodes (`cluster/name`) a smaller MTU than all have. */
+  narrowRoutes(mtus: ReadonlyMap<string, number>): void;
   /** Tells the other nodes where this one's health endpoint is. */
   announceHealth(addresses: { readonly ipv4?: string; readonly ipv6?: string }): void;
 }
@@ -99,13 +92,14 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     if (kvstore.backend !== "memory") return;
     await restoreIdentities(kvstore, allocator.table, storedIdentities(statePaths(config).endpoints));
   };
+  const nodeRoutes = createNodeRoutes(nodes.table, datapath);
   const nodeMap = createNodeMap({ nodes: nodes.table, nodeMap: later(() => datapath.maps.nodes) });
   return {
     modules: [
       store,
       allocatorModule(allocator, restoreKnown),
       nodes,
-      createNodeRoutes(nodes.table, datapath),
+      nodeRoutes,
       nodeMap,
       ipcache,
       ipcacheMap(reconciler),
@@ -127,6 +121,7 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     nodeAddresses: nodeMap.table,
     claims: ipcache,
     self: `${node.cluster}/${node.name}`,
+    narrowRoutes: (mtus) => nodeRoutes.narrow(mtus),
     announceHealth: ({ ipv4, ipv6 }) =>
       nodes.setLocal({ ...(ipv4 && { ipv4HealthIp: ipv4 }), ...(ipv6 && { ipv6HealthIp: ipv6 }) }),
   };
@@ -191,35 +186,6 @@ function ipcacheMap(reconciler: Reconciler): Module {
     start: (signal) => reconciler.start(signal),
     stop: () => reconciler.stop(),
     health: () => reconciler.health(),
-  };
-}
-
-/** Routes to the pod prefixes of other nodes. */
-function createNodeRoutes(nodes: ReadonlyTable<NodeRow, string>, datapath: Pick<Datapath, "setRemoteNodes">): Module {
-  let watch: Disposable | undefined;
-  const apply = () => {
-    const remote = [...nodes.all()].filter(({ source }) => source !== "local");
-    datapath.setRemoteNodes(remote).catch((thrown: unknown) => {
-      log.error("Cannot set routes to other nodes, trying again with the next check", {
-        error: toError(thrown).message,
-      });
-    });
-  };
-  return {
-    name: "node-routes",
-    async start(signal) {
-      // Before all nodes are known, routes of an earlier run stay.
-      nodes.initialized(signal).then(
-        () => {
-          apply();
-          watch = nodes.onChange(apply);
-        },
-        () => log.debug("Stopped before the nodes were known"),
-      );
-    },
-    async stop() {
-      watch?.[Symbol.dispose]();
-    },
   };
 }
 

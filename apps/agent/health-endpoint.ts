@@ -14,7 +14,6 @@ import {
 } from "../../src/core/index.ts";
 import type { MtuInfo } from "../../src/datapath/index.ts";
 import { attachmentId, type EndpointManager, type EndpointRow } from "../../src/endpoint/index.ts";
-import type { HealthModule } from "../../src/health/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import { createNetns, deleteNetns, type Fd, netnsCookie, openNetns, Rtnetlink } from "../../src/kernel/index.ts";
 import { createPodNetwork, Namespaces, type PodAddress } from "../cni/index.ts";
@@ -31,8 +30,8 @@ export interface HealthEndpointDeps {
   readonly manager: Pick<EndpointManager, "create" | "delete" | "ready">;
   readonly ipam: Pick<Ipam, "allocate" | "releaseOwner" | "router">;
   readonly mtu: () => MtuInfo;
-  /** Undefined where nodes are not probed. */
-  readonly health: Pick<HealthModule, "serveEndpoint"> | undefined;
+  /** To be told when the namespace is there. */
+  readonly ready: (netnsPath: string) => void;
   /** Tells the other nodes which addresses to probe. */
   readonly announce: (addresses: { readonly ipv4?: string; readonly ipv6?: string }) => void;
   readonly clock: Clock;
@@ -84,7 +83,7 @@ async function ensure(deps: HealthEndpointDeps, netnsPath: string): Promise<void
   if (present === undefined) await remove(deps, netnsPath);
   const { id } = present ?? create(deps, netnsPath);
   const row = await deps.manager.ready(id, readyWithin);
-  deps.health?.serveEndpoint(netnsPath);
+  deps.ready(netnsPath);
   deps.announce({ ...(row.ipv4 && { ipv4: row.ipv4 }), ...(row.ipv6 && { ipv6: row.ipv6 }) });
 }
 

@@ -9,7 +9,7 @@ import { createApiMetrics } from "./api-metrics.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
 import { createFeatureModule } from "./features.ts";
 import { createGate } from "./gate.ts";
-import { createHealthEndpoint } from "./health-endpoint.ts";
+import { createHealthModules } from "./health.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
@@ -47,6 +47,7 @@ export function createAgentModules(config: Config): Agent {
     parts.arrivals.open();
     parts.prefixes.open();
   };
+  const health = createHealthModules(parts, config, metrics);
   return {
     modules: [
       createLock(paths.stateDir),
@@ -66,22 +67,13 @@ export function createAgentModules(config: Config): Agent {
       createPodLabelSync({ resources, endpoints, manager }, podLabels),
       createHostEndpoint({ config, resources, manager }),
       parts.confirm,
-      createHealthEndpoint(
-        {
-          ...parts,
-          ...{ ipam: parts.local.ipam, mtu: () => datapath.mtu, clock: systemClock },
-          announce: cluster.announceHealth,
-        },
-        {
-          enabled: parts.health !== undefined && config.get(options.enableEndpointHealthChecking),
-          netnsPath: paths.healthNetns,
-        },
-      ),
+      health.endpoint,
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
       ...modules,
       servers.api,
-      ...(parts.health === undefined ? [] : [parts.health, servers.health]),
+      ...health.probing,
+      ...(parts.health === undefined ? [] : [servers.health]),
       servers.monitor,
       createNotifications({ ...parts, ipcache: cluster.ipcache, clock: systemClock }),
       servers.cni,

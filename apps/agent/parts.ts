@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
 import { type Config, systemClock } from "../../src/core/index.ts";
-import { createDatapath } from "../../src/datapath/index.ts";
+import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
 import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
-import { createHealth, type HealthModule } from "../../src/health/index.ts";
+import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
@@ -71,14 +71,20 @@ export function createParts(config: Config) {
     manager,
     arrivals,
     events,
-    health: healthOf(config, cluster),
+    ...healthOf(config, cluster, datapath),
     podLabels,
     prefilter,
   };
 }
 
-/** Undefined when nodes are not probed. */
-function healthOf(config: Config, { nodes, self }: ReturnType<typeof createCluster>): HealthModule | undefined {
-  if (!config.get(options.enableHealthChecking)) return undefined;
-  return createHealth({ nodes, clock: systemClock }, healthConfig(config, self));
+/** Both undefined when nodes are not probed. */
+function healthOf(
+  config: Config,
+  { nodes, self }: ReturnType<typeof createCluster>,
+  datapath: Pick<Datapath, "mtu">,
+): { readonly health: HealthModule | undefined; readonly pathMtu: PathMtuModule | undefined } {
+  if (!config.get(options.enableHealthChecking)) return { health: undefined, pathMtu: undefined };
+  const health = createHealth({ nodes, clock: systemClock }, healthConfig(config, self));
+  const pathMtu = createPathMtu({ targets: health.table, mtu: () => datapath.mtu, clock: systemClock }, self);
+  return { health, pathMtu };
 }

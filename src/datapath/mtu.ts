@@ -8,7 +8,7 @@ import type { MtuInfo } from "./types.ts";
 const vxlanOverhead = { 4: 14 + 8 + 8 + 20, 6: 14 + 8 + 8 + 40 } as const;
 
 /** IPv6 needs links of 1280 bytes. */
-const minimumRouteMtu = { ipv4: 576, ipv6: 1280 } as const;
+export const minimumRouteMtu = { ipv4: 576, ipv6: 1280 } as const;
 
 /** MTUs of devices and routes for an underlay of that many bytes and that family. */
 export function computeMtu(underlayMtu: number, underlay: 4 | 6, carriesIpv6: boolean): MtuInfo {

@@ -81,6 +81,8 @@ export interface RemoteNode {
   readonly name: string;
   readonly ipv4PodCidr?: string;
   readonly ipv6PodCidr?: string;
+  /** What was found to pass on the way to its pods, where that is less than `MtuInfo.route`. */
+  readonly routeMtu?: number;
 }
 
 /** State of one thing that the datapath keeps in the kernel (a device, route, sysctl, map or program link). */

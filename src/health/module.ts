@@ -24,7 +24,7 @@ const log = createLogger("health");
 
 /** Of a round's probes: 13 s from a path's end to the news of it, in clusters of up to 50 nodes. */
 const probeTimeoutMs = 3_000;
-const schedule = { rate: 20, minIntervalMs: 10_000 };
+const schedule = { rate: 18, minIntervalMs: 10_000 };
 
 export interface HealthDeps {
   readonly nodes: ReadonlyTable<NodeRow, string>;

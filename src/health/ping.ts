@@ -2,12 +2,21 @@
 // ICMP echo over a socket for each family; the kernel sets identifier and checksum.
 import { createSocket, type Socket } from "node:dgram";
 import { ipFamily, toError } from "../core/index.ts";
-import { Errno, type Fd, openPingSocket, readSysctl, SyscallError, writeSysctl } from "../kernel/index.ts";
+import {
+  Errno,
+  type Fd,
+  openPingSocket,
+  type PingSocketOptions,
+  readSysctl,
+  SyscallError,
+  writeSysctl,
+} from "../kernel/index.ts";
 import type { ProbeResult } from "./types.ts";
 
 const echoRequest = { 4: 8, 6: 128 } as const;
 const echoReply = { 4: 0, 6: 129 } as const;
 const headerLength = 8;
+const ipHeaderLength = { 4: 20, 6: 40 } as const;
 const groupRange = "net.ipv4.ping_group_range";
 /** The kernel wants one, and looks at none. */
 const anyPort = 1;
@@ -24,19 +33,19 @@ interface Waiting {
   readonly end: (result: ProbeResult) => void;
 }
 
-/** Opens an ICMP socket in this node's namespace. */
+/** Opens an ICMP socket. */
 export type OpenPing = (family: 4 | 6) => Fd;
 
 /** As openPingSocket(); lets this process's group (root's) open such sockets where nobody's or others' may only. */
-export function openAllowedPing(family: 4 | 6): Fd {
+export function openAllowedPing(family: 4 | 6, options: PingSocketOptions = {}): Fd {
   try {
-    return openPingSocket(family);
+    return openPingSocket(family, options);
   } catch (error) {
     if (!(error instanceof SyscallError) || error.errno !== Errno.EACCES) throw error;
   }
-  const [low = 1, high = 0] = readSysctl(groupRange).split(/\s+/).map(Number);
-  writeSysctl(groupRange, `0 ${low > high ? 0 : high}`);
-  return openPingSocket(family);
+  const [low = 1, high = 0] = readSysctl(groupRange, options.netns).split(/\s+/).map(Number);
+  writeSysctl(groupRange, `0 ${low > high ? 0 : high}`, options.netns);
+  return openPingSocket(family, options);
 }
 
 /** Asks for echoes. */
@@ -50,8 +59,11 @@ export class Pinger implements Disposable {
     this.#open = open;
   }
 
-  /** Resolves with the round trip, or with why there was none within `timeoutMs`. */
-  async ping(ip: string, timeoutMs: number): Promise<ProbeResult> {
+  /**
+   * Resolves with the round trip, or with why there was none within `timeoutMs`. `size`: of the packet in bytes, IP
+   * header included; by default as small as it gets.
+   */
+  async ping(ip: string, timeoutMs: number, size = 0): Promise<ProbeResult> {
     const family = ipFamily(ip);
     let socket: Socket;
     try {
@@ -60,7 +72,7 @@ export class Pinger implements Disposable {
       return { ok: false, problem: toError(error).message };
     }
     const sequence = this.#nextSequence();
-    const request = Buffer.alloc(headerLength);
+    const request = Buffer.alloc(Math.max(headerLength, size - ipHeaderLength[family]));
     request[0] = echoRequest[family];
     request.writeUInt16BE(sequence, 6);
     return await new Promise((resolve) => {

@@ -25,7 +25,7 @@ test("echoes of both families are timed, and silence is told", async () => {
   const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
   netlink.setLink(ifindex, { up: true });
   netlink.addAddress({ ifindex, address: "10.9.9.1", prefixLength: 24 });
-  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  using pinger = new Pinger((family) => openPingSocket(family, { netns: netns.fd }));
   for (const ip of ["127.0.0.1", "::1", "10.9.9.1"]) {
     const result = await pinger.ping(ip, 30_000);
     assert.ok(result.ok && result.latencyNs > 0, `${ip}: ${JSON.stringify(result)}`);
@@ -41,7 +41,7 @@ test("an echo that a program drops as it leaves is given up, and the next one is
   const { ifindex } = netlink.createVeth({ name: "a", peer: { name: "b" } });
   for (const name of ["a", "b"]) netlink.setLink(name, { up: true });
   netlink.addAddress({ ifindex, address: "10.9.9.1", prefixLength: 24 });
-  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  using pinger = new Pinger((family) => openPingSocket(family, { netns: netns.fd }));
   // r0 = TCX_DROP; exit
   const instructions = Uint8Array.of(0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
   using program = BpfProgram.load({ type: ProgramType.BPF_PROG_TYPE_SCHED_CLS, instructions, name: "drop" });
@@ -57,7 +57,7 @@ test("an echo that a program drops as it leaves is given up, and the next one is
 test("without access to ICMP sockets each probe says so", async () => {
   using netns = testNetns();
   writeSysctl("net.ipv4.ping_group_range", "1 0", netns.fd);
-  using pinger = new Pinger((family) => openPingSocket(family, netns.fd));
+  using pinger = new Pinger((family) => openPingSocket(family, { netns: netns.fd }));
   const result = await pinger.ping("127.0.0.1", 1000);
   assert.ok(!result.ok && /Cannot open an ICMP socket for IPv4: EACCES/.test(result.problem), JSON.stringify(result));
 });

@@ -16,7 +16,8 @@ export class ProbeSchedule {
   readonly #turns = new Set<string>();
   /** Not probed yet. */
   readonly #new = new Set<string>();
-  #nextAt = 0;
+  /** Time of the last turn. */
+  #last = Number.NEGATIVE_INFINITY;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -40,23 +41,25 @@ export class ProbeSchedule {
 
   /** Whose turn it is at `now`, if anybody's; ask again at `dueAt()`. */
   take(now: number): string | undefined {
-    if (now < this.#nextAt) return undefined;
-    const [key] = this.#new.size > 0 ? this.#new : this.#turns;
-    if (key === undefined) return undefined;
-    // Newcomers are probed as fast as the rate allows, the others once a round.
-    const gap = this.#new.delete(key)
-      ? (probeProtocols.length / this.#options.rate) * 1000
-      : this.intervalMs / this.#size;
+    const due = this.dueAt();
+    if (due === undefined || now < due) return undefined;
+    const [key = ""] = this.#new.size > 0 ? this.#new : this.#turns;
+    this.#new.delete(key);
     this.#turns.delete(key);
     this.#turns.add(key);
     // A pause (a suspended machine) is not made up for.
-    this.#nextAt = Math.max(this.#nextAt + gap, now);
+    this.#last = Math.max(due, now - this.#gap);
     return key;
   }
 
-  /** When `take()` gives the next one; undefined without targets. */
+  /** When `take()` gives the next one; undefined without targets. Sooner, when there is a newcomer. */
   dueAt(): number | undefined {
-    return this.#size === 0 ? undefined : this.#nextAt;
+    return this.#size === 0 ? undefined : this.#last + this.#gap;
+  }
+
+  /** Newcomers are probed as fast as the rate allows, the others once a round. */
+  get #gap(): number {
+    return this.#new.size > 0 ? (probeProtocols.length / this.#options.rate) * 1000 : this.intervalMs / this.#size;
   }
 
   get #size(): number {

@@ -58,5 +58,5 @@ export {
   withNetns,
 } from "./netns.ts";
 export { type RecordHandler, RingBuffer, type RingStartOptions } from "./ringbuf.ts";
-export { listenTcp, openPingSocket, type SocketFamily } from "./sockets.ts";
+export { listenTcp, openPingSocket, type PingSocketOptions } from "./sockets.ts";
 export { readSysctl, sysctlPath, writeSysctl } from "./sysctl.ts";

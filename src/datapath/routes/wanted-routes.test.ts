@@ -38,3 +38,11 @@ test("wantedRoutes() never lets a remote node take the local pods' route", () =>
     [undefined],
   );
 });
+
+test("wantedRoutes() gives a node behind a narrow path what passes there, IPv6 never less than 1280 bytes", () => {
+  const mtus = (routeMtu: number) =>
+    wantedRoutes(config, mtu, [{ ...remote, routeMtu }]).flatMap((route) => route.mtu ?? []);
+  assert.deepEqual(mtus(1350), [1350, 1350]);
+  assert.deepEqual(mtus(1000), [1000, 1280]);
+  assert.deepEqual(mtus(9000), [1450, 1450]);
+});

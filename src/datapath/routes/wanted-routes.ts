@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The routes of a node, worked out from its configuration and the other nodes. Pure.
 import { type Family, formatCidr, hostCidr, ipFamily, parseCidr } from "../../core/index.ts";
+import { minimumRouteMtu } from "../mtu.ts";
 import type { DatapathConfig, MtuInfo, RemoteNode } from "../types.ts";
 
 /** One route over cilium_host in the main table, protocol kernel. */
@@ -35,10 +36,16 @@ export function wantedRoutes(config: RouteConfig, mtu: MtuInfo, nodes: readonly 
     if (local !== undefined) add(viaRouter(router, local));
     for (const node of nodes) {
       const remote = node[pick];
-      if (remote !== undefined) add({ ...viaRouter(router, remote), mtu: mtu.route });
+      if (remote !== undefined) add({ ...viaRouter(router, remote), mtu: routeMtu(router, mtu, node) });
     }
   }
   return [...routes.values()];
+}
+
+/** IPv6 has no smaller packets than those of 1280 bytes. */
+function routeMtu(router: string, { route }: MtuInfo, node: RemoteNode): number {
+  const smallest = ipFamily(router) === 4 ? 0 : minimumRouteMtu.ipv6;
+  return Math.min(route, Math.max(smallest, node.routeMtu ?? route));
 }
 
 function viaRouter(router: string, cidr: string): WantedRoute {

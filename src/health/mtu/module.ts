@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures, one path after the other for as long as it runs, how large packets may be to other nodes and their pods.
+import {
+  type Clock,
+  createLogger,
+  type Health,
+  ipFamily,
+  type Module,
+  type ReadonlyTable,
+  type Table,
+} from "../../core/index.ts";
+import type { Netns } from "../../kernel/index.ts";
+import { openAllowedPing, Pinger } from "../ping.ts";
+import { ProbeSchedule } from "../schedule.ts";
+import { type HealthRow, healthKey } from "../types.ts";
+import { searchMtu, smallestMtu } from "./search.ts";
+import { blackHoleText, createPathMtuTable, isBlackHole, type PathMtuRow } from "./types.ts";
+
+const log = createLogger("path-mtu");
+const timeoutMs = 1_000;
+/** Beside the other probes; a path takes a packet where all is well. */
+const schedule = { rate: 2, minIntervalMs: 60_000 };
+
+export interface PathMtuDeps {
+  /** Whose addresses are measured. */
+  readonly targets: ReadonlyTable<HealthRow, string>;
+  /** Bytes that are expected to pass, for the underlay and for pods. */
+  readonly mtu: () => { readonly device: number; readonly route: number };
+  readonly clock: Clock;
+}
+
+export interface PathMtuModule extends Module {
+  readonly table: ReadonlyTable<PathMtuRow, string>;
+  /** Lets the ways of pods be measured: from the health endpoint's namespace. */
+  measureFrom(netns: Netns): void;
+}
+
+/** `self`: `cluster/name` of this node. */
+export function createPathMtu(deps: PathMtuDeps, self: string): PathMtuModule {
+  return new PathMtuProber(deps, self);
+}
+
+class PathMtuProber implements PathMtuModule {
+  readonly name = "path-mtu";
+  readonly table: Table<PathMtuRow, string> = createPathMtuTable();
+  readonly #deps: PathMtuDeps;
+  readonly #self: string;
+  readonly #schedule = new ProbeSchedule(schedule);
+  readonly #hosts = new Pinger((family) => openAllowedPing(family, { probeMtu: true }));
+  #pods: Pinger | undefined;
+  #watch: Disposable | undefined;
+  #timer: Disposable | undefined;
+  #measuring = false;
+  #stopped = false;
+
+  constructor(deps: PathMtuDeps, self: string) {
+    this.#deps = deps;
+    this.#self = self;
+  }
+
+  async start(): Promise<void> {
+    for (const row of this.#deps.targets.all()) this.#follow(row);
+    this.#watch = this.#deps.targets.onChange((batch) => {
+      for (const { kind, row } of batch) kind === "upsert" ? this.#follow(row) : this.#forget(row);
+      this.#arm();
+    });
+    this.#arm();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
+    this.#hosts[Symbol.dispose]();
+    this.#pods?.[Symbol.dispose]();
+  }
+
+  measureFrom(netns: Netns): void {
+    this.#pods?.[Symbol.dispose]();
+    this.#pods = new Pinger((family) => openAllowedPing(family, { probeMtu: true, netns }));
+    for (const row of this.#deps.targets.all()) this.#follow(row);
+    this.#arm();
+  }
+
+  health(): Health {
+    const broken = [...this.table.all()].filter(isBlackHole);
+    const first = broken[0];
+    if (first === undefined) return { state: "ok" };
+    const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : "";
+    return { state: "degraded", message: `${blackHoleText(first, this.#self)}${more}` };
+  }
+
+  /** This node's own addresses have no path; a health endpoint's is measured from another one. */
+  #follow(row: HealthRow): void {
+    if (!row.local && (row.kind === "host" || this.#pods !== undefined)) this.#schedule.add(healthKey(row));
+  }
+
+  #forget(row: HealthRow): void {
+    this.#schedule.remove(healthKey(row));
+    this.table.delete(healthKey(row));
+  }
+
+  #arm(): void {
+    this.#timer?.[Symbol.dispose]();
+    const dueAt = this.#schedule.dueAt();
+    if (this.#stopped || this.#measuring || dueAt === undefined) return;
+    const wait = Math.max(0, Math.ceil(dueAt - this.#deps.clock.monotonic()));
+    this.#timer = this.#deps.clock.after(wait, () => void this.#turn());
+  }
+
+  /** One path at a time, however long it takes. Never rejects: a question that cannot be asked is no answer. */
+  async #turn(): Promise<void> {
+    const key = this.#schedule.take(this.#deps.clock.monotonic());
+    const target = key === undefined ? undefined : this.#deps.targets.get(key);
+    if (target !== undefined) {
+      this.#measuring = true;
+      await this.#measure(target);
+      this.#measuring = false;
+    }
+    this.#arm();
+  }
+
+  async #measure({ node, kind, ip }: HealthRow): Promise<void> {
+    const pinger = kind === "host" ? this.#hosts : this.#pods;
+    if (pinger === undefined) return;
+    const { device, route } = this.#deps.mtu();
+    const expected = kind === "host" ? device : route;
+    const ask = async (size: number) => !this.#stopped && (await pinger.ping(ip, timeoutMs, size)).ok;
+    const measured = await searchMtu(ask, smallestMtu[ipFamily(ip)], expected);
+    const key = healthKey({ node, kind, ip });
+    if (this.#stopped || !this.#deps.targets.has(key)) return;
+    const before = this.table.get(key);
+    // A path that is down now is as narrow as it was: that it is down, others tell.
+    const row = {
+      node,
+      kind,
+      ip,
+      expected,
+      measured: measured ?? before?.measured,
+      lastProbed: this.#deps.clock.now(),
+    };
+    this.table.upsert(row);
+    this.#tell(before, row);
+  }
+
+  #tell(before: PathMtuRow | undefined, after: PathMtuRow): void {
+    const was = before !== undefined && isBlackHole(before) ? before.measured : undefined;
+    const is = isBlackHole(after) ? after.measured : undefined;
+    if (was === is) return;
+    const { node: to, kind: target, ip: address, expected, measured } = after;
+    const path = { from: this.#self, to, target, address, expected, measured };
+    if (is === undefined) log.info("Packets of the expected size pass again", path);
+    else log.warn("Packets are lost by their size", path);
+  }
+}
