@@ -11,6 +11,8 @@ import type {
 } from "./models.ts";
 import type { AgentApi, EndpointRef, MonitorRecord } from "./types.ts";
 
+export { type DescribedApi, describedApi } from "./testing-openapi.ts";
+
 export interface MemoryAgentOptions {
   readonly endpoints?: readonly Endpoint[];
   readonly identities?: readonly Identity[];

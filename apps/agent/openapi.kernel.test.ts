@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real agent: every call of its API, with what it answers and refuses, is as its OpenAPI description says.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { healthSocketPath } from "../../src/api/index.ts";
+import { type DescribedApi, describedApi } from "../../src/api/testing.ts";
+import { AgentNode } from "./testing.ts";
+
+const manifests = `
+apiVersion: v1
+kind: Pod
+metadata: {name: a, labels: {app: a}}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: b}
+spec:
+  endpointSelector: {matchLabels: {app: a}}
+  ingress:
+  - fromEndpoints: [{matchLabels: {app: b}}]
+`;
+
+/** What no call can bring about here, and why. */
+const unprovoked: readonly RegExp[] = [
+  / 206$/, // an endpoint of which something cannot be removed
+  / 429$/, // src/api/server.test.ts
+  / (500|503)$/, // faults of the agent
+  / 501$/, // the address family and the prefilter are on
+  /^POST \/v1\/ipam 409$/, // an owner's addresses are as many as it asks for
+];
+
+let node: AgentNode;
+let agent: DescribedApi;
+
+before(async () => {
+  node = new AgentNode({ "enable-xdp-prefilter": "true", "ipv4-range": "10.99.0.0/29" });
+  node.writeManifest("pods.yaml", manifests);
+  await node.startAgent();
+  await node.cni("ADD", "a");
+  agent = await describedApi(node.client.socketPath, "/v1");
+});
+
+after(async () => await node?.close());
+
+test("the agent: status, configuration, metrics, debug information", async () => {
+  await agent.call("GET", "/v1/openapi.json", 200);
+  await agent.call("GET", "/v1/healthz", 200);
+  await agent.call("GET", "/v1/healthz", 200, { headers: { brief: "true", "require-k8s-connectivity": "false" } });
+  await agent.call("GET", "/v1/version", 200);
+  await agent.call("GET", "/v1/config", 200);
+  await agent.call("PATCH", "/v1/config", 200, { body: { options: { TraceNotification: "Disabled" } } });
+  await agent.call("PATCH", "/v1/config", 400, { body: { options: { Nonsense: "Enabled" } } });
+  const metrics = (await agent.call("GET", "/v1/metrics", 200)) as { name: string }[];
+  assert.ok(metrics.some(({ name }) => name === "cilium_endpoint_state"));
+  assert.match(
+    String(await agent.call("GET", "/v1/metrics", 200, { headers: { accept: "text/plain" } })),
+    /^cilium_agent_api_process_time_seconds_count\{path="\/v1\/healthz",method="GET",return_code="200"\} 2$/m,
+  );
+  const debug = (await agent.call("GET", "/v1/debuginfo", 200)) as { "endpoint-list": unknown[] };
+  assert.equal(debug["endpoint-list"].length, 1);
+  await agent.call("GET", "/v1/cgroup-dump-metadata", 200);
+  const { features } = (await agent.call("GET", "/v1/features", 200)) as { features: { name: string }[] };
+  assert.ok(features.some(({ name }) => name === "tcx"));
+});
+
+test("endpoints: from what the plugin made to one that the API makes of its device", async () => {
+  const bad = { params: { id: "70000" } };
+  const none = { params: { id: "12345" } };
+  const [row] = (await agent.call("GET", "/v1/endpoint", 200)) as { id: number }[];
+  const params = { id: String(row?.id) };
+  await agent.call("GET", "/v1/endpoint", 200, { body: ["k8s:app=a"] });
+  await agent.call("GET", "/v1/endpoint", 404, { body: ["k8s:app=z"] });
+  await agent.call("GET", "/v1/endpoint", 400, { body: [1] });
+  for (const path of ["", "/config", "/labels", "/healthz", "/log"]) {
+    for (const [status, exchange] of [
+      [200, { params }],
+      [400, bad],
+      [404, none],
+    ] as const) {
+      await agent.call("GET", `/v1/endpoint/{id}${path}`, status, exchange);
+    }
+  }
+  const changes = { "": {}, "/config": { options: { PolicyAuditMode: "Enabled" } }, "/labels": {} };
+  for (const [path, body] of Object.entries(changes)) {
+    await agent.call("PATCH", `/v1/endpoint/{id}${path}`, 200, { params, body });
+    await agent.call("PATCH", `/v1/endpoint/{id}${path}`, 400, { params, body: { nonsense: 1 } });
+    await agent.call("PATCH", `/v1/endpoint/{id}${path}`, 404, { ...none, body });
+  }
+  await agent.call("PATCH", "/v1/endpoint/{id}/labels", 400, { params, body: { user: ["k8s:app=b"] } });
+  await remake(params.id);
+});
+
+/** Deletes the endpoint, and makes another one of its device. */
+async function remake(id: string): Promise<void> {
+  const { status } = await node.client.getEndpoint(id);
+  const { networking } = status;
+  const request = {
+    ...{ "container-id": "made", "interface-name": networking["interface-name"], mac: networking.mac },
+    ...{ "interface-index": networking["interface-index"], "host-mac": networking["host-mac"] },
+    ...{ addressing: networking.addressing[0], labels: ["app=made"], "sync-build-endpoint": true },
+  };
+  await agent.call("DELETE", "/v1/endpoint/{id}", 400, { params: { id: "x" } });
+  await agent.call("DELETE", "/v1/endpoint/{id}", 200, { params: { id } });
+  await agent.call("DELETE", "/v1/endpoint/{id}", 404, { params: { id } });
+  const made = (await agent.call("PUT", "/v1/endpoint/{id}", 201, { params: { id: "0" }, body: request })) as {
+    id: number;
+  };
+  const params = { id: String(made.id) };
+  await agent.call("PUT", "/v1/endpoint/{id}", 409, { params, body: request });
+  await agent.call("PUT", "/v1/endpoint/{id}", 400, { params: { id: "0" }, body: {} });
+  const labels = { user: ["app=made", "tier=front"] };
+  await agent.call("PATCH", "/v1/endpoint/{id}/labels", 200, { params, body: labels });
+  assert.deepEqual(await agent.call("GET", "/v1/endpoint/{id}/labels", 200, { params }), {
+    spec: { user: ["container:app=made", "container:tier=front"] },
+    status: {
+      ...{ "security-relevant": ["container:app=made", "container:tier=front"], derived: [], disabled: [] },
+      realized: { user: ["container:app=made", "container:tier=front"] },
+    },
+  });
+  await agent.call("DELETE", "/v1/endpoint", 400, { body: {} });
+  await agent.call("DELETE", "/v1/endpoint", 200, { body: { "container-id": "made" } });
+  await agent.call("DELETE", "/v1/endpoint", 404, { body: { "container-id": "made" } });
+}
+
+test("identities, addresses and nodes", async () => {
+  await agent.call("GET", "/v1/identity", 200);
+  await agent.call("GET", "/v1/identity", 400, { body: {} });
+  await agent.call("GET", "/v1/identity", 404, { body: ["k8s:app=z"] });
+  await agent.call("GET", "/v1/identity/endpoints", 200);
+  await agent.call("GET", "/v1/identity/{id}", 200, { params: { id: "1" } });
+  await agent.call("GET", "/v1/identity/{id}", 400, { params: { id: "x" } });
+  await agent.call("GET", "/v1/identity/{id}", 404, { params: { id: "4000000" } });
+  await agent.call("GET", "/v1/ip", 200);
+  await agent.call("GET", "/v1/ip", 200, { query: "?cidr=10.99.0.0/16" });
+  await agent.call("GET", "/v1/ip", 400, { query: "?cidr=x" });
+  await agent.call("GET", "/v1/ip", 404, { query: "?cidr=192.0.2.0/24" });
+  await agent.call("GET", "/v1/node/ids", 200);
+  await agent.call("GET", "/v1/cluster/nodes", 400, { headers: { "client-id": "x" } });
+  const all = (await agent.call("GET", "/v1/cluster/nodes", 200)) as { "client-id": number; "nodes-added": unknown[] };
+  const headers = { "client-id": String(all["client-id"]) };
+  assert.equal(all["nodes-added"].length, 1);
+  assert.deepEqual(await agent.call("GET", "/v1/cluster/nodes", 200, { headers }), {
+    ...{ "client-id": all["client-id"], self: "default/n1", "nodes-added": [], "nodes-removed": [] },
+  });
+});
+
+test("addresses are lent, taken, given back, and run out", async () => {
+  const query = "?owner=default/x";
+  const lent = (await agent.call("POST", "/v1/ipam", 201, { query, headers: { expiration: "true" } })) as {
+    address: { ipv4: string };
+  };
+  const params = { ip: lent.address.ipv4 };
+  await agent.call("POST", "/v1/ipam", 400, { query: `${query}&family=ipx` });
+  await agent.call("POST", "/v1/ipam/{ip}", 409, { params, query });
+  await agent.call("DELETE", "/v1/ipam/{ip}", 200, { params });
+  await agent.call("DELETE", "/v1/ipam/{ip}", 404, { params });
+  await agent.call("POST", "/v1/ipam/{ip}", 200, { params, query });
+  await agent.call("POST", "/v1/ipam/{ip}", 400, { params: { ip: "10.1.2.3" }, query });
+  await agent.call("DELETE", "/v1/ipam/{ip}", 400, { params: { ip: "x" } });
+  // A /29 has no more.
+  for (let taken = 0; taken < 8; taken++) {
+    await node.client.ipamAllocate({ family: "ipv4", owner: `default/o${taken}` }).catch(() => undefined);
+  }
+  await agent.call("POST", "/v1/ipam", 502, { query: `${query}&family=ipv4` });
+});
+
+test("policies and the prefilter", async () => {
+  const policy = {
+    ...{ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name: "p", namespace: "default" } },
+    spec: { endpointSelector: {}, ingress: [{ fromEntities: ["host"] }] },
+  };
+  await agent.call("GET", "/v1/policy", 200);
+  await agent.call("PUT", "/v1/policy", 200, { body: policy });
+  await agent.call("PUT", "/v1/policy", 400, { body: { ...policy, spec: { endpointSelector: 5 } } });
+  const conflict = { ...policy, metadata: { name: "b", namespace: "default" } };
+  await agent.call("PUT", "/v1/policy", 409, { body: conflict });
+  const subjects = (await agent.call("GET", "/v1/policy/subject-selectors", 200)) as unknown[];
+  assert.equal(subjects.length, 2);
+  for (const path of ["selectors", "rules", "hits"]) await agent.call("GET", `/v1/policy/${path}`, 200);
+  await agent.call("GET", "/v1/policy/explain", 200, { query: "?endpoint=1&direction=ingress" });
+  await agent.call("GET", "/v1/policy/explain", 400, { query: "?endpoint=x" });
+  await agent.call("DELETE", "/v1/policy", 200, { query: "?name=default/p" });
+  await agent.call("DELETE", "/v1/policy", 404, { query: "?name=default/p" });
+  await agent.call("GET", "/v1/prefilter", 200);
+  for (const method of ["PATCH", "DELETE"]) {
+    await agent.call(method, "/v1/prefilter", 200, { body: { revision: 0, deny: ["192.0.2.0/24"] } });
+    await agent.call(method, "/v1/prefilter", 400, { body: { deny: "192.0.2.0/24" } });
+    await agent.call(method, "/v1/prefilter", 461, { body: { deny: ["x"] } });
+  }
+});
+
+test("maps and tables, and how they change", async () => {
+  const { maps } = (await agent.call("GET", "/v1/map", 200)) as { maps: { path: string }[] };
+  assert.ok(maps.some(({ path }) => path.endsWith("/tc/globals/cilium_ipcache_v2")));
+  const params = { name: "cilium_ipcache_v2" };
+  await agent.call("GET", "/v1/map/{name}", 200, { params });
+  await agent.call("GET", "/v1/map/{name}", 404, { params: { name: "none" } });
+  const events = (await agent.call("GET", "/v1/map/{name}/events", 200, { params })) as { action: string }[];
+  assert.ok(events.some(({ action }) => action === "delete"));
+  await agent.call("GET", "/v1/map/{name}/events", 404, { params: { name: "none" } });
+  const tables = (await agent.call("GET", "/statedb/tables", 200)) as { name: string }[];
+  await agent.call("GET", "/statedb/dump", 200);
+  for (const { name } of tables) {
+    const rows = (await agent.call("GET", "/statedb/dump/{table}", 200, { params: { table: name } })) as unknown[];
+    if (rows.length > 0) {
+      await agent.call("GET", "/statedb/changes/{table}", 200, { params: { table: name }, enough: 1 });
+    }
+  }
+  await agent.call("GET", "/statedb/dump/{table}", 404, { params: { table: "none" } });
+  await agent.call("GET", "/statedb/changes/{table}", 404, { params: { table: "none" } });
+  const query = (body: unknown, status: number) => agent.call("GET", "/statedb/query", status, { body });
+  assert.deepEqual(await query({ table: "identities", key: "1" }, 200), [
+    { ID: 1, Labels: ["reserved:host"], Source: "reserved" },
+  ]);
+  await query({ table: "identities", key: "1", index: "Nonsense" }, 400);
+  await query({ table: "none", key: "1" }, 404);
+});
+
+test("the health socket", async () => {
+  const health = await describedApi(healthSocketPath(node.client.socketPath), "/v1beta");
+  for (const path of ["openapi.json", "healthz", "status"]) await health.call("GET", `/v1beta/${path}`, 200);
+  await health.call("PUT", "/v1beta/status/probe", 200);
+  assert.deepEqual(left(health), []);
+});
+
+test("nothing that is described was left out", () => assert.deepEqual(left(agent), []));
+
+function left(api: DescribedApi): readonly string[] {
+  return api.unseen().filter((what) => !unprovoked.some((pattern) => pattern.test(what)));
+}
