@@ -52,7 +52,9 @@ export interface Cluster {
   /** Underlay addresses of other nodes, with the numbers that maps name the nodes by. */
   readonly nodeAddresses: NodeMap["table"];
   /** Takes what this node alone says about prefixes. */
-  readonly claims: Pick<Ipcache, "upsert" | "remove">;
+  readonly ipcacheClaims: Pick<Ipcache, "upsert" | "remove" | "setNodeIdentity">;
+  /** The labels of this node's Node object, for all nodes to see. */
+  setNodeLabels(labels: Readonly<Record<string, string>>): void;
   /** "cluster/node". */
   readonly self: string;
   /** Gives routes to the pods of some nodes (`cluster/name`) a smaller MTU than all have. */
@@ -119,7 +121,8 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     nodes: nodes.table,
     ipcache: ipcache.table,
     nodeAddresses: nodeMap.table,
-    claims: ipcache,
+    ipcacheClaims: ipcache,
+    setNodeLabels: (labels) => nodes.setLocal({ labels }),
     self: `${node.cluster}/${node.name}`,
     narrowRoutes: (mtus) => nodeRoutes.narrow(mtus),
     announceHealth: ({ ipv4, ipv6 }) =>

@@ -4,6 +4,7 @@ import { type Config, createLogger, Labels, type Module, type ReadonlyTable, toE
 import type { EndpointManager } from "../../src/endpoint/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { type ResourceRow, resourceId } from "../../src/kubernetes/index.ts";
+import { labelsOfNode } from "./node-labels.ts";
 import { options } from "./options.ts";
 
 export interface HostEndpointDeps {
@@ -44,7 +45,6 @@ export function createHostEndpoint({ config, resources, manager }: HostEndpointD
 
 /** `reserved:host` and the node's own labels, as nodeSelectors see them. */
 export function hostLabels(node: ResourceRow | undefined): Labels {
-  const metadata = (node?.object.metadata ?? {}) as { readonly labels?: Readonly<Record<string, string>> };
-  const own = Object.entries(metadata.labels ?? {}).map(([key, value]) => ({ source: "k8s", key, value }));
+  const own = Object.entries(labelsOfNode(node)).map(([key, value]) => ({ source: "k8s", key, value }));
   return Labels.of([...own, { source: "reserved", key: "host", value: "" }]);
 }

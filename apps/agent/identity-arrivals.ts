@@ -5,7 +5,7 @@ import { createLogger, type Health, type Module, type ReadonlyTable, toError } f
 import type { DatapathMaps } from "../../src/datapath/index.ts";
 import type { EndpointRow } from "../../src/endpoint/index.ts";
 import type { IdentityArrivals, KvstoreIdentityAllocator } from "../../src/identity/index.ts";
-import { isSettled } from "./policy-prefixes.ts";
+import { isSettled } from "./address-identities.ts";
 
 const log = createLogger("identity-arrivals");
 /** Identities that pods of any node may have; others are numbered by each node itself. */

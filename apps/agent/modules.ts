@@ -13,9 +13,10 @@ import { createHealthModules } from "./health.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
+import { createNodeLabels } from "./node-labels.ts";
 import { createNotifications } from "./notifications.ts";
 import { options } from "./options.ts";
-import { createParts } from "./parts.ts";
+import { createParts, type Parts } from "./parts.ts";
 import { createPolicyDelays } from "./policy-delays.ts";
 import { createPolicyLink } from "./policy-link.ts";
 import { createPrefilterModule } from "./prefilter.ts";
@@ -34,7 +35,7 @@ export function createAgentModules(config: Config): Agent {
   const paths = statePaths(config);
   let running: RunningModules | undefined;
   const parts = createParts(config);
-  const { cluster, datapath, endpoints, engine, events, manager, policy, podLabels, resources, sources } = parts;
+  const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   const metrics = createMetrics();
   registerMetrics(metrics, { ...parts, identities: cluster.allocator.table, ipam: parts.local.ipam });
   const { api, modules } = createAgentApi(
@@ -45,7 +46,7 @@ export function createAgentModules(config: Config): Agent {
     parts.guard.settle();
     manager.open();
     parts.arrivals.open();
-    parts.prefixes.open();
+    parts.openAddresses();
   };
   const health = createHealthModules(parts, config, metrics);
   return {
@@ -55,6 +56,7 @@ export function createAgentModules(config: Config): Agent {
       datapathModule(datapath),
       createPrefilterModule(parts.prefilter, config.get(options.bpfRoot)),
       parts.prefixes,
+      parts.nodeIdentities,
       ...cluster.modules,
       parts.references,
       parts.namedPorts,
@@ -64,8 +66,9 @@ export function createAgentModules(config: Config): Agent {
       createPolicyLink({ engine, manager, endpoints }),
       parts.arrivals,
       createPolicyDelays({ engine, endpoints, metrics, clock: systemClock }),
-      createPodLabelSync({ resources, endpoints, manager }, podLabels),
+      podLabelSync(parts),
       createHostEndpoint({ config, resources, manager }),
+      createNodeLabels({ config, resources, cluster }),
       parts.confirm,
       health.endpoint,
       createGate({ resources, identities: cluster.allocator.table, open }),
@@ -85,6 +88,11 @@ export function createAgentModules(config: Config): Agent {
       running = modules;
     },
   };
+}
+
+function podLabelSync({ resources, endpoints, manager, podAddresses, podLabels }: Parts): Module {
+  const following = podAddresses === undefined ? {} : { onAddressLabels: podAddresses.onChange };
+  return createPodLabelSync({ resources, endpoints, manager, ...following }, podLabels);
 }
 
 function datapathModule(datapath: Datapath): Module {

@@ -30,10 +30,10 @@ for (const [what, argv, key, message] of [
   ["neither family", ["--enable-ipv4=false", "--enable-ipv6=false"], "enable-ipv4", /true for at least one/],
   ["a family without its range", ["--ipv4-range="], "ipv4-range", /nothing \(allowed: this node's pod CIDR/],
   [
-    "labels of nodes, which there are no identities for",
-    ["--enable-node-selector-labels"],
-    "enable-node-selector-labels",
-    /false: nodes have no identities of their own yet/,
+    "a match mode that is none",
+    ["--policy-cidr-match-mode=nodes,node"],
+    "policy-cidr-match-mode",
+    /"node" \(allowed: nodes, pods, or both/,
   ],
   ["etcd without an address", ["--kvstore=etcd"], "kvstore-opt", /etcd\.address=URL or etcd\.config=FILE/],
 ] as const) {

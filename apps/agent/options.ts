@@ -138,6 +138,12 @@ export const options = {
     default: true,
     description: "Peers of policies that name no cluster live in the local one",
   }),
+  policyCidrMatchMode: defineOption({
+    name: "policy-cidr-match-mode",
+    schema: list(),
+    default: [] as readonly string[],
+    description: "Whom CIDR rules match by address beside addresses outside of the cluster: nodes, pods",
+  }),
   enableNodeSelectorLabels: defineOption({
     name: "enable-node-selector-labels",
     schema: boolean(),
@@ -291,13 +297,10 @@ export const checks: readonly ConfigCheck[] = [
     config.get(options.kvstore) === "etcd" && config.get(options.kvstoreOpt).size === 0
       ? { key: "kvstore-opt", found: "nothing", allowed: "etcd.address=URL or etcd.config=FILE with kvstore=etcd" }
       : undefined,
-  // A deny rule for nodes that selects nobody would be worse than none.
-  (config) =>
-    config.get(options.enableNodeSelectorLabels)
-      ? {
-          key: "enable-node-selector-labels",
-          found: "true",
-          allowed: "false: nodes have no identities of their own yet",
-        }
-      : undefined,
+  (config) => {
+    const unknown = config.get(options.policyCidrMatchMode).find((word) => word !== "nodes" && word !== "pods");
+    return unknown === undefined
+      ? undefined
+      : { key: "policy-cidr-match-mode", found: `"${unknown}"`, allowed: "nodes, pods, or both with a comma" };
+  },
 ];

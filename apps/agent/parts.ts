@@ -57,7 +57,11 @@ export function createParts(config: Config) {
     patience: config.get(options.identityArrivalTimeout),
   });
   const events = createEventModule(datapath);
-  const podLabels = podLabelConfig(config);
+  const { podAddresses } = policyParts;
+  const podLabels = {
+    ...podLabelConfig(config),
+    ...(podAddresses === undefined ? {} : { addressLabels: podAddresses.labelsOf }),
+  };
   const prefilter = createPrefilter(config, local);
   return {
     config,

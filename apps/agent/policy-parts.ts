@@ -2,8 +2,11 @@
 // The agent's parts that are about policy, made from the configuration and given to each other.
 import { type Config, systemClock, type Table } from "../../src/core/index.ts";
 import type { EndpointRow } from "../../src/endpoint/index.ts";
+import { Identity } from "../../src/identity/index.ts";
+import { hostPeerLabels } from "../../src/ipcache/index.ts";
 import type { ResourceRow } from "../../src/kubernetes/index.ts";
 import {
+  cidrLabel,
   createPolicyModule,
   createPolicyReferences,
   createPolicyTable,
@@ -11,11 +14,12 @@ import {
   PolicyEngine,
   PolicyStore,
 } from "../../src/policy/index.ts";
+import { createNodeIdentities, createPolicyPrefixes } from "./address-identities.ts";
 import type { Cluster } from "./cluster.ts";
 import { createNamedPorts } from "./named-ports.ts";
 import { options } from "./options.ts";
+import { PodAddresses } from "./pod-addresses.ts";
 import { createPolicyConfirm } from "./policy-confirm.ts";
-import { createPolicyPrefixModule } from "./policy-prefixes.ts";
 
 export interface PolicyPartsDeps {
   readonly config: Config;
@@ -29,6 +33,7 @@ export interface PolicyPartsDeps {
 
 /** Makes the parts; nothing is touched before their modules start. */
 export function createPolicyParts({ config, cluster, resources, endpoints, families, directory }: PolicyPartsDeps) {
+  const matchMode = config.get(options.policyCidrMatchMode);
   const policies = createPolicyTable();
   const store = new PolicyStore(directory);
   const engine = new PolicyEngine({
@@ -36,6 +41,7 @@ export function createPolicyParts({ config, cluster, resources, endpoints, famil
     cluster: config.get(options.clusterName),
     policyDefaultLocalCluster: config.get(options.policyDefaultLocalCluster),
     nodeSelectorLabels: config.get(options.enableNodeSelectorLabels),
+    cidrMatchMode: matchMode,
     hostFirewall: config.get(options.enableHostFirewall),
     cookies: store.loadCookies(),
   });
@@ -53,13 +59,42 @@ export function createPolicyParts({ config, cluster, resources, endpoints, famil
     identities: cluster.allocator.table,
     store,
   });
-  const prefixes = createPolicyPrefixModule({ engine, cluster, policies, endpoints, families, directory });
+  const addressIdentities = {
+    ...{ engine, cluster, policies, endpoints, directory },
+    options: {
+      byLabel: config.get(options.enableNodeSelectorLabels),
+      byAddress: matchMode.includes("nodes"),
+      families,
+      label: cidrLabel,
+    },
+  };
+  const self = cluster.nodes.get(cluster.self);
+  if (self !== undefined) {
+    const labels = hostPeerLabels(self, addressIdentities.options);
+    cluster.identityTable.upsert({ id: Identity.host, labels, source: "reserved" });
+  }
+  const prefixes = createPolicyPrefixes(addressIdentities);
+  const nodeIdentities = createNodeIdentities(addressIdentities);
+  const podAddresses = matchMode.includes("pods") ? new PodAddresses(engine) : undefined;
+  policies.onChange(() => podAddresses?.changed());
   const references = createPolicyReferences({
     ...{ engine, resources, policies },
     cluster: config.get(options.clusterName),
-    changed: () => prefixes.changed(),
+    changed: () => {
+      prefixes.changed();
+      podAddresses?.changed();
+    },
   });
   const namedPorts = createNamedPorts({ engine, ipcache: cluster.ipcache });
   const confirm = createPolicyConfirm({ config, guard, engine, endpoints, nodes: cluster.nodes });
-  return { policies, engine, guard, confirm, policy, prefixes, references, namedPorts };
+  return {
+    ...{ policies, engine, guard, confirm, policy, references, namedPorts },
+    ...{ prefixes, nodeIdentities, podAddresses },
+    /** To be called when endpoints begin to follow the policies in force. */
+    openAddresses() {
+      prefixes.open();
+      nodeIdentities.open();
+      podAddresses?.open();
+    },
+  };
 }

@@ -40,8 +40,11 @@ const volatile __u32 ct_any_timeout = 60;
 #define IDENTITY_UNMANAGED 3
 #define IDENTITY_INIT 5
 #define IDENTITY_REMOTE_NODE 6
+#define IDENTITY_KUBE_APISERVER 7	/* on another node */
 #define IDENTITY_FIRST_POD 256	
 #define IDENTITY_FIRST_LOCAL (1 << 24)	/* scopes that mean something on one node only */
+#define IDENTITY_SCOPE_SHIFT 24
+#define IDENTITY_SCOPE_NODE 2		/* other nodes, told apart */
 
 static __always_inline __u64 runtime_config(__u32 index)
 {
@@ -53,6 +56,13 @@ static __always_inline __u64 runtime_config(__u32 index)
 static __always_inline __u32 world_identity(int family)
 {
 	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;
+}
+
+/* Of another node, whatever is known of it. */
+static __always_inline bool is_node_identity(__u32 identity)
+{
+	return identity == IDENTITY_REMOTE_NODE || identity == IDENTITY_KUBE_APISERVER ||
+	       identity >> IDENTITY_SCOPE_SHIFT == IDENTITY_SCOPE_NODE;
 }
 
 /* Of a pod, in this cluster or another, whatever is known of its labels; the rest is of nodes and the world. */

@@ -369,7 +369,7 @@ static __always_inline bool is_pods_tunnel(const struct packet *packet)
 {
 	return tunnel_port && packet->direction == DIRECTION_EGRESS && packet->protocol == IPPROTO_UDP &&
 	       packet->destination_port == bpf_htons(tunnel_port) &&
-	       (packet->destination_identity == IDENTITY_HOST || packet->destination_identity == IDENTITY_REMOTE_NODE);
+	       (packet->destination_identity == IDENTITY_HOST || is_node_identity(packet->destination_identity));
 }
 
 /* Asks policy about the flow; 0 or what drop() gives. */

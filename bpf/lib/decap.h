@@ -8,6 +8,7 @@
 #include "../maps/nodes.h"
 #include "config.h"
 #include "endpoint.h"
+#include "ipcache.h"
 #include "vxlan.h"
 
 #define IPV4_OFFSET_AND_MORE 0x3fff
@@ -53,8 +54,10 @@ static __always_inline bool is_node(__be32 address)
 	return bpf_map_lookup_elem(&cilium_node_map_v2, &node) != NULL;
 }
 
-/* The pod that the inner packet is for; 0: none of this node, or the source is of this node too. */
-static __always_inline __u16 inner_destination(struct __sk_buff *skb, int family)
+/* Fills the packet's family and source identity, by what the tunnel says, and its peer endpoint: the pod that the inner
+ * packet is for; 0: none of this node, or the source is of this node too.
+ */
+static __always_inline void find_inner_ends(struct __sk_buff *skb, struct packet *packet, __u32 identity, int family)
 {
 	union ip_address source = {}, destination = {};
 	const struct endpoint_info *info;
@@ -63,24 +66,26 @@ static __always_inline __u16 inner_destination(struct __sk_buff *skb, int family
 		const struct iphdr *ip = packet_bytes(skb, INNER_IP, sizeof(*ip));
 
 		if (!ip)
-			return 0;
+			return;
 		source.ipv4 = ip->saddr;
 		destination.ipv4 = ip->daddr;
 	} else {
 		const struct ipv6hdr *ip = packet_bytes(skb, INNER_IP, sizeof(*ip));
 
 		if (!ip)
-			return 0;
+			return;
 		__builtin_memcpy(&source, &ip->saddr, sizeof(source));
 		__builtin_memcpy(&destination, &ip->daddr, sizeof(destination));
 	}
 	info = endpoint_by_address(&destination, family);
 	if (!info || (info->flags & ENDPOINT_F_HOST) || endpoint_by_address(&source, family))
-		return 0;
-	return info->endpoint_id;
+		return;
+	packet->family = family;
+	packet->source_identity = tunnel_identity(identity, &source, family);
+	packet->peer_endpoint = info->endpoint_id;
 }
 
-/* Is it a tunnel packet that we take? Fills inner, and the packet's family, source identity and peer endpoint. */
+/* Is it a tunnel packet that we take? Fills inner, and what find_inner_ends() does. */
 static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packet *packet, struct inner_frame *inner)
 {
 	const struct vxlan4_headers *headers;
@@ -99,14 +104,10 @@ static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packe
 	inner->protocol = ((const struct ethhdr *)(headers + 1))->h_proto;
 	if (!identity || !is_node(headers->ip.saddr))
 		return false;
-	packet->source_identity = identity == IDENTITY_HOST ? IDENTITY_REMOTE_NODE : identity;
-	if (inner->protocol == bpf_htons(ETH_P_IP) && enable_ipv4) {
-		packet->family = FAMILY_IPV4;
-		packet->peer_endpoint = inner_destination(skb, FAMILY_IPV4);
-	} else if (inner->protocol == bpf_htons(ETH_P_IPV6) && enable_ipv6) {
-		packet->family = FAMILY_IPV6;
-		packet->peer_endpoint = inner_destination(skb, FAMILY_IPV6);
-	}
+	if (inner->protocol == bpf_htons(ETH_P_IP) && enable_ipv4)
+		find_inner_ends(skb, packet, identity, FAMILY_IPV4);
+	else if (inner->protocol == bpf_htons(ETH_P_IPV6) && enable_ipv6)
+		find_inner_ends(skb, packet, identity, FAMILY_IPV6);
 	return packet->peer_endpoint != 0;
 }
 

@@ -28,6 +28,19 @@ static __always_inline __u32 ipcache_identity(const struct ipcache_entry *entry,
 	return world_identity(family);
 }
 
+/* Whose packet it is that came through the tunnel with this identity. A node says of itself that it is the host; what
+ * this node calls it, its address says.
+ */
+static __always_inline __u32 tunnel_identity(__u32 identity, const union ip_address *source, int family)
+{
+	const struct ipcache_entry *entry;
+
+	if (identity != IDENTITY_HOST && identity != IDENTITY_REMOTE_NODE)
+		return identity;
+	entry = ipcache_lookup(source, family);
+	return entry && is_node_identity(entry->identity) ? entry->identity : IDENTITY_REMOTE_NODE;
+}
+
 /* Where a packet to an address goes, and what is known of who is there. */
 struct place {
 	__u32 identity;

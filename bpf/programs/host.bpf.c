@@ -60,7 +60,9 @@ static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *pa
 	trace(skb, packet, TRACE_FROM_HOST, destination.endpoint, skb->ifindex);
 	if (destination.route == CT_ROUTE_LOCAL)
 		return to_local_pod(skb, packet);
-	/* An identity of this node's own scope says no more to others than that it is no pod's. */
+	/* An identity of this node's own scope says no more to others than that it is a node's, or the world's. */
+	if (is_node_identity(packet->source_identity))
+		packet->source_identity = IDENTITY_REMOTE_NODE;
 	if (packet->source_identity >= IDENTITY_FIRST_LOCAL)
 		packet->source_identity = world_identity(family);
 	trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);

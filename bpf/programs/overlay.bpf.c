@@ -60,6 +60,7 @@ static __always_inline int from_overlay_ip(struct __sk_buff *skb, struct packet 
 		return drop(packet, DROP_INVALID);
 	if (endpoint_by_address(&packet->source, family))
 		return drop(packet, DROP_INVALID_SIP);
+	packet->source_identity = tunnel_identity(packet->source_identity, &packet->source, family);
 	destination = endpoint_by_address(&packet->destination, family);
 	if (!destination)
 		return drop(packet, DROP_NO_LOCAL_ENDPOINT);

@@ -12,7 +12,7 @@ export type {
 } from "./deps.ts";
 export { EndpointError, type EndpointErrorCode } from "./errors.ts";
 export { createEndpointManager, type EndpointManager } from "./manager.ts";
-export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig } from "./pod-labels.ts";
+export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig, withAddressLabels } from "./pod-labels.ts";
 export { type EndpointState, endpointState, endpointStates } from "./state.ts";
 export { storedIdentities } from "./stored.ts";
 export { createEndpointTable } from "./table.ts";

@@ -5,7 +5,12 @@ export { type IdentityArrivalDeps, IdentityArrivals } from "./arrivals.ts";
 export { IdentityExhaustedError } from "./errors.ts";
 export { createKvstoreIdentityAllocator } from "./kvstore-allocator.ts";
 export type { KvstoreIdentityAllocator, KvstoreIdentityConfig, KvstoreIdentityDeps } from "./kvstore-types.ts";
-export { LocalIdentities, type LocalIdentitySnapshot, localIdentityRange } from "./local-identities.ts";
+export {
+  LocalIdentities,
+  type LocalIdentitySnapshot,
+  localIdentityRange,
+  remoteNodeIdentityRange,
+} from "./local-identities.ts";
 export {
   createMemoryIdentityAllocator,
   MemoryIdentityBackend,

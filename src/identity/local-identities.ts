@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identities that only this node knows (prefixes in policies): numbers with the local scope, the same after a restart.
+// Identities that only this node knows (prefixes, nodes): numbers with a scope of their own, the same after a restart.
 import { Labels, type Table } from "../core/index.ts";
 import { IdentityExhaustedError } from "./errors.ts";
 import type { IdentityRange, IdentityRow } from "./types.ts";
 
-/** The numbers of the local scope, both ends included. */
+/** The numbers of prefixes, both ends included. */
 export const localIdentityRange: IdentityRange = { min: 0x0100_0001, max: 0x01ff_ffff };
+/** The numbers of other nodes, both ends included. */
+export const remoteNodeIdentityRange: IdentityRange = { min: 0x0200_0001, max: 0x02ff_ffff };
 
 /** What has to be kept over a restart, as JSON. */
 export interface LocalIdentitySnapshot {
@@ -19,10 +21,13 @@ export class LocalIdentities {
   readonly #table: Table<IdentityRow, number>;
   readonly #byLabels = new Map<string, IdentityRow>();
   readonly #ids = new Set<number>();
-  #next = localIdentityRange.min;
+  readonly #range: IdentityRange;
+  #next: number;
 
-  constructor(table: Table<IdentityRow, number>) {
+  constructor(table: Table<IdentityRow, number>, range: IdentityRange = localIdentityRange) {
     this.#table = table;
+    this.#range = range;
+    this.#next = range.min;
   }
 
   /** Takes over what an earlier run had. Call before the first `take`; throws FormatError for bad labels. */
@@ -38,13 +43,9 @@ export class LocalIdentities {
     return this.#byLabels.get(labels.canonical) ?? this.#add({ id: this.#free(labels), labels, source: "local" });
   }
 
-  /** The identity of the labels, if there is one. */
-  lookup(labels: Labels): IdentityRow | undefined {
-    return this.#byLabels.get(labels.canonical);
-  }
-
-  get size(): number {
-    return this.#ids.size;
+  /** Whether the labels have an identity. */
+  has(labels: Labels): boolean {
+    return this.#byLabels.has(labels.canonical);
   }
 
   /** Forgets an identity; no error for numbers that are not there. */
@@ -73,8 +74,8 @@ export class LocalIdentities {
   }
 
   #free(labels: Labels): number {
-    const { min, max } = localIdentityRange;
-    if (this.#ids.size > max - min) throw new IdentityExhaustedError(labels.canonical, localIdentityRange);
+    const { min, max } = this.#range;
+    if (this.#ids.size > max - min) throw new IdentityExhaustedError(labels.canonical, this.#range);
     while (this.#ids.has(this.#next)) this.#next = this.#next === max ? min : this.#next + 1;
     const id = this.#next;
     this.#next = id === max ? min : id + 1;
@@ -82,6 +83,6 @@ export class LocalIdentities {
   }
 
   #inRange(id: number): boolean {
-    return Number.isInteger(id) && id >= localIdentityRange.min && id <= localIdentityRange.max;
+    return Number.isInteger(id) && id >= this.#range.min && id <= this.#range.max;
   }
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/ipcache.
 
+export {
+  AddressIdentities,
+  type AddressIdentityConfig,
+  type AddressIdentityDeps,
+  type AddressIdentityState,
+} from "./address-identities.ts";
 export type { IpcacheMapRow } from "./kernel-view.ts";
 export { createIpcache, type Ipcache, type IpcacheConfig, type IpcacheDeps } from "./module.ts";
 export { worldIdentity } from "./node-entries.ts";
+export { hostPeerLabels, type NodeLabelsOptions, remoteNodeLabels } from "./node-labels.ts";
 export { createNodeMap, type NodeAddressRow, type NodeMap, type NodeMapDeps, type NodeMapRow } from "./node-map.ts";
-export {
-  type PolicyPrefixConfig,
-  type PolicyPrefixDeps,
-  PolicyPrefixes,
-  type PolicyPrefixState,
-} from "./policy-prefixes.ts";
+export { prefixEntry, prefixLabels } from "./policy-prefixes.ts";
 export {
   createIpcacheReconciler,
   type IpcacheReconcilerConfig,

@@ -9,6 +9,7 @@ import {
   type Module,
   type Table,
 } from "../core/index.ts";
+import { Identity } from "../identity/index.ts";
 import {
   type Announcements,
   createAnnouncements,
@@ -72,6 +73,8 @@ export interface Ipcache extends Module {
   upsert(owner: string, entry: IpcacheEntry): void;
   remove(owner: string, prefix: string): void;
   replace(owner: string, entries: readonly IpcacheEntry[]): void;
+  /** What this node calls an address of another one; undefined: a remote node like all others. */
+  setNodeIdentity(prefix: string, identity: number | undefined): void;
   /** All that is said about a prefix, best first. */
   claims(prefix: string): readonly IpcacheEntry[];
   /** Announcements of others that cannot be used. */
@@ -96,6 +99,7 @@ class NodeIpcache implements Ipcache {
   readonly #store: IpcacheStore;
   readonly #poison;
   readonly #nodeOptions: NodeEntriesOptions;
+  readonly #nodeIdentities = new Map<string, number>();
   readonly #stopping = new AbortController();
   readonly #endpoints = new Map<number, readonly string[]>();
   /** Keys of an earlier run of this node, with their values. */
@@ -114,7 +118,7 @@ class NodeIpcache implements Ipcache {
     this.#store = new IpcacheStore(this.table);
     this.#poison = createPoisonReport("ip", { ...deps, logger: this.#log });
     const { tunnel, underlayFamily, families } = config;
-    this.#nodeOptions = { tunnel, underlayFamily, dualStack: families.length > 1 };
+    this.#nodeOptions = { tunnel, underlayFamily, dualStack: families.length > 1, identities: this.#nodeIdentities };
     this.#nodesDone = this.table.registerInitializer("nodes");
     this.#kvstoreDone = deps.kvstore === undefined ? () => {} : this.table.registerInitializer("kvstore");
     this.#store.replace("default", defaultEntries(families));
@@ -193,6 +197,12 @@ class NodeIpcache implements Ipcache {
     this.#store.replace(owner, entries);
   }
 
+  setNodeIdentity(prefix: string, identity: number | undefined): void {
+    if (identity === undefined) this.#nodeIdentities.delete(prefix);
+    else this.#nodeIdentities.set(prefix, identity);
+    for (const node of this.#deps.nodes.table.by("ip", ipOf(prefix))) this.#takeNode(node);
+  }
+
   claims(prefix: string): readonly IpcacheEntry[] {
     return this.#store.claims(prefix);
   }
@@ -256,7 +266,7 @@ class NodeIpcache implements Ipcache {
     if (address !== undefined && this.#ownIps().has(address.hostIp ?? "")) {
       if (event.kind === "put" && this.#announcements?.has(key) !== true) this.#leftOver.set(key, event.entry.value);
       this.#store.remove(kvstoreOwner, prefix);
-    } else if (address !== undefined) {
+    } else if (address !== undefined && !this.#isNodes(address)) {
       this.#store.upsert(kvstoreOwner, toEntry(address, this.#config.tunnel, this.#ownIps()));
     } else {
       this.#store.remove(kvstoreOwner, prefix);
@@ -271,10 +281,15 @@ class NodeIpcache implements Ipcache {
     if (this.#ownIps().has(hostIp ?? "")) return parsed;
     const problem = overlapWithLocal(prefix, this.#deps.nodes.local());
     if (problem !== undefined) return { reason: `${prefix} ${problem}` };
-    const ip = prefix.slice(0, prefix.indexOf("/"));
+    const ip = ipOf(prefix);
     const node = hostCidr(ip) === prefix ? this.#deps.nodes.table.by("ip", ip)[0] : undefined;
     if (node === undefined || node.addresses.some((address) => address.ip === hostIp)) return parsed;
     return { reason: `${ip} is an address of node "${nodeKey(node)}"` };
+  }
+
+  /** Whether it says no more than that the address is a node's, which the node's row says better. */
+  #isNodes({ prefix, identity }: AnnouncedAddress): boolean {
+    return identity === Identity.remoteNode && this.#deps.nodes.table.by("ip", ipOf(prefix)).length > 0;
   }
 
   /** Announces what is said locally about a prefix. */
@@ -324,6 +339,10 @@ class NodeIpcache implements Ipcache {
   #ownIps(): ReadonlySet<string> {
     return new Set(this.#deps.nodes.local().addresses.map(({ ip }) => ip));
   }
+}
+
+function ipOf(prefix: string): string {
+  return prefix.slice(0, prefix.indexOf("/"));
 }
 
 function nodeOwner(node: NodeRow): string {

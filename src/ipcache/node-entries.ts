@@ -13,6 +13,8 @@ export interface NodeEntriesOptions {
   readonly underlayFamily: 4 | 6;
   /** Both families are on: each has a world of its own. */
   readonly dualStack: boolean;
+  /** Identities that this node has given to addresses of others; all others are just remote nodes. */
+  readonly identities: ReadonlyMap<string, number>;
 }
 
 /** Identity of addresses outside of the cluster. */
@@ -48,7 +50,8 @@ export function remoteNodeEntries(node: NodeRow, options: NodeEntriesOptions): I
     entries.push({ ...plainEntry(prefix, worldIdentity(prefix, options.dualStack), source), ...behind });
   }
   for (const { type, ip } of node.addresses) {
-    const entry = plainEntry(hostCidr(ip), Identity.remoteNode, source);
+    const prefix = hostCidr(ip);
+    const entry = plainEntry(prefix, options.identities.get(prefix) ?? Identity.remoteNode, source);
     // Nodes reach each other directly on the underlay; only the router address lives behind the tunnel.
     entries.push({ ...entry, ...(type === "CiliumInternalIP" ? behind : { ...base, encryptKey: 0 }) });
   }

@@ -100,7 +100,12 @@ function brief(entries: readonly IpcacheEntry[]): string[] {
 }
 
 test("another node's prefixes lead through the tunnel, its underlay addresses do not", () => {
-  const tunnelled = remoteNodeEntries(node, { tunnel: true, underlayFamily: 4, dualStack: true });
+  const tunnelled = remoteNodeEntries(node, {
+    tunnel: true,
+    underlayFamily: 4,
+    dualStack: true,
+    identities: new Map(),
+  });
   assert.deepEqual(brief(tunnelled), [
     "10.1.2.0/24 9 172.31.240.3 3 kvstore",
     "fd00:10:1:2::/112 10 172.31.240.3 3 kvstore",
@@ -108,9 +113,14 @@ test("another node's prefixes lead through the tunnel, its underlay addresses do
     "fd00:31:240::3/128 6 - 0 kvstore",
     "10.1.2.1/32 6 172.31.240.3 3 kvstore",
   ]);
-  const overIpv6 = remoteNodeEntries(node, { tunnel: true, underlayFamily: 6, dualStack: false });
+  const overIpv6 = remoteNodeEntries(node, {
+    tunnel: true,
+    underlayFamily: 6,
+    dualStack: false,
+    identities: new Map(),
+  });
   assert.equal(brief(overIpv6)[0], "10.1.2.0/24 2 fd00:31:240::3 3 kvstore");
-  const native = remoteNodeEntries(node, { tunnel: false, underlayFamily: 4, dualStack: false });
+  const native = remoteNodeEntries(node, { tunnel: false, underlayFamily: 4, dualStack: false, identities: new Map() });
   assert.ok(native.every(({ tunnelEndpoint }) => tunnelEndpoint === undefined));
 });
 

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
-import { checkShape, formatCidr, ipToBytes, oneLine, tryParseCidr, tryParseIp } from "../core/index.ts";
+import {
+  checkKubernetesLabel,
+  checkShape,
+  formatCidr,
+  ipToBytes,
+  oneLine,
+  toError,
+  tryParseCidr,
+  tryParseIp,
+} from "../core/index.ts";
 import { isHostAddress } from "./trust.ts";
 import { type NodeAddress, type NodeRow, nodeKey } from "./types.ts";
 
@@ -109,6 +118,8 @@ function fromWire(key: string, wire: z.infer<typeof wireNode>): ParsedNode {
     }
     optional[name] = cidr;
   }
+  const badLabel = problemWithLabels(wire.Labels ?? {});
+  if (badLabel !== undefined) return { reason: badLabel };
   for (const [field, name] of ipFields) {
     const text = wire[field];
     if (text === undefined || text === null || text === "") continue;
@@ -140,6 +151,16 @@ const ipFields = [
   ["IPv4HealthIP", "ipv4HealthIp"],
   ["IPv6HealthIP", "ipv6HealthIp"],
 ] as const;
+
+/** Labels come into identities, and from there onto terminals. */
+function problemWithLabels(labels: Readonly<Record<string, string>>): string | undefined {
+  try {
+    for (const [key, value] of Object.entries(labels)) checkKubernetesLabel(key, value);
+    return undefined;
+  } catch (error) {
+    return `Labels: ${oneLine(toError(error).message, 200)}`;
+  }
+}
 
 function addressType(type: string): NodeAddress["type"] | undefined {
   return type === "InternalIP" || type === "ExternalIP" || type === "CiliumInternalIP" ? type : undefined;

@@ -44,7 +44,7 @@ export { createPolicyReferences, type PolicyReferencesDeps } from "./references-
 export { findEnd, type SceneEnd } from "./scene/ends.ts";
 export { sceneOfManifests } from "./scene/manifests.ts";
 export { Scene, type SceneEndpoint, type SceneSource } from "./scene/scene.ts";
-export { cidrLabel } from "./selectors/addresses.ts";
+export { cidrLabel, labelsOfAddresses } from "./selectors/addresses.ts";
 export { SelectorCache, type SelectorChange, type SelectorRow } from "./selectors/cache.ts";
 export { matchesSelector } from "./selectors/match.ts";
 export { caseOutput, type Difference, differences } from "./simulate/output.ts";

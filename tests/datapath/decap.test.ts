@@ -7,7 +7,7 @@ import { bothFamilies, arriving as carried, type FamilyWords, received, Verdict 
 import { EtherType, frame, TcpFlag, tcp } from "./packet.ts";
 import { ingress } from "./rules.ts";
 import { inTunnel, type Outer, TunnelNode } from "./tunnel.ts";
-import { internet, podA, podB, podC, router, TUNNEL_IFINDEX, u32le, type World } from "./world.ts";
+import { internet, otherRouter, podA, podB, podC, router, TUNNEL_IFINDEX, u32le, type World } from "./world.ts";
 
 /** TC_ACT_UNSPEC: the next program, or the stack. */
 const LEFT = 0xffffffff;
@@ -79,6 +79,17 @@ for (const words of families) {
       world.takeEvents().flatMap((event) => (event.kind === "drop" ? [event.sourceIdentity] : [])),
       [6],
     );
+  });
+
+  test(`tells another node's host from others by its address (${words.name})`, () => {
+    world.reset();
+    const nodeIdentity = 0x0200_0001;
+    ingress(podB, { identity: nodeIdentity, cookie: 5 })(world);
+    world.ipcache(words.ip(otherRouter), { identity: nodeIdentity });
+    const inner = carried(words, otherRouter, podB, payload);
+    assert.equal(arrive(inTunnel(inner, { vni: 1 })).verdict, Verdict.REDIRECT);
+    const asked = world.takeEvents().find(({ kind }) => kind === "verdict");
+    assert.ok(asked?.kind === "verdict" && asked.remoteIdentity === nodeIdentity && asked.cookie === 5);
   });
 
   test(`threats: leaves to the tunnel device whatever is not beyond doubt (${words.name})`, () => {

@@ -80,6 +80,13 @@ export const hostCases: readonly Case[] = [
           verdict: Verdict.REDIRECT,
           mark: (words.world << 16) | 0x0400,
         },
+        {
+          change: (world) => world.ipcache(words.ip(cidrHost), { identity: 0x0200_0001 }),
+          send: packet(words, cidrHost, podC),
+          into: fromHost,
+          verdict: Verdict.REDIRECT,
+          mark: (6 << 16) | 0x0400,
+        },
       ],
     },
     {

@@ -13,8 +13,11 @@ import {
   Verdict,
 } from "./case.ts";
 import { arp, EtherType, frame, tcp } from "./packet.ts";
-import { ingress } from "./rules.ts";
+import { all, ingress } from "./rules.ts";
 import { nobody, otherNode, otherRouter, podA, podB, podC, router, TUNNEL_IFINDEX } from "./world.ts";
+
+/** Of a node, in this node's own scope. */
+const nodeIdentity = 0x0200_0001;
 
 const syn = tcp({ sport: 4000, dport: 80, flags: 2 });
 
@@ -108,6 +111,39 @@ export const overlayCases: readonly Case[] = [
           into: tunnel(1),
           verdict: Verdict.REDIRECT,
           events: [{ kind: "verdict", remoteIdentity: 6 }],
+        },
+      ],
+    },
+    {
+      name: "tells another node's host from others by its address, where nodes have identities of their own",
+      steps: [1, 6].map((vni) => ({
+        change: all(ingress(podB, { identity: nodeIdentity }), (world) =>
+          world.ipcache(words.ip(otherRouter), { identity: nodeIdentity }),
+        ),
+        send: arriving(words, otherRouter, podB, tcp({ sport: 4000 + vni, dport: 80, flags: 2 })),
+        into: tunnel(vni),
+        verdict: Verdict.REDIRECT,
+        events: [{ kind: "verdict" as const, remoteIdentity: nodeIdentity }],
+      })),
+    },
+    {
+      name: "threats: no pod has a node's identity by its address, and no node one of the world",
+      steps: [
+        {
+          change: all(ingress(podB, { identity: nodeIdentity }), (world) =>
+            world.ipcache(words.ip(podC), { identity: nodeIdentity }),
+          ),
+          send: fromC(words),
+          into: tunnel(podC.identity),
+          drop: DropReason.DROP_POLICY,
+          events: [{ kind: "drop" as const, sourceIdentity: podC.identity }],
+        },
+        {
+          change: (world) => world.ipcache(words.ip(otherRouter), { identity: 0x0100_0001 }),
+          send: arriving(words, otherRouter, podB, syn),
+          into: tunnel(1),
+          drop: DropReason.DROP_POLICY,
+          events: [{ kind: "drop" as const, sourceIdentity: 6 }],
         },
       ],
     },

@@ -16,6 +16,7 @@ import {
   initLabels,
   labelsOfPod,
   type PodLabelConfig,
+  withAddressLabels,
 } from "../../../src/endpoint/index.ts";
 import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
@@ -145,6 +146,10 @@ function create(deps: EndpointApiDeps, id: number, request: EndpointChangeReques
 
 function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): CreateEndpoint {
   const { ipv4, ipv6 } = request.addressing ?? {};
+  const addresses = {
+    ...(ipv4 === undefined ? {} : { ipv4: parseIp(ipv4) }),
+    ...(ipv6 === undefined ? {} : { ipv6: parseIp(ipv6) }),
+  };
   return {
     containerId: needed(request["container-id"], "container-id"),
     containerInterfaceName: request["container-interface-name"] ?? "eth0",
@@ -153,13 +158,12 @@ function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): Create
     ifindex: needed(request["interface-index"], "interface-index"),
     mac: parseMac(needed(request.mac, "mac")),
     nodeMac: parseMac(needed(request["host-mac"], "host-mac")),
-    ...(ipv4 === undefined ? {} : { ipv4: parseIp(ipv4) }),
-    ...(ipv6 === undefined ? {} : { ipv6: parseIp(ipv6) }),
+    ...addresses,
     podNamespace: request["k8s-namespace"] ?? "",
     podName: request["k8s-pod-name"] ?? "",
     ...(request["k8s-uid"] === undefined ? {} : { podUid: request["k8s-uid"] }),
     ...deviceTraits(request),
-    labels: requestLabels(deps, request),
+    labels: withAddressLabels(deps.podLabels, requestLabels(deps, request), addresses),
   };
 }
 
@@ -173,14 +177,17 @@ function requestLabels(deps: EndpointApiDeps, request: EndpointChangeRequest): L
   return givenLabels(deps, request.labels ?? []);
 }
 
+/** Sources of labels that say what something is, not what somebody calls it. */
+const systemSources = ["reserved", "cidr", "cidrgroup", "fqdn", "node"];
+
 function givenLabels(deps: EndpointApiDeps, given: readonly string[]): Labels {
   if (given.length === 0) return initLabels;
   const labels = Labels.parse(given, "container");
   for (const label of labels) {
-    if (label.source === "reserved") {
+    if (systemSources.includes(label.source)) {
       throw new ApiError(
         400,
-        `Cannot use label "${label.source}:${label.key}": source "reserved" is not for endpoints`,
+        `Cannot use label "${label.source}:${label.key}": source "${label.source}" is not for endpoints`,
       );
     }
   }
@@ -196,7 +203,7 @@ function newLabels(deps: EndpointApiDeps, row: EndpointRow, given: readonly stri
       `Cannot change labels of endpoint ${row.id}: they are those of pod "${pod}" (change them there)`,
     );
   }
-  return withStatus(() => givenLabels(deps, given));
+  return withStatus(() => withAddressLabels(deps.podLabels, givenLabels(deps, given), row, row.labels));
 }
 
 /** Makes the addresses that POST /ipam lent the endpoint's own; addresses that nobody asked for are taken. */

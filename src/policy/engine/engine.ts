@@ -35,6 +35,8 @@ export interface PolicyEngineOptions {
   readonly policyDefaultLocalCluster?: boolean;
   /** Policies may select nodes as peers by label. Default false. */
   readonly nodeSelectorLabels?: boolean;
+  /** Whom CIDR rules match by address beside the world: `nodes`, `pods`. Default nobody. */
+  readonly cidrMatchMode?: readonly string[];
   /** Cookies of the run before. */
   readonly cookies?: CookieRegistry;
   /** Pods accept the local host where no rule denies it. Default true. */
@@ -76,11 +78,12 @@ export class PolicyEngine {
 
   constructor(options: PolicyEngineOptions = {}) {
     this.#mode = options.mode ?? "default";
-    const { cluster, policyDefaultLocalCluster = true, nodeSelectorLabels = false } = options;
+    const { cluster, policyDefaultLocalCluster = true, nodeSelectorLabels = false, cidrMatchMode = [] } = options;
     this.#parseOptions = {
       ...(cluster === undefined ? {} : { cluster }),
       policyDefaultLocalCluster,
       nodeSelectorLabels,
+      cidrMatchMode,
     };
     this.cookies = options.cookies ?? new CookieRegistry();
     const { allowLocalhost = true, hostFirewall = true } = options;

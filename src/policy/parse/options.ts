@@ -11,6 +11,8 @@ export interface ParsePolicyOptions {
   readonly policyDefaultLocalCluster?: boolean;
   /** fromNodes and toNodes may be used (enable-node-selector-labels). Default false. */
   readonly nodeSelectorLabels?: boolean;
+  /** Whom CIDR rules match by address beside the world: `nodes`, `pods` (policy-cidr-match-mode). Default nobody. */
+  readonly cidrMatchMode?: readonly string[];
 }
 
 /** Where a policy lives and what it may say, with the defaults filled in. */

@@ -9,6 +9,7 @@ import { kubernetesKinds } from "./kubernetes/index.ts";
 import { parseMetadata } from "./metadata.ts";
 import { DocumentNode } from "./node.ts";
 import { type ParsePolicyOptions, specScope } from "./options.ts";
+import { wholeWorldLeavesOutNodes, withoutNodesInWholeWorld } from "./whole-world.ts";
 
 export type { ParsePolicyOptions } from "./options.ts";
 
@@ -52,7 +53,8 @@ function parseObject(node: DocumentNode, options: ParsePolicyOptions): ParsedPol
   const kind = parseKind(node);
   node.checkFields({ supported: ["apiVersion", "kind", "metadata", "status", ...kind.fields] });
   const { namespace, name, uid, staged, audit } = parseMetadata(node.field("metadata"), kind.namespaced);
-  const rules = kind.parse(node, specScope(namespace, options));
+  const parsed = kind.parse(node, specScope(namespace, options));
+  const rules = wholeWorldLeavesOutNodes(options.cidrMatchMode ?? []) ? withoutNodesInWholeWorld(parsed) : parsed;
   const id = `${kind.kind}/${namespace}/${name}`;
   return { id, kind: kind.kind, namespace, name, ...(uid === undefined ? {} : { uid }), staged, audit, rules };
 }

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Identities of addresses: the labels that say which prefix and which DNS names, and whether a condition holds for them.
-import { type Cidr, cidrSize, ipToBigInt, type Label, type Labels, makeLabel, parseCidr } from "../../core/index.ts";
+import {
+  type Cidr,
+  cidrContains,
+  cidrSize,
+  hostCidr,
+  ipToBigInt,
+  type Label,
+  type Labels,
+  makeLabel,
+  parseCidr,
+} from "../../core/index.ts";
 import type { NameCondition, PrefixCondition } from "../types.ts";
 
 /** First and last address of a prefix. */
@@ -15,13 +25,26 @@ interface PrefixRanges {
   readonly except: readonly AddressRange[];
 }
 
-const ofLabels = new WeakMap<Labels, AddressRange | null>();
+const ofLabels = new WeakMap<Labels, readonly AddressRange[]>();
+const none: readonly AddressRange[] = [];
 const ofConditions = new WeakMap<PrefixCondition, PrefixRanges>();
 
 /** The label of a prefix as Cilium writes it: `cidr:10.0.0.0/8`, `cidr:fd00--0/64` (no colon, no dash at an end). */
 export function cidrLabel(cidr: Cidr): Label {
   const ip = cidr.ip.replaceAll(":", "-").replace(/^-/, "0-").replace(/-$/, "-0");
   return makeLabel("cidr", `${ip}/${cidr.bits}`);
+}
+
+/** For each address the label of the narrowest of these prefixes around it; none for addresses that none is around. */
+export function labelsOfAddresses(ips: readonly string[], prefixes: ReadonlyMap<string, Cidr>): readonly Label[] {
+  return ips.flatMap((ip) => {
+    const address = hostCidr(ip);
+    let best: Cidr | undefined;
+    for (const cidr of prefixes.values()) {
+      if ((best === undefined || cidr.bits > best.bits) && cidrContains(cidr, address)) best = cidr;
+    }
+    return best === undefined ? [] : [cidrLabel(best)];
+  });
 }
 
 /** The prefix of a `cidr:` label's key; throws FormatError. */
@@ -34,12 +57,16 @@ export function fqdnLabel(name: NameCondition): Label {
   return makeLabel("fqdn", keyOfName(name));
 }
 
-/** Whether the labels' prefix lies in the condition's and in none of its exceptions; never without a `cidr:` label. */
+/**
+ * Whether one of the labels' prefixes lies in the condition's and none in its exceptions; never without a `cidr:` label.
+ * Who has several addresses (the host, a pod of both families) is excepted with any of them, as in Cilium.
+ */
 export function matchesPrefix(condition: PrefixCondition, labels: Labels): boolean {
-  const range = rangeOfLabels(labels);
-  if (range === null) return false;
+  const own = rangesOfLabels(labels);
+  if (own.length === 0) return false;
   const { cidr, except } = rangesOf(condition);
-  return within(range, cidr) && !except.some((exception) => within(range, exception));
+  if (!own.some((range) => within(range, cidr))) return false;
+  return !except.some((exception) => own.some((range) => within(range, exception)));
 }
 
 /** Whether the labels have the `fqdn:` label of the condition. */
@@ -57,10 +84,12 @@ export function bucketOfName(name: NameCondition): string {
   return keyOfName(name);
 }
 
-/** Buckets of all coarse blocks that the labels' prefix lies in; none without a `cidr:` label. */
-export function* bucketsOfPrefix(labels: Labels): Iterable<string> {
-  const range = rangeOfLabels(labels);
-  if (range === null) return;
+/** Buckets of all coarse blocks that a prefix of the labels lies in; none without a `cidr:` label. */
+export function bucketsOfPrefixes(labels: Labels): Iterable<string> {
+  return new Set(rangesOfLabels(labels).flatMap((range) => [...blocksOf(range)]));
+}
+
+function* blocksOf(range: AddressRange): Iterable<string> {
   for (const bits of coarseBits[range.family]) {
     if (range.last >> hostBits(range.family, bits) !== range.first >> hostBits(range.family, bits)) return;
     yield blockOf(range, bits);
@@ -84,14 +113,15 @@ function keyOfName(name: NameCondition): string {
   return "matchName" in name ? name.matchName : name.matchPattern;
 }
 
-function rangeOfLabels(labels: Labels): AddressRange | null {
-  let range = ofLabels.get(labels);
-  if (range === undefined) {
-    range = null;
-    for (const { source, key } of labels) if (source === "cidr") range = rangeOf(cidrOfLabelKey(key));
-    ofLabels.set(labels, range);
+function rangesOfLabels(labels: Labels): readonly AddressRange[] {
+  let ranges = ofLabels.get(labels);
+  if (ranges === undefined) {
+    const found: AddressRange[] = [];
+    for (const { source, key } of labels) if (source === "cidr") found.push(rangeOf(cidrOfLabelKey(key)));
+    ranges = found.length === 0 ? none : found;
+    ofLabels.set(labels, ranges);
   }
-  return range;
+  return ranges;
 }
 
 function rangesOf(condition: PrefixCondition): PrefixRanges {

@@ -3,7 +3,7 @@
 import type { Labels } from "../../core/index.ts";
 import { clusterKey, namespaceKey } from "../names.ts";
 import type { Requirement, Selector } from "../types.ts";
-import { bucketOfName, bucketOfPrefix, bucketsOfPrefix } from "./addresses.ts";
+import { bucketOfName, bucketOfPrefix, bucketsOfPrefixes } from "./addresses.ts";
 
 /**
  * Buckets that hold every label set that may satisfy the selector; undefined: any label set may. A selector with its
@@ -42,7 +42,7 @@ export function* bucketsOfLabels(labels: Labels): Iterable<string> {
     yield key;
     yield `${key}=${value}`;
   }
-  yield* bucketsOfPrefix(labels);
+  yield* bucketsOfPrefixes(labels);
 }
 
 /** All buckets in which selectors that the labels may satisfy can be. */

@@ -191,6 +191,16 @@ test("addresses are peers by prefix, with exceptions, and never pods or nodes un
     "allow",
     "allow",
   ]);
+  // A block of everything is the world alone, unless pods are matched too.
+  for (const [policyCIDRMatchMode, nodes, pods] of [
+    [[], "deny", "deny"],
+    [["nodes"], "deny", "deny"],
+    [["pods"], "deny", "allow"],
+    [["nodes", "pods"], "allow", "allow"],
+  ] as const) {
+    const found = egress(policy({ toCIDR: ["0.0.0.0/0"] }), asked, { config: { policyCIDRMatchMode } });
+    assert.deepEqual(found, ["allow", "allow", pods, nodes, nodes], policyCIDRMatchMode.join());
+  }
   const denied = [web("p", { egress: [{ toEntities: ["all"] }], egressDeny: [except] })];
   assert.deepEqual(egress(denied, asked), ["deny", "allow", "allow", "allow", "allow"]);
 });

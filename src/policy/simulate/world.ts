@@ -4,6 +4,7 @@ import { hostCidr, isIp, Labels, parseCidr } from "../../core/index.ts";
 import { Identity } from "../../identity/index.ts";
 import { PolicyEngine } from "../engine/engine.ts";
 import { PolicyParseError } from "../errors.ts";
+import { clusterKey } from "../names.ts";
 import { cidrGroupKind, parseCidrGroup } from "../parse/cidr-group.ts";
 import { parsePolicy } from "../parse/policy.ts";
 import { protocolsByName } from "../protocols.ts";
@@ -20,7 +21,6 @@ export interface FlowEnd {
   readonly subject: Labels | undefined;
 }
 
-const clusterLabel = "io.cilium.k8s.policy.cluster";
 const localCluster = "default";
 
 /** The cluster that a case describes. Policies that are refused are not in force. */
@@ -63,13 +63,18 @@ export class World {
   }
 
   #read(): { readonly policies: readonly ParsedPolicy[]; readonly rejected: readonly Rejection[] } {
-    const { policyDefaultLocalCluster = true, nodeSelectorLabels = false } = this.#case.config ?? {};
+    const {
+      policyDefaultLocalCluster = true,
+      nodeSelectorLabels = false,
+      policyCIDRMatchMode,
+    } = this.#case.config ?? {};
+    const options = { policyDefaultLocalCluster, nodeSelectorLabels, cidrMatchMode: policyCIDRMatchMode ?? [] };
     const policies: ParsedPolicy[] = [];
     const rejected: Rejection[] = [];
     for (const [manifest, resource] of this.#case.manifests.entries()) {
       try {
         if (isCidrGroup(resource)) this.engine.upsertCidrGroup(parseCidrGroup(resource));
-        else policies.push(parsePolicy(resource, { policyDefaultLocalCluster, nodeSelectorLabels }));
+        else policies.push(parsePolicy(resource, options));
       } catch (error) {
         if (!(error instanceof PolicyParseError)) throw error;
         rejected.push({ manifest, reason: error.reason, message: error.message });
@@ -80,7 +85,7 @@ export class World {
 
   #addEndpoint({ name, ip, labels, ports = [] }: CaseEndpoint): void {
     const subject = Labels.parse(labels);
-    const cluster = subject.get("k8s", clusterLabel);
+    const cluster = subject.get("k8s", clusterKey);
     const peer = ip === undefined ? subject : this.#withAddress(subject, ip, "pods");
     const named = ports.flatMap(namedPorts);
     const end = this.#add(name, peer, cluster === undefined || cluster === localCluster ? subject : undefined, named);
@@ -96,7 +101,7 @@ export class World {
       return;
     }
     const own = nodeSelectorLabels
-      ? [...labels.map((label) => `node:${label}`), `k8s:${clusterLabel}=${localCluster}`]
+      ? [...labels.map((label) => `node:${label}`), `k8s:${clusterKey}=${localCluster}`]
       : [];
     const server = kubeAPIServer ? ["reserved:kube-apiserver"] : [];
     this.#add(

@@ -33,8 +33,6 @@ export interface LoadedScene extends SceneSource {
   /** Pods of the whole cluster, and nodes, as far as they are known. */
   readonly pods?: readonly NamedAddress[];
   readonly nodes?: readonly NamedAddress[];
-  /** Of `pods` and `nodes`. */
-  readonly cidrMatchMode?: readonly string[];
 }
 
 /** Loads what `--manifests` names, or else what the agent knows now. */
@@ -77,7 +75,6 @@ async function fromAgent(context: Context): Promise<LoadedScene> {
     nodes: (nodes["nodes-added"] ?? []).flatMap(({ name, "primary-address": address }) =>
       [address?.ipv4?.ip, address?.ipv6?.ip].flatMap((ip) => (ip === undefined ? [] : [{ name, ip }])),
     ),
-    cidrMatchMode: wordsOf(values["policy-cidr-match-mode"]),
     policies: resources.map((resource) => parsePolicy(resource, { ...options, origin: "agent" })),
   };
 }
@@ -89,6 +86,7 @@ function optionsOf(values: Readonly<Record<string, unknown>>, mode: EnforcementM
     ...(typeof cluster === "string" ? { cluster } : {}),
     hostFirewall: values["enable-host-firewall"] === true,
     nodeSelectorLabels: values["enable-node-selector-labels"] === true,
+    cidrMatchMode: wordsOf(values["policy-cidr-match-mode"]),
     policyDefaultLocalCluster: values["policy-default-local-cluster"] !== false,
   };
 }

@@ -42,10 +42,10 @@ function summary(errors: readonly PolicyProblemReport[]): string {
 
 /** What blocks can cover by mistake, and the agent's settings. */
 async function surroundings(context: Context, call: Call) {
-  const { options, pods = [], nodes = [], cidrMatchMode = [] } = await loadScene(context, call);
+  const { options, pods = [], nodes = [] } = await loadScene(context, call);
   const addresses: ClusterAddress[] = [
     ...pods.map(({ name, ip }) => ({ kind: "pods" as const, name, ip })),
     ...nodes.map(({ name, ip }) => ({ kind: "nodes" as const, name, ip })),
   ];
-  return { ...options, addresses: addresses.filter(({ ip }) => isIp(ip)), cidrMatchMode };
+  return { ...options, addresses: addresses.filter(({ ip }) => isIp(ip)), cidrMatchMode: options.cidrMatchMode ?? [] };
 }

@@ -1,79 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Cidr, FakeClock, formatCidr, makeLabel, parseCidr } from "../core/index.ts";
+import { FakeClock, Labels, makeLabel } from "../core/index.ts";
 import { createIdentityTable, type IdentityRow, LocalIdentities } from "../identity/index.ts";
-import { PolicyPrefixes, type PolicyPrefixState } from "./policy-prefixes.ts";
-import { IpcacheStore } from "./store.ts";
-import { createIpcacheTable } from "./table.ts";
+import { AddressIdentities, type AddressIdentityState } from "./address-identities.ts";
 
-const empty: PolicyPrefixState = { identities: { next: 0, identities: [] }, told: [] };
+const empty: AddressIdentityState = { identities: { next: 0, identities: [] }, told: [] };
 
-/** Everything around the prefixes, in memory; `steps` says in which order things happened. */
+/** Everything around the addresses, in memory; `steps` says in which order things happened. */
 class World {
-  readonly table = createIpcacheTable();
   readonly identities = createIdentityTable();
   readonly clock = new FakeClock(0);
   readonly steps: string[] = [];
-  readonly #store = new IpcacheStore(this.table);
-  #wanted: ReadonlyMap<string, Cidr> = new Map();
-  podPrefixes: readonly string[] = [];
+  readonly #told = new Map<string, number>();
+  #wanted: ReadonlyMap<string, Labels> = new Map();
   settled = true;
-  saved: PolicyPrefixState = empty;
+  saved: AddressIdentityState = empty;
 
   prefixes = this.start();
 
-  start(): PolicyPrefixes {
-    return new PolicyPrefixes(
+  start(): AddressIdentities {
+    return new AddressIdentities(
       {
         identities: new LocalIdentities(this.identities),
-        ipcache: {
-          upsert: (owner, entry) => {
-            this.steps.push(`ipcache + ${entry.prefix}`);
-            this.#store.upsert(owner, entry);
-          },
-          remove: (owner, prefix) => {
-            this.steps.push(`ipcache - ${prefix}`);
-            this.#store.remove(owner, prefix);
-          },
-        },
         clock: this.clock,
-        label: (cidr) => makeLabel("cidr", formatCidr(cidr).replaceAll(":", "-").replace("-/", "-0/")),
         wanted: () => this.#wanted,
-        podPrefixes: () => this.podPrefixes,
         settled: () => this.settled,
         learn: (rows: readonly IdentityRow[]) =>
           this.steps.push(`policy + ${rows.map(({ labels }) => labels).join(" ")}`),
+        tell: (prefix, identity) => {
+          this.steps.push(`address ${identity === undefined ? "-" : "+"} ${prefix}`);
+          if (identity === undefined) this.#told.delete(prefix);
+          else this.#told.set(prefix, identity);
+        },
         save: (state) => {
           this.saved = JSON.parse(JSON.stringify(state));
         },
       },
-      { families: [4, 6], graceMs: 1000 },
+      { name: "test", graceMs: 1000 },
     );
   }
 
-  want(...texts: readonly string[]): void {
-    this.#wanted = new Map(texts.map((text) => [text, parseCidr(text)]));
+  /** Labels by prefix; a prefix alone stands for itself. */
+  want(...wanted: readonly (string | readonly [string, string])[]): void {
+    const pairs = wanted.map((item) => (typeof item === "string" ? ([item, item] as const) : item));
+    this.#wanted = new Map(
+      pairs.map(([prefix, key]) => [prefix, Labels.of([makeLabel("cidr", key.replaceAll(":", "-"))])]),
+    );
     this.prefixes.changed();
   }
 
   identityOf(prefix: string): number | undefined {
-    return this.table.get(prefix)?.identity;
+    return this.#told.get(prefix);
   }
 }
 
-describe("prefixes of policies", () => {
-  test("are known to policy before the ipcache has them, and leave the ipcache before policy forgets them", () => {
+describe("identities of addresses", () => {
+  test("are known to policy before any packet has them, and leave packets before policy forgets them", () => {
     const world = new World();
     world.prefixes.open();
     world.settled = false;
     world.want("10.0.0.0/8");
-    assert.deepEqual(world.steps.splice(0), ["policy + cidr:10.0.0.0/8,reserved:world-ipv4"]);
+    assert.deepEqual(world.steps.splice(0), ["policy + cidr:10.0.0.0/8"]);
     world.prefixes.advance();
     assert.deepEqual(world.steps, [], "endpoints wait to be regenerated");
     world.settled = true;
     world.prefixes.advance();
-    assert.deepEqual(world.steps.splice(0), ["ipcache + 10.0.0.0/8"]);
+    assert.deepEqual(world.steps.splice(0), ["address + 10.0.0.0/8"]);
     const id = world.identityOf("10.0.0.0/8") ?? 0;
 
     world.settled = false;
@@ -81,7 +74,7 @@ describe("prefixes of policies", () => {
     assert.deepEqual(world.steps, []);
     world.settled = true;
     world.prefixes.advance();
-    assert.deepEqual(world.steps.splice(0), ["ipcache - 10.0.0.0/8"]);
+    assert.deepEqual(world.steps.splice(0), ["address - 10.0.0.0/8"]);
     assert.ok(world.identities.has(id), "packets on their way may have it");
     world.clock.advance(1000);
     world.prefixes.advance();
@@ -100,18 +93,32 @@ describe("prefixes of policies", () => {
     assert.equal(world.identityOf("fd00::/8"), id);
   });
 
-  test("inside of pods' prefixes stay out of the ipcache, whatever node comes later", () => {
+  test("that change their meaning get the new identity when policy knows it, and policy keeps the old one a while", () => {
     const world = new World();
-    world.podPrefixes = ["10.1.0.0/24"];
     world.prefixes.open();
-    world.want("10.1.0.128/25", "10.1.0.0/16", "10.2.0.0/25");
-    assert.deepEqual([...world.table.all()].map(({ prefix }) => prefix).sort(), ["10.1.0.0/16", "10.2.0.0/25"]);
-    world.podPrefixes = ["10.1.0.0/24", "10.2.0.0/24"];
-    world.prefixes.changed();
-    assert.deepEqual(
-      [...world.table.all()].map(({ prefix }) => prefix),
-      ["10.1.0.0/16"],
-    );
+    world.want(["10.0.0.1/32", "a"], ["10.0.0.2/32", "a"]);
+    const old = world.identityOf("10.0.0.1/32") ?? 0;
+    assert.equal(world.identityOf("10.0.0.2/32"), old);
+    world.settled = false;
+    world.want(["10.0.0.1/32", "b"], ["10.0.0.2/32", "a"]);
+    assert.equal(world.identityOf("10.0.0.1/32"), old);
+    world.settled = true;
+    world.prefixes.advance();
+    assert.notEqual(world.identityOf("10.0.0.1/32"), old);
+    world.want(["10.0.0.1/32", "b"], ["10.0.0.2/32", "b"]);
+    assert.equal(world.identityOf("10.0.0.2/32"), world.identityOf("10.0.0.1/32"));
+    assert.ok(world.identities.has(old));
+    world.clock.advance(1000);
+    world.prefixes.advance();
+    assert.equal(world.identities.has(old), false);
+  });
+
+  test("do not ask whether endpoints are settled when there is nothing to do", () => {
+    const world = new World();
+    world.prefixes.open();
+    world.want("10.0.0.0/8");
+    Object.defineProperty(world, "settled", { get: () => assert.fail("asked") });
+    world.prefixes.advance();
   });
 
   test("keep their numbers over a restart, and those that nobody wants go when endpoints follow policies again", () => {

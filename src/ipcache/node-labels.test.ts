@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatCidr, makeLabel, parseCidr } from "../core/index.ts";
+import type { NodeRow } from "../node/index.ts";
+import { hostPeerLabels, remoteNodeLabels } from "./node-labels.ts";
+import { prefixLabels } from "./policy-prefixes.ts";
+
+const label = (cidr: Parameters<typeof formatCidr>[0]) => makeLabel("cidr", formatCidr(cidr).replaceAll(":", "-"));
+const both = { byLabel: true, byAddress: true, families: [4, 6] as const, label };
+
+function node(name: string, source: NodeRow["source"], ...ips: readonly string[]): NodeRow {
+  const addresses = ips.map((ip) => ({ type: "InternalIP" as const, ip }));
+  const labels = { zone: name, "kubernetes.io/os": "linux" };
+  return { name, cluster: "east", clusterId: 0, addresses, encryptionKey: 0, labels, source, bootId: "" };
+}
+
+const nodes = [node("a", "local", "192.0.2.1", "fd00::1"), node("b", "kvstore", "192.0.2.2", "fd00::2")];
+const texts = (options: typeof both) =>
+  Object.fromEntries(Array.from(remoteNodeLabels(nodes, options), ([prefix, labels]) => [prefix, labels.toStrings()]));
+
+test("addresses of other nodes have the node's labels, their prefix, or both; without either they are like all others", () => {
+  const own = [
+    "k8s:io.cilium.k8s.policy.cluster=east",
+    "node:kubernetes.io/os=linux",
+    "reserved:remote-node",
+    "node:zone=b",
+  ];
+  assert.deepEqual(texts(both), {
+    "192.0.2.2/32": ["cidr:192.0.2.2/32", ...own],
+    "fd00::2/128": ["cidr:fd00--2/128", ...own],
+  });
+  assert.deepEqual(texts({ ...both, byAddress: false }), {
+    "192.0.2.2/32": own,
+    "fd00::2/128": own,
+  });
+  assert.deepEqual(Object.keys(texts({ ...both, families: [4] as never })), ["192.0.2.2/32"]);
+  assert.deepEqual(texts({ ...both, byLabel: false, byAddress: false }), {});
+});
+
+test("the host is selected by its addresses where nodes are, never by its labels", () => {
+  const [host] = nodes;
+  assert.ok(host !== undefined);
+  assert.deepEqual(hostPeerLabels(host, both).toStrings(), ["cidr:192.0.2.1/32", "cidr:fd00--1/128", "reserved:host"]);
+  assert.deepEqual(hostPeerLabels(host, { ...both, byAddress: false }).toStrings(), ["reserved:host"]);
+});
+
+test("prefixes of policies stand for addresses outside: not inside of pods' ones, not of a family that is off", () => {
+  const wanted = new Map(["10.1.0.128/25", "10.1.0.0/16", "fd00::/8"].map((text) => [text, parseCidr(text)]));
+  const of = (families: readonly (4 | 6)[]) =>
+    Array.from(prefixLabels(wanted, { families, podPrefixes: ["10.1.0.0/24"], label }), ([prefix, labels]) => [
+      prefix,
+      labels.toStrings(),
+    ]);
+  assert.deepEqual(of([4, 6]), [
+    ["10.1.0.0/16", ["cidr:10.1.0.0/16", "reserved:world-ipv4"]],
+    ["fd00::/8", ["cidr:fd00--/8", "reserved:world-ipv6"]],
+  ]);
+  assert.deepEqual(of([4]), [["10.1.0.0/16", ["cidr:10.1.0.0/16", "reserved:world"]]]);
+});
