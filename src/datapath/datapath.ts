@@ -8,7 +8,7 @@ import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
 import { deviceNames } from "./devices/names.ts";
-import { OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
+import { concernsOutward, OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
 import { addressHolder, carriesEthernet } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
@@ -22,11 +22,12 @@ import { MachineNotes } from "./machine-notes.ts";
 import { settleReplaced } from "./maps/migration.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
+import { Masquerade, type MasqueradeState } from "./masquerade/masquerade.ts";
 import { computeMtu, underlayMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
 import { ensureRoutes } from "./routes/route-keeper.ts";
 import { wantedRoutes } from "./routes/wanted-routes.ts";
-import { sweepEvery } from "./sweep.ts";
+import { type Sweeper, sweeper } from "./sweep.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
 
@@ -66,6 +67,8 @@ class NodeDatapath implements Datapath {
   #endpoints: EndpointLinks;
   readonly #status: ObjectStatus;
   readonly #outward: OutwardDevices;
+  readonly #masquerade = new Masquerade();
+  #natSweeper: Sweeper | undefined;
   /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
   readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #maps: PinnedMaps | undefined;
@@ -191,7 +194,15 @@ class NodeDatapath implements Datapath {
   }
 
   hostFirewallDevices(): readonly string[] {
-    return this.#outward.names;
+    return this.#config.hostFirewall === true ? this.#outward.names : [];
+  }
+
+  setMasqueradeExclusions(prefixes: readonly string[]): void {
+    if (this.#config.masquerade !== undefined) this.#masquerade.exclude(prefixes, this.maps);
+  }
+
+  masquerading(): MasqueradeState {
+    return this.#masquerade.state;
   }
 
   /** Compares everything with what it should be and puts it right; returns what failed. */
@@ -209,6 +220,7 @@ class NodeDatapath implements Datapath {
       ensureRoutes(rtnl, this.#status, ifindex, wanted, { prune: this.#nodes !== undefined });
     }
     if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
+    if (this.#masquerade.keep(this.#outward.masquerading, this.#maps)) this.#natSweeper?.sweep();
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
     return this.#status.end();
@@ -295,6 +307,7 @@ class NodeDatapath implements Datapath {
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
       if (this.#config.hostFirewall === true && event.kind !== "route") return true;
+      if (this.#config.masquerade !== undefined && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name);
       if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
       return event.kind === "route" && this.#indexes.has(event.route.ifindex ?? 0);
@@ -310,7 +323,10 @@ class NodeDatapath implements Datapath {
       }),
     );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
-    if (seconds > 0) this.#stops.push(sweepEvery(seconds, () => this.maps.conntrack));
+    this.#stops.push(sweeper("conntrack", seconds, (signal) => this.maps.conntrack.sweepExpired(signal)));
+    if (this.#config.masquerade === undefined) return;
+    this.#natSweeper = this.#masquerade.sweepEvery(seconds, () => this.maps);
+    this.#stops.push(this.#natSweeper);
   }
 
   /** Whether filters of ours belong on the device. */

@@ -33,11 +33,15 @@ export { type GenerationUse, generationsInUse } from "./loader/generation-use.ts
 export { MachineRecord } from "./machine-record.ts";
 export { createEndpointsMap } from "./maps/endpoints.ts";
 export { mapPinRoot } from "./maps/names.ts";
+export type * from "./maps/nat-types.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { createPolicyMap } from "./maps/policy.ts";
 export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";
 export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
 export type * from "./maps/types.ts";
+export type { MasqueradeDevice } from "./masquerade/devices.ts";
+export type { MasqueradeState } from "./masquerade/masquerade.ts";
+export { type NatDestination, type NatSource, type NatStats, natStats } from "./masquerade/stats.ts";
 export { computeMtu } from "./mtu.ts";
 export { dissect } from "./packet/dissect.ts";
 export { protocolName, protocolNumber } from "./packet/protocols.ts";
@@ -53,6 +57,7 @@ export type {
   DatapathConfig,
   DatapathObjectRow,
   EndpointDevice,
+  MasqueradeConfig,
   MonitorAggregation,
   MonitorEvents,
   MtuInfo,

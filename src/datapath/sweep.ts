@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conntrack's expired entries are deleted now and then: they are dead already, and only take room.
+// Expired entries of maps are deleted now and then: they are dead already, and only take room.
 import { createLogger, toError } from "../core/index.ts";
-import type { ConntrackMap } from "./maps/types.ts";
+import type { SweepResult } from "./maps/types.ts";
 
 /** An agent that never lives long enough for the interval must sweep too. Milliseconds. */
 const FIRST_SWEEP = 3000;
 
-/** Sweeps every so many seconds until disposed; `conntrack` is asked for the map each time. */
-export function sweepEvery(seconds: number, conntrack: () => ConntrackMap): Disposable {
+/** Sweeps until disposed. */
+export interface Sweeper extends Disposable {
+  /** Sweeps now; no sweep when one is under way. */
+  sweep(): void;
+}
+
+/** Sweeps every so many seconds; 0: only when asked. `what` is for messages. */
+export function sweeper(what: string, seconds: number, sweep: (signal: AbortSignal) => Promise<SweepResult>): Sweeper {
   const log = createLogger("datapath");
   const abort = new AbortController();
   let sweeping = false;
-  const sweep = async () => {
+  const run = async () => {
     if (sweeping) return;
     sweeping = true;
     try {
-      log.debug("Conntrack swept", { ...(await conntrack().sweepExpired(abort.signal)) });
+      log.debug("Expired entries swept", { what, ...(await sweep(abort.signal)) });
     } catch (error) {
-      if (!abort.signal.aborted) log.error("Cannot sweep conntrack", { error: toError(error) });
+      if (!abort.signal.aborted) log.error("Cannot sweep expired entries", { what, error: toError(error) });
     } finally {
       sweeping = false;
     }
   };
-  const timer = setInterval(sweep, seconds * 1000);
-  const first = setTimeout(sweep, Math.min(FIRST_SWEEP, seconds * 1000));
+  const timer = seconds > 0 ? setInterval(run, seconds * 1000) : undefined;
+  const first = seconds > 0 ? setTimeout(run, Math.min(FIRST_SWEEP, seconds * 1000)) : undefined;
   return {
+    sweep: () => void run(),
     [Symbol.dispose]() {
       abort.abort();
       clearTimeout(first);

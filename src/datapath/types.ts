@@ -2,6 +2,7 @@
 // What the datapath is asked for and what it gives back; no kernel types cross this border.
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
 import type { DatapathMaps } from "./maps/types.ts";
+import type { MasqueradeState } from "./masquerade/masquerade.ts";
 
 /** How much the kernel aggregates trace events before it reports them. */
 export type MonitorAggregation = "none" | "low" | "medium" | "maximum";
@@ -19,6 +20,14 @@ export interface ConntrackTimeouts {
   readonly tcpSyn: number;
   readonly tcpFin: number;
   readonly any: number;
+}
+
+/** Which packets are masqueraded; excluded prefixes are given with `setMasqueradeExclusions`. */
+export interface MasqueradeConfig {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Only at these of the devices that lead out (`eth+`: all that begin so); none: at all. */
+  readonly devices?: readonly string[];
 }
 
 export interface DatapathConfig {
@@ -40,6 +49,8 @@ export interface DatapathConfig {
   readonly ipv6PodCidr?: string;
   /** Whether what the host itself sends and gets is judged by the policy in its slot. Default false. */
   readonly hostFirewall?: boolean;
+  /** Gives what pods send to the outside the address of the device that it leaves by; absent: it keeps the pod's. */
+  readonly masquerade?: MasqueradeConfig;
   /** Names of the devices that lead out (`eth+`: all that begin so); none: those with a node address or default route. */
   readonly devices?: readonly string[];
   /** Programs are tcx links where the kernel has those; false: clsact filters everywhere. Default true. */
@@ -50,6 +61,8 @@ export interface DatapathConfig {
   readonly mtu: number;
   readonly ctTcpMax: number;
   readonly ctAnyMax: number;
+  /** Entries of the maps of masqueraded flows, two a flow. */
+  readonly natMax?: number;
   readonly policyMapMax: number;
   readonly ipcacheMax: number;
   readonly ctTimeouts?: Partial<ConntrackTimeouts>;
@@ -133,6 +146,13 @@ export interface Datapath {
   createEventReader(options?: EventReaderOptions): EventReader;
   /** What the datapath keeps in the kernel, for status. */
   status(): readonly DatapathObjectRow[];
+  /**
+   * Destinations that see pods' own addresses, prefixes of both families. Before the first call nothing is masqueraded but
+   * what an earlier run said.
+   */
+  setMasqueradeExclusions(prefixes: readonly string[]): void;
+  /** What masquerading does now; nothing while it is off. */
+  masquerading(): MasqueradeState;
   /** Devices that the host firewall is on; none while it is off. */
   hostFirewallDevices(): readonly string[];
 }

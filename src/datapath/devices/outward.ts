@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the host firewall: the devices that lead out of the node, and every address that is the node's own.
-import type { Rtnetlink } from "../../kernel/index.ts";
+// For the host firewall and masquerading: the devices that lead out of the node; for the former every address that is the
+// node's own, for the latter what the devices give to what leaves.
+import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
+import { type MasqueradeDevice, masqueradeDevices } from "../masquerade/devices.ts";
 import type { DatapathConfig } from "../types.ts";
-import { physicalDevices } from "./physical.ts";
+import { mayLeadOut, physicalDevices } from "./physical.ts";
 
-type OutwardConfig = Pick<DatapathConfig, "hostFirewall" | "devices" | "nodeIpv4" | "nodeIpv6">;
+type OutwardConfig = Pick<DatapathConfig, "hostFirewall" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6">;
 
 /** Loopback and link-local: nobody reaches them through a pod's or the tunnel's device. */
 const unreachable = /^(127\.|::1$|fe[89ab])/;
 
-/** What the last look found; nothing without the host firewall. */
+/** Whether there are programs on devices that lead out. */
+export function usesOutwardDevices({
+  hostFirewall,
+  masquerade,
+}: Pick<DatapathConfig, "hostFirewall" | "masquerade">): boolean {
+  return hostFirewall === true || masquerade !== undefined;
+}
+
+/** What the last look found; nothing when nobody needs it. */
 export class OutwardDevices {
   readonly #config: OutwardConfig;
   #ifindexes: ReadonlyMap<string, number> = new Map();
   #addresses: readonly string[] = [];
+  #masquerading: readonly MasqueradeDevice[] = [];
 
   constructor(config: OutwardConfig) {
     this.#config = config;
@@ -24,9 +35,14 @@ export class OutwardDevices {
     return [...this.#ifindexes.keys()];
   }
 
-  /** The node's addresses; those of pods' devices are not among them. */
+  /** With the host firewall, the node's addresses; those of pods' devices are not among them. */
   get addresses(): readonly string[] {
     return this.#addresses;
+  }
+
+  /** Devices that masquerade. */
+  get masquerading(): readonly MasqueradeDevice[] {
+    return this.#masquerading;
   }
 
   ifindexOf(name: string): number | undefined {
@@ -35,14 +51,16 @@ export class OutwardDevices {
 
   /** Looks; true when the node's addresses are others than before. */
   look(rtnl: Rtnetlink): boolean {
-    const { hostFirewall, devices = [], nodeIpv4, nodeIpv6 } = this.#config;
-    if (hostFirewall !== true) return false;
+    const { hostFirewall, masquerade, devices = [], nodeIpv4, nodeIpv6 } = this.#config;
+    if (!usesOutwardDevices(this.#config)) return false;
     const network = { links: rtnl.links(), addresses: rtnl.addresses(), routes: rtnl.routes() };
     const nodeAddresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
     const names = new Set(physicalDevices(network, nodeAddresses, devices));
     this.#ifindexes = new Map(
       network.links.filter(({ name }) => names.has(name)).map(({ name, ifindex }) => [name, ifindex]),
     );
+    this.#masquerading = masqueradeDevices(network, [...names], masquerade);
+    if (hostFirewall !== true) return false;
     const before = this.#addresses.join();
     this.#addresses = network.addresses
       .map(({ address }) => address)
@@ -50,6 +68,11 @@ export class OutwardDevices {
       .sort();
     return this.#addresses.join() !== before;
   }
+}
+
+/** Whether an event may be about a device that leads out, other than its routes. */
+export function concernsOutward(event: NetlinkEvent): boolean {
+  return event.kind === "address" || (event.kind === "link" && mayLeadOut(event.link.name));
 }
 
 /** Makes exactly these addresses the host's in cilium_lxc. */

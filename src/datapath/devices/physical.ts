@@ -11,9 +11,13 @@ export interface Network {
 
 const ours = /^(lo$|cilium_|lxc|tmp)/;
 
-/** Whether the device may lead out: it is up, and neither a loopback, nor ours, nor a part of another device. */
+/** Whether the device may lead out: it is neither a loopback, nor ours. */
+export function mayLeadOut(name: string): boolean {
+  return !ours.test(name);
+}
+
 function leadsOut(link: Link): boolean {
-  return link.up && !ours.test(link.name);
+  return link.up && mayLeadOut(link.name);
 }
 
 /**
@@ -25,8 +29,7 @@ export function physicalDevices(
   nodeAddresses: readonly string[],
   wanted: readonly string[] = [],
 ): string[] {
-  const isWanted = ({ name }: Link) =>
-    wanted.some((pattern) => (pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+  const isWanted = ({ name }: Link) => wanted.some((pattern) => matchesDevice(pattern, name));
   if (wanted.length > 0) return names(links.filter(isWanted));
   const found = new Set<number>();
   for (const { address, ifindex } of addresses) if (nodeAddresses.includes(address)) found.add(ifindex);
@@ -34,6 +37,11 @@ export function physicalDevices(
     if (ifindex !== undefined && (destination === "0.0.0.0/0" || destination === "::/0")) found.add(ifindex);
   }
   return names(links.filter((link) => found.has(link.ifindex) && leadsOut(link)));
+}
+
+/** Whether a device's name is the pattern, or begins as one that ends with `+` does. */
+export function matchesDevice(pattern: string, name: string): boolean {
+  return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 function names(links: readonly Link[]): string[] {

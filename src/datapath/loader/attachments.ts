@@ -3,6 +3,8 @@
 import { TailCall } from "../../abi/index.ts";
 import type { TcxHook } from "../../kernel/index.ts";
 import { deviceNames } from "../devices/names.ts";
+import { usesOutwardDevices } from "../devices/outward.ts";
+import type { DatapathConfig } from "../types.ts";
 import type { NodePart } from "./object-set.ts";
 
 export interface Attachment {
@@ -38,7 +40,7 @@ const hostFirewall: readonly TailCallProgram[] = [
   { part: "host", program: "cil_from_host_judged", slot: TailCall.CALL_FROM_HOST_JUDGED },
 ];
 
-/** Of the host firewall on a device that leads out. */
+/** Of the host firewall and masquerading, on a device that leads out. */
 const netdev = [
   { part: "netdev", program: "cil_from_netdev", hook: "ingress" },
   { part: "netdev", program: "cil_to_netdev", hook: "egress" },
@@ -49,7 +51,7 @@ export const hookPrograms: ReadonlyMap<string, TcxHook> = new Map(
   [...own, underlay, ...netdev].map(({ program, hook }) => [program, hook]),
 );
 
-/** Devices of others on which programs are: those that lead out, with the host firewall, and the tunnel's underlay. */
+/** Devices of others on which programs are: those that lead out, if needed, and the tunnel's underlay. */
 export interface ForeignDevices {
   readonly outward: readonly string[];
   readonly underlay: string | undefined;
@@ -80,6 +82,8 @@ export function tailCallsOf(config: { readonly hostFirewall?: boolean }): readon
 }
 
 /** Everything that a load has to hold. */
-export function programsOf(config: { readonly hostFirewall?: boolean }): readonly Omit<TailCallProgram, "slot">[] {
-  return [...tailCallsOf(config), ...own, underlay, ...(config.hostFirewall === true ? netdev : [])];
+export function programsOf(
+  config: Pick<DatapathConfig, "hostFirewall" | "masquerade">,
+): readonly Omit<TailCallProgram, "slot">[] {
+  return [...tailCallsOf(config), ...own, underlay, ...(usesOutwardDevices(config) ? netdev : [])];
 }

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BpfMap, BpfProgram } from "../../kernel/index.ts";
-import { type MapName, mapNames, mapPinRoot } from "../maps/names.ts";
+import { type MapName, mapNames, mapPinRoot, outwardMaps } from "../maps/names.ts";
 import { pinRoot } from "./pins.ts";
 
 // A bpffs takes no names with dots.
@@ -104,7 +104,10 @@ function usesPinnedMaps(
   sizes: Readonly<Record<string, number>>,
 ): boolean {
   const used = new Set([...programs.values()].flatMap((program) => program.mapIds()));
-  const names: readonly MapName[] = Object.values(mapNames).filter((name) => name !== mapNames.calls);
+  const outward = programs.has("cil_to_netdev");
+  const names: readonly MapName[] = Object.values(mapNames).filter(
+    (name) => name !== mapNames.calls && (outward || !outwardMaps.includes(name)),
+  );
   return names.every((name) => {
     const path = join(root, name);
     if (!existsSync(path)) return false;

@@ -12,7 +12,7 @@ const WORLD_IPV4 = 9;
 const WORLD_IPV6 = 10;
 
 type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts" | "nodeIpv4"> &
-  Partial<Pick<DatapathConfig, "tunnelPort" | "hostFirewall">>;
+  Partial<Pick<DatapathConfig, "tunnelPort" | "hostFirewall" | "masquerade">>;
 
 /** Variables of bpf/lib/config.h. */
 export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
@@ -25,6 +25,8 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     tunnel_port: config.tunnelPort ?? 0,
     tunnel_ipv4: config.nodeIpv4 === undefined ? 0 : inNetworkOrder(config.nodeIpv4),
     enable_host_firewall: config.hostFirewall === true ? 1 : 0,
+    enable_ipv4_masquerade: config.masquerade?.ipv4 === true ? 1 : 0,
+    enable_ipv6_masquerade: config.masquerade?.ipv6 === true ? 1 : 0,
     world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
     world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
     ct_tcp_timeout: timeouts.tcp,
@@ -39,7 +41,10 @@ function inNetworkOrder(address: string): number {
   return new DataView(ipToBytes(address).buffer).getUint32(0, true);
 }
 
-type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "policyMapMax" | "ipcacheMax">;
+type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "natMax" | "policyMapMax" | "ipcacheMax">;
+
+/** Cilium's default. */
+const defaultNatMax = 524_288;
 
 /** Entries of the maps whose size is configured. */
 export function mapSizes(config: SizeConfig): Readonly<Record<string, number>> {
@@ -48,6 +53,8 @@ export function mapSizes(config: SizeConfig): Readonly<Record<string, number>> {
     [mapNames.ct6Tcp]: config.ctTcpMax,
     [mapNames.ct4Any]: config.ctAnyMax,
     [mapNames.ct6Any]: config.ctAnyMax,
+    [mapNames.nat4]: config.natMax ?? defaultNatMax,
+    [mapNames.nat6]: config.natMax ?? defaultNatMax,
     [mapNames.policyPeers]: config.policyMapMax,
     [mapNames.policyPorts]: config.policyMapMax,
     [mapNames.ipcache]: config.ipcacheMax,

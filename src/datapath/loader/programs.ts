@@ -3,6 +3,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BpfMap, type BpfObject, type BpfProgram } from "../../kernel/index.ts";
+import { usesOutwardDevices } from "../devices/outward.ts";
 import { DatapathError } from "../errors.ts";
 import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
@@ -185,7 +186,7 @@ export class NodePrograms implements Disposable {
     using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, ...exchange });
     // Endpoints get theirs later; that it loads is to be known now.
     this.#objects.load("entry", tunnelIfindex, { calls, ...exchange }).close();
-    using netdev = this.#config.hostFirewall
+    using netdev = usesOutwardDevices(this.#config)
       ? this.#objects.load("netdev", tunnelIfindex, { calls, ...exchange })
       : undefined;
     using underlay = this.#objects.load("underlay", tunnelIfindex, { calls, ...exchange });

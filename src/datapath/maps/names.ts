@@ -15,6 +15,13 @@ export const mapNames = {
   ct6Tcp: "cilium_ct6_global",
   ct6Any: "cilium_ct_any6_global",
   identities: "cilium_identities",
+  nat4: "cilium_snat_v4_external",
+  nat6: "cilium_snat_v6_external",
+  natRetries4: "cilium_snat_v4_alloc_retries",
+  natRetries6: "cilium_snat_v6_alloc_retries",
+  ipmasq4: "cilium_ipmasq_v4",
+  ipmasq6: "cilium_ipmasq_v6",
+  masqueradeDevices: "cilium_masquerade",
   policyHits: "cilium_policystats",
   metrics: "cilium_metrics",
   forwarded: "cilium_forwarded",
@@ -26,6 +33,17 @@ export const mapNames = {
 } as const;
 
 export type MapName = (typeof mapNames)[keyof typeof mapNames];
+
+/** Maps of programs on devices that lead out only. */
+export const outwardMaps: readonly MapName[] = [
+  mapNames.nat4,
+  mapNames.nat6,
+  mapNames.natRetries4,
+  mapNames.natRetries6,
+  mapNames.ipmasq4,
+  mapNames.ipmasq6,
+  mapNames.masqueradeDevices,
+];
 
 /** Folder of the pinned maps below a bpffs root. */
 export function mapPinRoot(bpfRoot: string): string {

@@ -9,9 +9,13 @@ import { createEndpointsMap } from "./endpoints.ts";
 import { createFragmentsMap } from "./fragments.ts";
 import { createIdentitiesMap } from "./identities.ts";
 import { createIpcacheMap } from "./ipcache.ts";
+import { createIpmasqMap } from "./ipmasq.ts";
 import { createLxcMap } from "./lxc.ts";
+import { createMasqueradeDevicesMap } from "./masquerade-devices.ts";
 import { createMetricsMap } from "./metrics.ts";
 import { type MapName, mapNames, mapPinRoot } from "./names.ts";
+import { createNatMap, type NatPart } from "./nat.ts";
+import { createNatRetriesMap } from "./nat-retries.ts";
 import { createNodesMap } from "./nodes.ts";
 import { createPolicyMap } from "./policy.ts";
 import { createPolicyHitsMap } from "./policy-hits.ts";
@@ -74,6 +78,20 @@ export class PinnedMaps implements OpenedMaps {
       ]),
     );
   }
+  get nat() {
+    return this.#once("nat", () => createNatMap(() => this.#families(mapNames.nat4, mapNames.nat6)));
+  }
+  get natRetries() {
+    return this.#once("natRetries", () =>
+      createNatRetriesMap(() => this.#families(mapNames.natRetries4, mapNames.natRetries6)),
+    );
+  }
+  get ipmasq() {
+    return this.#once("ipmasq", () => createIpmasqMap(() => this.#families(mapNames.ipmasq4, mapNames.ipmasq6)));
+  }
+  get masqueradeDevices() {
+    return this.#once("masqueradeDevices", () => createMasqueradeDevicesMap(this.raw(mapNames.masqueradeDevices)));
+  }
   get fragments() {
     return this.#once("fragments", () =>
       createFragmentsMap(this.raw(mapNames.fragments4), this.raw(mapNames.fragments6)),
@@ -87,6 +105,13 @@ export class PinnedMaps implements OpenedMaps {
   }
   get runtimeConfig() {
     return this.#once("runtimeConfig", () => createRuntimeConfigMap(this.raw(mapNames.runtimeConfig)));
+  }
+
+  #families(ipv4: MapName, ipv6: MapName): readonly NatPart[] {
+    return [
+      { map: this.raw(ipv4), family: 4 },
+      { map: this.raw(ipv6), family: 6 },
+    ];
   }
 
   #once<T>(key: string, make: () => T): T {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows and operations of the typed map wrappers. Addresses are canonical strings, ports are in host order.
 import type { MonitorAggregation, MonitorEvents } from "../types.ts";
+import type { IpmasqMap, MasqueradeDevicesMap, NatMap, NatRetriesMap } from "./nat-types.ts";
 
 export type Direction = "ingress" | "egress";
 
@@ -333,6 +334,11 @@ export interface DatapathMaps {
   readonly policy: PolicyMap;
   readonly identities: IdentitiesMap;
   readonly conntrack: ConntrackMap;
+  /** These four are there with masquerading or the host firewall only. */
+  readonly nat: NatMap;
+  readonly natRetries: NatRetriesMap;
+  readonly ipmasq: IpmasqMap;
+  readonly masqueradeDevices: MasqueradeDevicesMap;
   readonly policyHits: PolicyHitsMap;
   readonly metrics: MetricsMap;
   readonly runtimeConfig: RuntimeConfigMap;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the maps of masquerading as they should be: devices' addresses and excluded prefixes; lets ended flows go.
+
+import type { PinnedMaps } from "../maps/open.ts";
+import { type Sweeper, sweeper } from "../sweep.ts";
+import type { MasqueradeDevice } from "./devices.ts";
+
+/** What masquerading does now. */
+export interface MasqueradeState {
+  readonly devices: readonly MasqueradeDevice[];
+  readonly exclusions: readonly string[];
+}
+
+/** Until somebody has said which prefixes are excluded, what an earlier run wrote stays in force. */
+export class Masquerade {
+  #devices: readonly MasqueradeDevice[] = [];
+  #exclusions: readonly string[] | undefined;
+  #written = "";
+
+  get state(): MasqueradeState {
+    return { devices: this.#devices, exclusions: this.#exclusions ?? [] };
+  }
+
+  /** Takes what is excluded from now on; prefixes of both families. */
+  exclude(prefixes: readonly string[], maps: PinnedMaps): void {
+    this.#exclusions = [...prefixes];
+    maps.ipmasq.replace(prefixes);
+    this.#write(maps);
+  }
+
+  /** Takes the devices as the last look found them; true when what leaves gets other addresses than before. */
+  keep(devices: readonly MasqueradeDevice[], maps: PinnedMaps | undefined): boolean {
+    this.#devices = devices;
+    if (maps === undefined || this.#exclusions === undefined) return false;
+    return this.#write(maps);
+  }
+
+  /** Frees flows that have ended, and those of pods and addresses that are gone, every so many seconds. */
+  sweepEvery(seconds: number, maps: () => PinnedMaps): Sweeper {
+    return sweeper("masqueraded flows", seconds, (signal) => {
+      const { lxc, nat } = maps();
+      const pods = lxc.list().filter(({ host }) => !host);
+      const addresses = this.#devices.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter((ip) => ip !== undefined);
+      return nat.sweep({ pods: new Set(pods.map(({ address }) => address)), addresses: new Set(addresses) }, signal);
+    });
+  }
+
+  #write({ masqueradeDevices: map }: PinnedMaps): boolean {
+    const text = JSON.stringify(this.#devices);
+    if (text === this.#written) return false;
+    const wanted = new Set(this.#devices.map(({ ifindex }) => ifindex));
+    map.upsertMany(this.#devices);
+    map.deleteMany(map.list().filter(({ ifindex }) => !wanted.has(ifindex)));
+    this.#written = text;
+    return true;
+  }
+}
