@@ -5,15 +5,29 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions } from "../../src/api/testing.ts";
+import type { AgentApi } from "../../src/api/index.ts";
+import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions, streamOf } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
-import { endpoints, identities, ips, nodes, status } from "./fixtures.ts";
+import { cgroups, endpoints, identities, ips, mapEvents, maps, nodes, selectors, status } from "./fixtures.ts";
 import { type Cli, golden, startCli } from "./harness.ts";
 
 configureLogging({ level: "silent" });
 
 async function setup(t: TestContext, options: MemoryAgentOptions = {}): Promise<Cli & { agent: MemoryAgent }> {
-  const override = { healthz: () => status, ...options.override };
+  const override: Partial<AgentApi> = {
+    healthz: () => status,
+    mapList: () => ({ maps }),
+    map: (name) => maps.find(({ path }) => path.endsWith(`/${name}`)),
+    mapEvents: () => streamOf(mapEvents),
+    cgroups: () => ({ "pod-metadatas": cgroups }),
+    policySelectors: () => selectors,
+    policySubjectSelectors: () => selectors.slice(0, 1),
+    endpointConfig: () => ({
+      immutable: { SourceIPVerification: "Enabled" },
+      realized: { options: { Debug: "false" } },
+    }),
+    ...options.override,
+  };
   const agent = createMemoryAgent({ endpoints, identities, ips, nodes, ...options, override });
   return { ...(await startCli(t, agent.api)), agent };
 }
@@ -35,8 +49,24 @@ const screens: Readonly<Record<string, readonly string[]>> = {
   "ip-list": ["ip", "list"],
   "ip-list-verbose": ["ip", "list", "-n", "-v"],
   "node-list": ["node", "list"],
+  "ip-get": ["ip", "get", "10.1.0.9/32"],
+  "ip-get-labels": ["ip", "get", "-l", "k8s:org=empire,k8s:class=deathstar"],
+  "nodeid-list": ["nodeid", "list"],
+  "map-list": ["map", "list"],
+  "map-list-verbose": ["map", "ls", "--verbose"],
+  "map-get": ["map", "get", "cilium_ipcache_v2"],
+  "map-events": ["map", "events", "cilium_ipcache_v2"],
+  "cgroups-list": ["cgroups", "list"],
+  "encrypt-status": ["encrypt", "status"],
+  "endpoint-config": ["endpoint", "config", "99"],
+  "endpoint-config-options": ["endpoint", "config", "--list-options"],
   "policy-get": ["policy", "get"],
+  "policy-selectors": ["policy", "selectors"],
+  "policy-selectors-verbose": ["policy", "selectors", "-v"],
+  "policy-subject-selectors": ["policy", "subject-selectors"],
   config: ["config", "--all"],
+  "config-options": ["config", "--list-options"],
+  "config-json": ["config", "-o", "json"],
   "config-get": ["config", "get", "PolicyEnforcement"],
 };
 
@@ -103,7 +133,7 @@ test("wrong usage is exit code 2 and one line", async (t) => {
     [["endpoint", "log"], /missing required argument 'id'/],
     [["endpoint", "get"], /give either an id or --labels/],
     [["status", "-o", "xml"], /output format "xml": unknown/],
-    [["status", "-o", "jsonpath={.a[?(@.b)]}"], /is not supported/],
+    [["status", "-o", "jsonpath={.a[?(.b)]}"], /no @-path/],
     [["-H", "tcp://1.2.3.4", "status"], /not a unix socket/],
     [["config", "Debug"], /not OPTION=VALUE/],
     [["monitor", "-t", "nonsense"], /type "nonsense": unknown/],
@@ -111,6 +141,10 @@ test("wrong usage is exit code 2 and one line", async (t) => {
     [["policy", "delete"], /give either a name or --all/],
     [["bpf", "policy", "get"], /give endpoint numbers or --all/],
     [["status", "--timeout", "soon"], /not a duration/],
+    [["policy", "wait", "soon"], /not a number/],
+    [["config", "--num-pages", "128"], /cannot be changed here/],
+    [["kvstore", "get", "a", "--kvstore-opt", "x"], /not NAME=VALUE/],
+    [["kvstore", "set"], /give --key/],
   ];
   for (const [args, message] of cases) {
     const { code, stdout, stderr } = await run(args);
@@ -181,6 +215,29 @@ test("config changes options", async (t) => {
   assert.equal((await run(["config", "Debug=Enabled"])).code, 0);
   assert.equal((await run(["config", "get", "Debug"])).stdout, "Enabled\n");
   assert.match((await run(["config", "Nope=1"])).stderr, /"Nope": unknown option/);
+});
+
+test("endpoint labels adds and deletes what users give", async (t) => {
+  const { run, agent } = await setup(t);
+  const user = () => agent.endpoints.get(99)?.status.labels.realized?.user;
+  assert.equal((await run(["endpoint", "labels", "99", "-a", "k8s:a=b,c", "--add", "x:d=e"])).code, 0);
+  assert.deepEqual(user(), ["k8s:a=b", "unspec:c", "x:d=e"]);
+  assert.equal((await run(["endpoint", "labels", "99", "-d", "a=b", "-d", "unspec:c"])).code, 0);
+  assert.deepEqual(user(), ["x:d=e"]);
+});
+
+test("policy wait ends when all endpoints run the revision, or fails in time", async (t) => {
+  const all = endpoints.slice(0, 2);
+  const { run } = await setup(t, { endpoints: all });
+  assert.deepEqual(await run(["policy", "wait", "2"]), { code: 0, stdout: "", stderr: "" });
+  const late = await run(["policy", "wait", "3", "--max-wait-time", "0"]);
+  assert.deepEqual(late, { code: 1, stdout: "", stderr: "Error: 2 endpoints still not ready after 0s (0 failed)\n" });
+  let looks = 0;
+  const realized = { policy: { realized: { "policy-revision": 9, "policy-enabled": "none" as const } } };
+  const later = all.map((endpoint) => ({ ...endpoint, status: { ...endpoint.status, ...realized } }));
+  const soon = await setup(t, { override: { listEndpoints: () => (looks++ === 0 ? all : later) } });
+  const waited = await soon.run(["policy", "wait", "9", "--sleep-time", "0"]);
+  assert.equal(waited.stdout, `\rWaiting for endpoints to run policy revision 9: 0/2${" ".repeat(14)}\n`);
 });
 
 test("completion knows every command", async (t) => {

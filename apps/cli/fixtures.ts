@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: what the agent in memory knows.
-import type { Endpoint, Identity, IPListEntry, NodeElement, StatusResponse } from "../../src/api/index.ts";
+import type {
+  BPFMap,
+  CgroupPodMetadata,
+  Endpoint,
+  Identity,
+  IPListEntry,
+  MapEvent,
+  NodeElement,
+  SelectorIdentityMapping,
+  StatusResponse,
+} from "../../src/api/index.ts";
 
 const xwing = ["k8s:class=xwing", "k8s:io.kubernetes.pod.namespace=default", "k8s:org=alliance"];
 const deathstar = ["k8s:org=empire", "k8s:io.kubernetes.pod.namespace=default", "k8s:class=deathstar"];
@@ -62,6 +72,57 @@ export const nodes: readonly NodeElement[] = [
     },
     source: "local",
   },
+];
+
+export const maps: readonly BPFMap[] = [
+  { path: "/sys/fs/bpf/tc/globals/cilium_ct4_global" },
+  { path: "/sys/fs/bpf/tc/globals/cilium_node_map_v2", cache: [] },
+  {
+    path: "/sys/fs/bpf/tc/globals/cilium_ipcache_v2",
+    cache: [
+      { key: "10.1.0.99/32", value: "identity=4711 encryptkey=0", "desired-action": "ok" },
+      { key: "10.1.0.9/32", value: "identity=24151", "desired-action": "insert", "last-error": "E2BIG\nmap\tfull" },
+    ],
+  },
+];
+
+export const mapEvents: readonly MapEvent[] = [
+  {
+    timestamp: "2026-01-02T11:59:00.000Z",
+    action: "update",
+    key: "10.1.0.99/32",
+    value: 'identity="4711"',
+    "desired-action": "insert",
+    "last-error": "E2BIG",
+  },
+  { timestamp: "2026-01-02T11:59:01.000Z", action: "delete", key: "10.1.0.99/32" },
+];
+
+export const cgroups: readonly CgroupPodMetadata[] = [
+  {
+    name: "xwing",
+    namespace: "default",
+    containers: [
+      { "cgroup-id": 4242, "cgroup-path": "/sys/fs/cgroup/xwing/a" },
+      { "cgroup-id": 4243, "cgroup-path": "/sys/fs/cgroup/xwing/b" },
+    ],
+    ips: ["10.1.0.99"],
+  },
+];
+
+const ruleLabels = [
+  { source: "k8s", key: "io.cilium.k8s.policy.name", value: "rule1" },
+  { source: "k8s", key: "io.cilium.k8s.policy.namespace", value: "default" },
+];
+
+export const selectors: readonly SelectorIdentityMapping[] = [
+  {
+    selector: "&LabelSelector{MatchLabels:map[string]string{any.org: empire,},MatchExpressions:[],}",
+    labels: [ruleLabels],
+    identities: [24151, 4711],
+    users: 2,
+  },
+  { selector: "&LabelSelector{MatchLabels:map[string]string{any.class: x,},}", labels: [], identities: [], users: 0 },
 ];
 
 export const status: StatusResponse = {

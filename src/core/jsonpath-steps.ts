@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The path inside one expression of a jsonpath template: fields, indexes, slices, wildcards, descent.
+// The path inside one expression of a jsonpath template: fields, indexes, slices, unions, filters, wildcards, descent.
 import { FormatError } from "./errors.ts";
+import { type JsonpathFilter, matchesFilter, parseFilter } from "./jsonpath-filter.ts";
 import { oneLine } from "./one-line.ts";
 
 export type JsonpathStep =
   | { readonly kind: "field"; readonly name: string }
   | { readonly kind: "index"; readonly index: number }
-  | { readonly kind: "slice"; readonly from: number | undefined; readonly to: number | undefined }
+  | {
+      readonly kind: "slice";
+      readonly from: number | undefined;
+      readonly to: number | undefined;
+      /** Every how many; 1 or more. */
+      readonly step: number;
+    }
+  | { readonly kind: "union"; readonly steps: readonly JsonpathStep[] }
+  | { readonly kind: "filter"; readonly filter: JsonpathFilter }
   | { readonly kind: "all" }
   | { readonly kind: "descend" };
 
@@ -46,18 +55,46 @@ function nextStep(rest: string, template: string): [JsonpathStep | undefined, nu
 }
 
 function bracketStep(rest: string, template: string): [JsonpathStep, number] {
-  const quoted = /^\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/s.exec(rest);
-  if (quoted !== null) return [{ kind: "field", name: unquote(quoted[1] ?? quoted[2] ?? "") }, quoted[0].length];
-  const all = /^\[\s*\*\s*\]/.exec(rest);
-  if (all !== null) return [{ kind: "all" }, all[0].length];
-  const index = /^\[\s*(-?\d{1,9})\s*\]/.exec(rest);
-  if (index !== null) return [{ kind: "index", index: Number(index[1]) }, index[0].length];
-  const slice = /^\[\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*\]/.exec(rest);
-  if (slice !== null) {
-    const bound = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
-    return [{ kind: "slice", from: bound(slice[1]), to: bound(slice[2]) }, slice[0].length];
+  const length = closingBracket(rest) + 1;
+  const inside = rest.slice(1, length - 1).trim();
+  const filter = /^\?\s*\((.*)\)$/s.exec(inside);
+  if (length > 0 && filter !== null) {
+    return [{ kind: "filter", filter: parseFilter(filter[1] ?? "", (path) => parseSteps(path, template)) }, length];
   }
-  throw badJsonpath(template, `"${rest}" is not supported (fields, [N], [N:M], [*], ['name'] and ..name are)`);
+  const items = length === 0 ? [undefined] : splitUnion(inside).map(bracketItem);
+  const steps = items.filter((item) => item !== undefined);
+  const [first] = steps;
+  if (steps.length < items.length || first === undefined) {
+    throw badJsonpath(template, `"${rest}" is not supported (fields, [N], [N:M], [N,M], [*], ['name'], [?(@.a)] are)`);
+  }
+  return [steps.length === 1 ? first : { kind: "union", steps }, length];
+}
+
+/** One item of what stands in brackets. */
+function bracketItem(text: string): JsonpathStep | undefined {
+  const quoted = /^(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")$/s.exec(text);
+  if (quoted !== null) return { kind: "field", name: unquote(quoted[1] ?? quoted[2] ?? "") };
+  if (text === "*") return { kind: "all" };
+  if (/^-?\d{1,9}$/.test(text)) return { kind: "index", index: Number(text) };
+  const slice = /^(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*([1-9]\d{0,8})?)?$/.exec(text);
+  if (slice === null) return undefined;
+  const bound = (digits: string | undefined): number | undefined => (digits === undefined ? undefined : Number(digits));
+  return { kind: "slice", from: bound(slice[1]), to: bound(slice[2]), step: bound(slice[3]) ?? 1 };
+}
+
+/** Where the bracket that `text` begins with is closed, not counting those in quotes; -1: nowhere. */
+function closingBracket(text: string): number {
+  let depth = 0;
+  for (const { index, 0: token } of text.matchAll(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[[\]]/gs)) {
+    if (token === "[") depth++;
+    else if (token === "]" && --depth === 0) return index;
+  }
+  return -1;
+}
+
+/** The parts between commas that are not in quotes. */
+function splitUnion(text: string): string[] {
+  return (text.match(/(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+/gs) ?? []).map((part) => part.trim());
 }
 
 /** The values that a path leads to; what is missing gives none. */
@@ -81,7 +118,11 @@ function apply(value: unknown, step: JsonpathStep): unknown[] {
       return item === undefined ? [] : [item];
     }
     case "slice":
-      return Array.isArray(value) ? value.slice(step.from, step.to) : [];
+      return Array.isArray(value) ? value.slice(step.from, step.to).filter((_, i) => i % step.step === 0) : [];
+    case "union":
+      return step.steps.flatMap((item) => apply(value, item));
+    case "filter":
+      return Object.values(value).filter((item) => matchesFilter(item, step.filter));
     case "all":
       return Object.values(value);
     case "descend":

@@ -77,7 +77,7 @@ test("threats: etcd's password is in no log, command line, answer or state file"
   const commands = [
     ["status", "--verbose"],
     ["config", "--all"],
-    ["config", "-o", "json"],
+    ["config", "--all", "-o", "json"],
     ["status", "-o", "json"],
   ];
   const answers = await Promise.all(commands.map((args) => scenario.onNode("node1", ["cilium-dbg", ...args])));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET and PATCH /config.
 import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
-import type { Config } from "../../../src/core/index.ts";
+import { type Config, redactText } from "../../../src/core/index.ts";
 import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
 import { options } from "../options.ts";
@@ -36,7 +36,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         deviceMTU: deps.datapath.mtu.device,
         routeMTU: deps.datapath.mtu.route,
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096 },
-        kvstoreConfiguration: { type: deps.config.get(options.kvstore) },
+        kvstoreConfiguration: { type: deps.config.get(options.kvstore), options: kvstoreOptions(deps.config) },
         daemonConfigurationMap: started,
       },
     };
@@ -51,6 +51,11 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
       return current();
     },
   };
+}
+
+/** Without passwords that stand in URLs. */
+function kvstoreOptions(config: Config): Record<string, string> {
+  return Object.fromEntries(Array.from(config.get(options.kvstoreOpt), ([name, value]) => [name, redactText(value)]));
 }
 
 function realized({ datapath, config }: ConfigApiDeps): Record<string, string> {

@@ -3,8 +3,18 @@
 import type { DaemonConfiguration, DaemonConfigurationSpec } from "../../../src/api/index.ts";
 import { CiliumError } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
-import { type Call, type CommandSpec, flag } from "../define.ts";
+import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { configRow, configRows, configValue, optionLines, startUpRows } from "./config-rows.ts";
+
+/** What may be changed while the agent runs. */
+const mutable = [
+  ["DropNotification", "Report dropped packets"],
+  ["MonitorAggregationLevel", "How much the reports of a flow are summed up: none, low, medium, maximum"],
+  ["PolicyAuditMode", "Let denied packets pass, and report them as audited"],
+  ["PolicyVerdictNotification", "Report what policy decided about each new flow"],
+  ["TraceNotification", "Report packets that pass"],
+] as const;
 
 export const config: CommandSpec = {
   usage: "config [changes...]",
@@ -12,6 +22,7 @@ export const config: CommandSpec = {
   options: [
     ["-r, --read-only", "what cannot be changed"],
     ["-a, --all", "everything"],
+    ["-n, --num-pages <number>", "accepted for compatibility: the size of the ring buffer is fixed"],
     ["--list-options", "options that can be changed"],
   ],
   run: showOrChange,
@@ -20,29 +31,35 @@ export const config: CommandSpec = {
       usage: "get <name>",
       summary: "Show one value",
       run: async (context, call) => {
-        const values = allValues(await context.client().getConfig());
         const name = call.args[0] ?? "";
-        const found = values.get(name) ?? values.get(name.toLowerCase());
+        const found = findValue(await context.client().getConfig(), name);
         if (found === undefined) throw new CiliumError(`Cannot get "${name}": no such option (see config --all)`);
-        await context.result({ [name]: found }, () => [show(found)]);
+        await context.result({ [name]: found }, () => [configValue(found)]);
       },
     },
   ],
 };
 
 async function showOrChange(context: Context, call: Call): Promise<void> {
-  const client = context.client();
-  if (call.args.length > 0) {
-    await client.patchConfig(parseChanges(call.args));
-    return;
-  }
-  const answer = await client.getConfig();
   if (flag(call, "listOptions")) {
-    context.print(Object.keys(answer.spec.options ?? {}).sort());
+    context.print(optionLines(mutable));
     return;
   }
-  await context.result(answer, () =>
-    formatConfig(answer, { readOnly: flag(call, "readOnly"), all: flag(call, "all") }),
+  const client = context.client();
+  const pages = textOption(call, "numPages");
+  if (call.args.length > 0) await client.patchConfig(parseChanges(call.args));
+  const answer = await client.getConfig();
+  if (pages !== undefined) checkPages(answer, pages);
+  if (call.args.length > 0 || pages !== undefined) return;
+  const wanted = { readOnly: flag(call, "readOnly"), all: flag(call, "all") };
+  await context.result(model(answer, wanted), () => formatConfig(answer, wanted));
+}
+
+/** The ring buffer's size is the build's; asking for the one it has is no change. */
+function checkPages({ status: { nodeMonitor } }: DaemonConfiguration, text: string): void {
+  if (Number(text) === nodeMonitor?.npages) return;
+  throw new UsageError(
+    `Cannot set MonitorNumPages to "${text}": it cannot be changed here (it is ${nodeMonitor?.npages ?? "not known"})`,
   );
 }
 
@@ -64,40 +81,53 @@ function parseChanges(args: readonly string[]): DaemonConfigurationSpec {
   };
 }
 
+interface Wanted {
+  readonly readOnly: boolean;
+  readonly all: boolean;
+}
+
+/** What `-o` gives: options that may be changed, those of the start, or both. */
+function model({ status }: DaemonConfiguration, { readOnly, all }: Wanted): unknown {
+  if (readOnly) return status.daemonConfigurationMap;
+  return all ? { ...status.daemonConfigurationMap, ...status.realized } : (status.realized.options ?? {});
+}
+
 /** The screen of `config`. */
-export function formatConfig(
-  answer: DaemonConfiguration,
-  { readOnly, all }: { readOnly: boolean; all: boolean },
-): string[] {
-  const lines: string[] = [];
-  if (readOnly || all) {
-    lines.push("#### Read-only configurations ####");
-    for (const [name, value] of Object.entries(answer.status.daemonConfigurationMap).sort())
-      lines.push(row(name, value));
-  }
-  if (all) lines.push("");
-  if (!readOnly || all) {
-    lines.push("##### Read-write configurations #####");
-    for (const [name, value] of [...changeable(answer)].sort()) lines.push(row(name, value));
-  }
-  return lines;
+export function formatConfig(answer: DaemonConfiguration, { readOnly, all }: Wanted): string[] {
+  return [
+    ...(readOnly || all ? readOnlyLines(answer) : []),
+    ...(readOnly ? [] : ["##### Read-write configurations #####", ...readWriteLines(answer)]),
+  ];
 }
 
-function changeable({ status: { realized, nodeMonitor } }: DaemonConfiguration): Map<string, unknown> {
-  const values = new Map<string, unknown>(Object.entries(realized.options ?? {}));
-  if (nodeMonitor !== undefined) values.set("MonitorNumPages", nodeMonitor.npages);
-  if (realized["policy-enforcement"] !== undefined) values.set("PolicyEnforcement", realized["policy-enforcement"]);
-  return values;
+function readOnlyLines({ status }: DaemonConfiguration): string[] {
+  const started = Object.entries(status.daemonConfigurationMap).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    "#### Read-only configurations ####",
+    ...started.flatMap(([name, value]) => startUpRows(name, value)),
+    configRow("k8s-configuration", status["k8s-configuration"] ?? ""),
+    configRow("k8s-endpoint", status["k8s-endpoint"] ?? ""),
+    ...configRows(status.immutable ?? {}),
+  ];
 }
 
-function allValues(answer: DaemonConfiguration): Map<string, unknown> {
-  return new Map([...Object.entries(answer.status.daemonConfigurationMap), ...changeable(answer)]);
+function readWriteLines({ status: { realized, nodeMonitor } }: DaemonConfiguration): string[] {
+  return [
+    ...configRows(realized.options ?? {}),
+    ...(nodeMonitor === undefined ? [] : [configRow("MonitorNumPages", nodeMonitor.npages)]),
+    configRow("PolicyEnforcement", realized["policy-enforcement"] ?? ""),
+  ];
 }
 
-function row(name: string, value: unknown): string {
-  return `${name.padEnd(34)}: ${show(value)}`;
-}
-
-function show(value: unknown): string {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+/** By its name in any case. */
+function findValue({ status }: DaemonConfiguration, name: string): unknown {
+  const { realized, nodeMonitor, daemonConfigurationMap, immutable } = status;
+  const values = Object.entries({
+    ...daemonConfigurationMap,
+    ...immutable,
+    ...realized.options,
+    ...(nodeMonitor === undefined ? {} : { MonitorNumPages: nodeMonitor.npages }),
+    PolicyEnforcement: realized["policy-enforcement"],
+  });
+  return values.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
 }

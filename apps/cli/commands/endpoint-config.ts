@@ -3,9 +3,9 @@
 import type { CommandSpec } from "../define.ts";
 import { flag } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { configRows, optionLines } from "./config-rows.ts";
 
 const options = [["PolicyAuditMode", "Let denied packets pass, and report them as audited"]] as const;
-const NAME_WIDTH = 34;
 
 export const endpointConfig: CommandSpec = {
   usage: "config [id] [changes...]",
@@ -13,7 +13,7 @@ export const endpointConfig: CommandSpec = {
   options: [["--list-options", "options that can be changed"]],
   run: async (context, call) => {
     if (flag(call, "listOptions")) {
-      context.print(options.map(([name, help]) => `${name.padEnd(24)} ${help}`));
+      context.print(optionLines(options));
       return;
     }
     const [id, ...changes] = call.args;
@@ -24,10 +24,11 @@ export const endpointConfig: CommandSpec = {
       context.print([`Endpoint ${id} configuration updated successfully`]);
       return;
     }
-    const { realized } = await client.endpointConfig(id);
-    await context.result(realized, () =>
-      Object.entries(realized.options ?? {}).map(([name, value]) => `${name.padEnd(NAME_WIDTH)}: ${value}`),
-    );
+    const found = await client.endpointConfig(id);
+    await context.result(found, () => [
+      ...configRows(found.immutable ?? {}),
+      ...configRows(found.realized.options ?? {}),
+    ]);
   },
 };
 

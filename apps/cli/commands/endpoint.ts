@@ -6,6 +6,7 @@ import { type Call, type CommandSpec, listOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
 import { alignLines, alignTable, type Line } from "../output/table.ts";
 import { endpointConfig } from "./endpoint-config.ts";
+import { endpointLabels } from "./endpoint-labels.ts";
 
 export const endpoint: CommandSpec = {
   usage: "endpoint",
@@ -56,20 +57,7 @@ export const endpoint: CommandSpec = {
         );
       },
     },
-    {
-      usage: "labels <id>",
-      summary: "Show an endpoint's labels",
-      run: async (context, call) => {
-        const { status } = await context.client().getEndpoint(call.args[0] ?? "");
-        await context.result(status.labels, () => {
-          const on = status.labels["security-relevant"].map((label): Line => [label, "Enabled"]);
-          return alignTable(undefined, [
-            ...on,
-            ...(status.labels.disabled ?? []).map((label): Line => [label, "Disabled"]),
-          ]);
-        });
-      },
-    },
+    endpointLabels,
     {
       usage: "disconnect <id>",
       summary: "Take an endpoint out of the network",

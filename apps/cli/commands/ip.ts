@@ -23,6 +23,7 @@ export const ip: CommandSpec = {
     {
       usage: "get [cidr]",
       summary: "Show what is known of an address or prefix, or of the addresses with labels",
+      options: [["-v, --verbose", "sources and encryption keys too"]],
       repeated: [["-l, --labels <labels>", "addresses whose identity has all of these labels"]],
       run: getIps,
     },
@@ -42,14 +43,29 @@ async function getIps(context: Context, call: Call): Promise<void> {
     throw new UsageError("Cannot get address: give either an address or --labels");
   }
   const entries = await context.client().listIps(cidr === undefined ? { labels } : { cidr });
-  await context.result(entries, () =>
-    alignTable(
-      [["IP", "HOST", "IDENTITY", "POD", "NAMESPACE"]],
-      entries.map(({ cidr: prefix, hostIP, identity, metadata }) => {
-        return [prefix, hostIP ?? "", String(identity), metadata?.name ?? "", metadata?.namespace ?? ""];
-      }),
-    ),
+  const sorted = entries.toSorted(byPrefix);
+  const table = flag(call, "verbose") ? formatIps(sorted, new Map(), true) : formatPods(sorted);
+  await context.result(sorted, () => [...labelBox(labels), ...table]);
+}
+
+function formatPods(entries: readonly IPListEntry[]): string[] {
+  return alignTable(
+    [["IP", "HOST", "IDENTITY", "POD", "NAMESPACE"]],
+    entries.map(({ cidr, hostIP, identity, metadata }) => {
+      return [cidr, hostIP ?? "", String(identity), metadata?.name ?? "", metadata?.namespace ?? ""];
+    }),
   );
+}
+
+const BOX_LINE = "=".repeat(27);
+
+/** The labels that were asked for. */
+function labelBox(labels: readonly string[]): string[] {
+  return labels.length === 0 ? [] : [BOX_LINE, "Labels:", ...labels.map((label) => `    ${label}`), BOX_LINE];
+}
+
+function byPrefix(a: IPListEntry, b: IPListEntry): number {
+  return a.cidr.localeCompare(b.cidr, "en", { numeric: true });
 }
 
 async function labelsById(context: Context): Promise<Map<number, readonly string[]>> {
@@ -63,8 +79,7 @@ export function formatIps(
   labels: ReadonlyMap<number, readonly string[]>,
   verbose: boolean,
 ): string[] {
-  const sorted = [...entries].sort((a, b) => a.cidr.localeCompare(b.cidr, "en", { numeric: true }));
-  const rows = sorted.flatMap((entry): Line[] => {
+  const rows = entries.toSorted(byPrefix).flatMap((entry): Line[] => {
     const [first = String(entry.identity), ...others] = labels.get(entry.identity) ?? [];
     const more = verbose ? [entry.hostIP ?? "", String(entry.encryptKey ?? 0)] : [];
     return [[entry.cidr, first, entry.metadata?.source ?? "", ...more], ...others.map((label): Line => ["", label])];

@@ -7,13 +7,27 @@ import { get } from "./policy/get.ts";
 import { hits } from "./policy/hits.ts";
 import { importPolicies } from "./policy/import.ts";
 import { lint } from "./policy/lint.ts";
-import { selectors } from "./policy/selectors.ts";
+import { selectors, subjectSelectors } from "./policy/selectors.ts";
 import { simulate } from "./policy/simulate.ts";
 import { trace } from "./policy/trace.ts";
 import { validate } from "./policy/validate.ts";
+import { wait } from "./policy/wait.ts";
 
 export const policy: CommandSpec = {
   usage: "policy",
   summary: "Network policies",
-  commands: [get, importPolicies, deletePolicy, validate, selectors, simulate, trace, lint, diff, hits],
+  commands: [
+    get,
+    importPolicies,
+    deletePolicy,
+    validate,
+    selectors,
+    subjectSelectors,
+    wait,
+    simulate,
+    trace,
+    lint,
+    diff,
+    hits,
+  ],
 };

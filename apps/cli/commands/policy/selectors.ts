@@ -1,29 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-// policy selectors: whom the selectors of policies in force match.
+// policy selectors, policy subject-selectors: whom the selectors of policies in force match.
+import type { AgentClient, SelectorIdentityMapping } from "../../../../src/api/index.ts";
 import { type CommandSpec, flag } from "../../define.ts";
 import { alignTable, type Line } from "../../output/table.ts";
 
 type RuleLabels = readonly { readonly source: string; readonly key: string; readonly value: string }[];
 
-export const selectors: CommandSpec = {
-  usage: "selectors",
-  summary: "Show selectors and the identities that they match",
-  options: [["-v, --verbose", "all labels of the policies, not just their names"]],
-  run: async (context, call) => {
-    const found = await context.client().policySelectors();
-    const nameOf = flag(call, "verbose") ? allLabels : policyName;
-    await context.result(found, () => {
-      const rows = [...found]
-        .sort((a, b) => (a.selector < b.selector ? -1 : 1))
-        .flatMap(({ selector, labels, users, identities }): Line[] => {
-          const [first = "", ...others] = [...identities].sort((a, b) => a - b).map(String);
-          const names = labels.map(nameOf).join(", ");
-          return [[selector, names, String(users), first], ...others.map((id): Line => ["", "", "", id])];
-        });
-      return alignTable([["SELECTOR", "LABELS", "USERS", "IDENTITIES"]], rows);
+export const selectors = selectorCommand("selectors", "Show selectors and the identities that they match", (client) =>
+  client.policySelectors(),
+);
+
+export const subjectSelectors = selectorCommand(
+  "subject-selectors",
+  "Show selectors of those whom policies are about, and the identities that they match",
+  (client) => client.policySubjectSelectors(),
+);
+
+function selectorCommand(
+  usage: string,
+  summary: string,
+  ask: (client: AgentClient) => Promise<readonly SelectorIdentityMapping[]>,
+): CommandSpec {
+  return {
+    usage,
+    summary,
+    options: [["-v, --verbose", "all labels of the policies, not just their names"]],
+    run: async (context, call) => {
+      const found = await ask(context.client());
+      await context.result(found, () => formatSelectors(found, flag(call, "verbose") ? allLabels : policyName));
+    },
+  };
+}
+
+function formatSelectors(
+  found: readonly SelectorIdentityMapping[],
+  nameOf: (labels: RuleLabels) => string,
+): readonly string[] {
+  const rows = found
+    .toSorted((a, b) => (a.selector < b.selector ? -1 : 1))
+    .flatMap(({ selector, labels, users, identities }): Line[] => {
+      const [first = "", ...others] = identities.toSorted((a, b) => a - b).map(String);
+      const names = labels.map(nameOf).join(", ");
+      return [[selector, names, String(users), first], ...others.map((id): Line => ["", "", "", id])];
     });
-  },
-};
+  return alignTable([["SELECTOR", "LABELS", "USERS", "IDENTITIES"]], rows);
+}
 
 function allLabels(labels: RuleLabels): string {
   return `[${labels.map(({ source, key, value }) => `${source}:${key}=${value}`).join(" ")}]`;
