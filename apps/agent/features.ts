@@ -3,31 +3,7 @@
 import { release } from "node:os";
 import type { AgentApi } from "../../src/api/index.ts";
 import { createLogger, type Module } from "../../src/core/index.ts";
-import { type Feature, type FeatureName, listFeatures } from "../../src/kernel/index.ts";
-
-const required = "none: the agent does not start";
-
-/** What is done without a feature; features that nothing uses yet are not here. */
-const fallbacks: Readonly<Partial<Record<FeatureName, string>>> = {
-  tcx: "programs are attached as clsact filters (Attach Mode: Legacy TC)",
-  clsact: required,
-  xdp: "the prefilter cannot be enabled",
-  xdp_veth: "on veth devices the prefilter runs in the kernel's generic mode",
-  redirect_peer: required,
-  redirect_neigh: required,
-  fib_lookup: required,
-  tunnel_key: required,
-  ringbuf: required,
-  lpm_trie: required,
-  lru_hash: required,
-  percpu_hash: required,
-  veth: required,
-  vxlan: required,
-  map_batch: "maps are read and written entry by entry",
-  geneve: "tunnel-protocol=geneve cannot be used (vxlan can)",
-  ipvlan: "datapath-mode=ipvlan cannot be used (veth can)",
-  netns_cookie: "none: pods cannot be attached",
-};
+import { type UsedFeature, usedFeatures } from "../../src/datapath/index.ts";
 
 /** One line in the log when the agent is up: probing takes tens of milliseconds, for which nobody should wait. */
 export function createFeatureModule(): Module {
@@ -37,13 +13,16 @@ export function createFeatureModule(): Module {
     name: "features",
     async start() {
       probing = setImmediate(() => {
-        const missing = listFeatures().filter(({ available }) => !available);
-        const [lacking, unused] = [missing.filter(inUse), missing.filter((feature) => !inUse(feature))];
-        const names = (features: readonly Feature[]) => features.map(describe).join(", ") || "none";
+        const missing = usedFeatures().filter(({ available }) => !available);
+        const names = (used: boolean) =>
+          missing
+            .filter(({ fallback }) => (fallback !== undefined) === used)
+            .map(describe)
+            .join(", ") || "none";
         log.info("Features that this kernel lacks", {
           kernel: release(),
-          "with-fallback": names(lacking),
-          unused: names(unused),
+          used: names(true),
+          unused: names(false),
         });
       });
     },
@@ -56,27 +35,15 @@ export function createFeatureModule(): Module {
 export const featureCalls: Pick<AgentApi, "features"> = {
   features: () => ({
     kernel: release(),
-    features: listFeatures().map(({ name, available, minKernel, config, reason }) => ({
+    features: usedFeatures().map(({ name, available, minKernel, config, reason, fallback }) => ({
       ...{ name, available, "min-kernel": minKernel },
       ...(config === undefined ? {} : { config }),
       ...(reason === undefined ? {} : { reason }),
-      ...(fallbacks[name] === undefined ? {} : { fallback: fallbacks[name] }),
+      ...(fallback === undefined ? {} : { fallback }),
     })),
   }),
 };
 
-/** For status: each feature that is missing and used, with what is done instead. Probes at the first call. */
-export function missingFeatures(): readonly { readonly name: string; readonly fallback: string }[] {
-  return listFeatures().flatMap(({ name, available }) => {
-    const fallback = fallbacks[name];
-    return available || fallback === undefined ? [] : [{ name, fallback }];
-  });
-}
-
-function inUse({ name }: Feature): boolean {
-  return fallbacks[name] !== undefined;
-}
-
-function describe({ name, minKernel, config }: Feature): string {
+function describe({ name, minKernel, config }: UsedFeature): string {
   return `${name} (${minKernel}${config === undefined ? "" : `, ${config}`})`;
 }

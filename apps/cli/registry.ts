@@ -51,6 +51,10 @@ export const registry: readonly Entry[] = [
   entry("bpf", async () => (await import("./commands/bpf.ts")).bpf),
   entry("monitor", async () => (await import("./commands/monitor.ts")).monitor),
   entry("config", async () => (await import("./commands/config.ts")).config),
+  entry("metrics", async () => (await import("./commands/metrics.ts")).metrics),
+  entry("statedb", async () => (await import("./commands/statedb.ts")).statedb),
+  entry("shell", async () => (await import("./commands/shell.ts")).shell),
+  entry("features", async () => (await import("./commands/features.ts")).features),
   entry("version", async () => (await import("./commands/version.ts")).version),
   entry(
     "post-uninstall-cleanup",

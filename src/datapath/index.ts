@@ -29,6 +29,7 @@ export type {
   TraceEvent,
   UnknownEvent,
 } from "./events/types.ts";
+export { type UsedFeature, usedFeatures } from "./features.ts";
 export { type GenerationUse, generationsInUse } from "./loader/generation-use.ts";
 export { MachineRecord } from "./machine-record.ts";
 export { createEndpointsMap } from "./maps/endpoints.ts";

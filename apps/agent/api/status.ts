@@ -8,7 +8,7 @@ import type {
   StatusResponse,
 } from "../../../src/api/index.ts";
 import type { Health } from "../../../src/core/index.ts";
-import type { Datapath, DatapathObjectRow } from "../../../src/datapath/index.ts";
+import { type Datapath, type DatapathObjectRow, usedFeatures } from "../../../src/datapath/index.ts";
 import type { HealthModule } from "../../../src/health/index.ts";
 import { clusterIdentityRange } from "../../../src/identity/index.ts";
 import { formatIpamStatus, type Ipam } from "../../../src/ipam/index.ts";
@@ -57,6 +57,9 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
         encryption: { mode: "Disabled" },
         hubble: { state: "Disabled" },
+        "missing-features": usedFeatures().flatMap(({ name, fallback = "", replaced }) =>
+          replaced ? [{ name, fallback }] : [],
+        ),
         modules,
       };
     },

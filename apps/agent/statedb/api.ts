@@ -43,7 +43,8 @@ async function* changesOf(table: ServedTable, signal: AbortSignal): AsyncGenerat
       const last = init && place === batch.length - 1 ? { init: true } : {};
       yield row === undefined ? { rev, key, deleted: true } : { rev, key, obj: row, ...last };
     }
-    init = false;
+    // In an empty table the first row that comes is marked: what is there is known with it.
+    if (batch.length > 0) init = false;
   }
 }
 

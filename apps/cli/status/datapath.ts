@@ -12,6 +12,7 @@ export function datapathLines(status: StatusResponse, { verbose }: StatusOptions
     ...bandwidth(status),
     ...routing(status),
     ...attachMode(status),
+    ...missingFeatures(status),
     ...deviceMode(status),
     ...masquerading(status),
     ...(verbose ? clockSource(status) : []),
@@ -52,6 +53,14 @@ function routing(status: StatusResponse): Line[] {
 function attachMode(status: StatusResponse): Line[] {
   const mode = status["attach-mode"];
   return mode === undefined ? [] : [["Attach Mode:", mode === "tcx" ? "TCX" : "Legacy TC"]];
+}
+
+/** A line for each; only on kernels where something else is done instead. */
+function missingFeatures(status: StatusResponse): Line[] {
+  return (status["missing-features"] ?? []).map(({ name, fallback }, place) => [
+    place === 0 ? "Missing Features:" : "",
+    `${name}: ${fallback}`,
+  ]);
 }
 
 function deviceMode(status: StatusResponse): Line[] {

@@ -149,6 +149,11 @@ export const StatusResponse = z.strictObject({
   "bpf-maps": optional(BPFMapStatus),
   encryption: optional(EncryptionStatus),
   "client-id": optional(count),
+  "missing-features": optional(
+    z
+      .array(z.strictObject({ name: longText, fallback: longText }))
+      .describe("Features that the kernel lacks, and what is done instead"),
+  ),
   modules: optional(z.array(ModuleStatus).describe("Health of each module of the agent, in start order")),
 });
 
