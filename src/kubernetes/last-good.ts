@@ -6,7 +6,7 @@ import { createLogger, toError } from "../core/index.ts";
 
 const log = createLogger("static-resources");
 
-/** One file a manifest, by its name, mode 0600. What cannot be written is logged: manifests come into force all the same. */
+/** One file a manifest, by its name, mode 0600. What cannot be written or removed is logged: manifests come into force all the same. */
 export class LastGood {
   readonly #directory: string;
 
@@ -36,9 +36,14 @@ export class LastGood {
 
   /** Forgets all manifests but these. */
   prune(names: readonly string[]): void {
-    if (!existsSync(this.#directory)) return;
-    for (const name of new Set(readdirSync(this.#directory)).difference(new Set(names))) {
-      rmSync(this.path(name), { force: true });
+    try {
+      if (!existsSync(this.#directory)) return;
+      for (const name of new Set(readdirSync(this.#directory)).difference(new Set(names))) {
+        rmSync(this.path(name), { force: true });
+      }
+    } catch (error) {
+      // It is used only for a file of its name that is there and bad.
+      log.warn("Cannot forget manifests that are gone", { path: this.#directory, error: toError(error).message });
     }
   }
 }

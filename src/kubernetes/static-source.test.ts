@@ -135,4 +135,7 @@ test("static source keeps objects over a restart while their file is bad, and sa
   rmSync(join(directory, "c.yaml"));
   assert.deepEqual(await run(), { ids: ["Pod/default/d"], errors: [] });
   assert.deepEqual(readdirSync(join(keep, "manifests")), ["a.yaml"]);
+  // A folder does not go by removing a file: that ends neither the start nor what is in force.
+  mkdirSync(join(keep, "manifests", "gone.yaml"));
+  assert.deepEqual(await run(), { ids: ["Pod/default/d"], errors: [] });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent cannot enforce yet, though the simulator evaluates it: such a policy is refused, never enforced in part.
 import { PolicyParseError, type PolicySource } from "./errors.ts";
+import { policyName } from "./names.ts";
 import type { DirectionRule, ParsedPolicy, PortRule } from "./types.ts";
 
 /** Throws PolicyParseError (reason `not-supported`) naming the first section that cannot be enforced, and why. */
@@ -47,9 +48,9 @@ function refuse(policy: ParsedPolicy, section: string, what: string, origin?: st
   refuseFor(policy, problem, origin);
 }
 
-function refuseFor({ namespace, name }: ParsedPolicy, problem: string, origin?: string): never {
+function refuseFor(policy: ParsedPolicy, problem: string, origin?: string): never {
   const source: PolicySource = {
-    policy: namespace === "" ? name : `${namespace}/${name}`,
+    policy: policyName(policy),
     ...(origin === undefined ? {} : { origin }),
   };
   throw new PolicyParseError({ reason: "not-supported", path: [], problem }, source);

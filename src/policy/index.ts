@@ -35,7 +35,7 @@ export {
 export { lintPolicies } from "./lint/lint.ts";
 export type { LintFinding, LintKind, LintWorld } from "./lint/types.ts";
 export { createPolicyModule, type PolicyModule, type PolicyModuleDeps, type RefusedPolicy } from "./module.ts";
-export { policyName } from "./names.ts";
+export { policyName, splitPolicyName } from "./names.ts";
 export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";

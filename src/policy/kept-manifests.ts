@@ -8,8 +8,8 @@ import { createLogger, toError } from "../core/index.ts";
 const log = createLogger("policy-store");
 
 /**
- * One file a policy, `HASH-OF-ID.HASH-OF-TEXT.json`, mode 0600. What cannot be written is logged: the policy is in force
- * all the same.
+ * One file a policy, `HASH-OF-ID.HASH-OF-TEXT.json`, mode 0600. What cannot be written or removed is logged: the policy is
+ * in force, or gone, all the same.
  */
 export class KeptManifests {
   readonly #directory: string;
@@ -46,27 +46,46 @@ export class KeptManifests {
   remove(id: string): void {
     const name = this.#files().get(hash(id));
     if (name === undefined) return;
-    rmSync(join(this.#directory, name), { force: true });
     this.#files().delete(hash(id));
+    this.#forget(name);
   }
 
   /** Forgets all but these. */
   prune(ids: Iterable<string>): void {
     const wanted = new Set(Array.from(ids, (id) => this.#files().get(hash(id))));
-    for (const name of existsSync(this.#directory) ? readdirSync(this.#directory) : []) {
-      if (!wanted.has(name)) rmSync(join(this.#directory, name), { force: true });
-    }
+    for (const name of this.#list()) if (!wanted.has(name)) this.#forget(name);
     this.#names = undefined;
   }
 
   #files(): Map<string, string> {
-    if (this.#names === undefined) {
-      const names = existsSync(this.#directory) ? readdirSync(this.#directory) : [];
-      this.#names = new Map(
-        names.filter((name) => !name.startsWith(".")).map((name) => [name.split(".")[0] ?? "", name]),
-      );
-    }
+    this.#names ??= new Map(
+      this.#list()
+        .filter((name) => !name.startsWith("."))
+        .map((name) => [name.split(".")[0] ?? "", name]),
+    );
     return this.#names;
+  }
+
+  #list(): readonly string[] {
+    try {
+      return existsSync(this.#directory) ? readdirSync(this.#directory) : [];
+    } catch (error) {
+      log.warn("Cannot see what policies were last in force", {
+        ...{ path: this.#directory, error: toError(error).message },
+      });
+      return [];
+    }
+  }
+
+  /** What stays is found by nobody who does not ask for its policy. */
+  #forget(name: string): void {
+    try {
+      rmSync(join(this.#directory, name), { force: true });
+    } catch (error) {
+      log.warn("Cannot forget a policy that is gone", {
+        ...{ path: join(this.#directory, name), error: toError(error).message },
+      });
+    }
   }
 }
 

@@ -199,6 +199,16 @@ test("a manifest takes the place of an import, a refused one does not", async (t
   await next.module.stop?.();
 });
 
+test("a manifest whose import cannot be taken off the disk is in force, and not called refused", async (t) => {
+  const { module, resources, policies, directory } = await setUp(t);
+  module.import([cnp("p", rule(80))]);
+  mkdirSync(join(directory, ".policy-imported.json.tmp"));
+  resources.upsert(file("p", rule(443)));
+  await turn();
+  assert.equal(policies.get("CiliumNetworkPolicy/default/p")?.source, "directory");
+  assert.deepEqual(module.refused(), []);
+});
+
 test("threats: an imported policy that cannot be restored is told, and kept by later imports", async (t) => {
   const { module, directory, restart } = await setUp(t);
   module.import([cnp("a", rule(80))]);

@@ -8,17 +8,13 @@ import type { GuardedEngine } from "./confirm/guard.ts";
 import { checkEnforceable } from "./enforceable.ts";
 import type { PolicySummary } from "./engine/engine.ts";
 import { PolicyConflictError } from "./errors.ts";
+import { policyName } from "./names.ts";
+import { isPolicyKind } from "./parse/policy.ts";
 import type { PolicyStore } from "./store.ts";
 import type { PolicyRow, PolicySourceKind } from "./table.ts";
 import type { ParsedPolicy } from "./types.ts";
 
 const log = createLogger("policy");
-const policyKinds = new Set([
-  "CiliumNetworkPolicy",
-  "CiliumClusterwideNetworkPolicy",
-  "NetworkPolicy",
-  "ClusterNetworkPolicy",
-]);
 
 export interface PolicyModuleDeps {
   readonly engine: GuardedEngine;
@@ -37,7 +33,7 @@ export interface RefusedPolicy {
 export interface PolicyModule extends Module {
   /** Puts policies into force, all or none; they survive restarts. Throws PolicyParseError, PolicyConflictError. */
   import(resources: readonly unknown[]): number;
-  /** Takes imported policies out of force: those named `namespace/name`, or all. Returns how many. */
+  /** Takes imported policies out of force: those named `namespace/name` (clusterwide: `name`), or all. Returns how many. */
   remove(name?: string): number;
   refused(): readonly RefusedPolicy[];
 }
@@ -72,7 +68,7 @@ class Repository implements PolicyModule {
     for (const row of resources.all()) this.#audited.follow(row, false);
     for (const resource of store.loadImported()) this.#restoreImported(resource);
     for (const row of resources.all()) if (!this.#upsertObject(row)) this.#restoreObject(row);
-    store.manifests.prune([...resources.all()].filter(({ kind }) => policyKinds.has(kind)).map(({ id }) => id));
+    store.manifests.prune([...resources.all()].filter(({ kind }) => isPolicyKind(kind)).map(({ id }) => id));
     this.#watches.push(
       resources.onChange((batch) => {
         for (const { kind, row } of batch) this.#followNamespace(row, kind === "delete");
@@ -115,7 +111,7 @@ class Repository implements PolicyModule {
 
   remove(name?: string): number {
     const wanted = [...this.#deps.policies.all()].filter(
-      (row) => row.source === "api" && (name === undefined || `${row.namespace}/${row.name}` === name),
+      (row) => row.source === "api" && (name === undefined || policyName(row) === name),
     );
     const unusable = name === undefined ? this.#unusable.length : 0;
     if (wanted.length + unusable === 0) return 0;
@@ -163,16 +159,13 @@ class Repository implements PolicyModule {
 
   /** Whether it is in force now; a refused one changes nothing. */
   #upsertObject(row: ResourceRow): boolean {
-    if (!policyKinds.has(row.kind)) return true;
+    if (!isPolicyKind(row.kind)) return true;
     try {
       const wasImported = this.#deps.policies.get(row.id)?.source === "api";
       const policy = this.#parse(row.object, row.origin);
       this.#put(this.#deps.engine.upsertParsed(policy), row.object, "directory");
       this.#refused.delete(row.id);
-      if (wasImported) {
-        log.warn("A manifest took the place of an imported policy", { policy: row.id, origin: row.origin });
-        this.#saveImported(this.#imported());
-      }
+      if (wasImported) this.#replaced(row);
       this.#deps.store.manifests.write(row.id, row.object);
       return true;
     } catch (thrown) {
@@ -181,6 +174,18 @@ class Repository implements PolicyModule {
         log.error("Policy refused, its last good state stays", { error: message });
       this.#refused.set(row.id, message);
       return false;
+    }
+  }
+
+  /** What was imported under a manifest's name is over; if that cannot be kept, the next start finds the manifest again. */
+  #replaced({ id, origin }: ResourceRow): void {
+    log.warn("A manifest took the place of an imported policy", { policy: id, origin });
+    try {
+      this.#saveImported(this.#imported());
+    } catch (thrown) {
+      log.error("Cannot keep the imported policies without the one that was replaced", {
+        ...{ policy: id, error: toError(thrown).message },
+      });
     }
   }
 
@@ -199,7 +204,7 @@ class Repository implements PolicyModule {
   }
 
   #deleteObject(row: ResourceRow): void {
-    if (!policyKinds.has(row.kind)) return;
+    if (!isPolicyKind(row.kind)) return;
     this.#refused.delete(row.id);
     // A refused object was not in force; under its name there may be an imported policy.
     if (this.#deps.policies.get(row.id)?.source === "directory") this.#drop(row.id);

@@ -38,7 +38,7 @@ async function world(t: TestContext, peers: object) {
     resources.upsertMany(parseManifests(text, "test.yaml"));
     await turn();
   };
-  return { allowed, apply, resources, module, changes: () => changes };
+  return { allowed, apply, engine, resources, module, changes: () => changes };
 }
 
 const group = (cidr: string) =>
@@ -91,4 +91,48 @@ test("a service without a selector is its addresses, which may come later", asyn
   w.resources.delete("EndpointSlice/default/s-1");
   await turn();
   assert.deepEqual(w.allowed(), []);
+});
+
+const slice = (name: string, service: string, address: string) =>
+  `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: ${name}, labels: {kubernetes.io/service-name: ${service}}}, endpoints: [{addresses: [${address}]}]}`;
+
+test("a refusal is the service's, whichever of its objects was bad or came next, and ends with the bad object", async (t) => {
+  const w = await world(t, { toServices: [{ k8sService: { serviceName: "s" } }] });
+  await w.apply(service("{}"));
+  await w.apply(slice("s-1", "s", "198.51.100.1"));
+  await w.apply(slice("s-2", "s", "nowhere"));
+  assert.match(w.module.health?.().message ?? "", /EndpointSlice "default\/s-2": bad address/);
+  await w.apply(service("{type: ClusterIP}"));
+  await w.apply(slice("s-3", "s", "192.0.2.1"));
+  w.resources.delete("EndpointSlice/default/s-1");
+  await turn();
+  assert.match(w.module.health?.().message ?? "", /bad address/, "a service with a bad slice is as it was");
+  assert.deepEqual(w.allowed(), [0x0100_0002]);
+  w.resources.delete("EndpointSlice/default/s-2");
+  await turn();
+  assert.equal(w.module.health?.().state, "ok");
+  assert.deepEqual(w.allowed(), [], "192.0.2.1 has no identity of its own");
+});
+
+test("a slice that goes over to another service leaves the first one", async (t) => {
+  const w = await world(t, { toServices: [{ k8sService: { serviceName: "s" } }] });
+  await w.apply(service("{}"));
+  await w.apply(slice("s-1", "s", "198.51.100.1"));
+  assert.deepEqual(w.allowed(), [0x0100_0002]);
+  await w.apply(slice("s-1", "other", "198.51.100.1"));
+  assert.deepEqual(w.allowed(), []);
+});
+
+test("what changes nothing for a policy leaves its revision alone", async (t) => {
+  const w = await world(t, { toCIDRSet: [{ cidrGroupRef: "g" }] });
+  await w.apply(group("192.0.2.0/24"));
+  const { revision } = w.engine;
+  await w.apply(
+    `{apiVersion: cilium.io/v2, kind: CiliumCIDRGroup, metadata: {name: other}, spec: {externalCIDRs: [10.0.0.0/8]}}`,
+  );
+  await w.apply(service("{selector: {app: db}}"));
+  await w.apply(group('192.0.2.0/24, "192.0.2.0/24"').replace("name: g", "name: g, annotations: {a: b}"));
+  assert.equal(w.engine.revision, revision);
+  await w.apply(group("198.51.100.1/32"));
+  assert.equal(w.engine.revision, revision + 1);
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // CIDR groups and services from objects into the engine, for the policies that refer to them.
 import { createLogger, type Health, type Module, type ReadonlyTable, toError } from "../core/index.ts";
-import type { ResourceRow } from "../kubernetes/index.ts";
+import { type ResourceRow, resourceId } from "../kubernetes/index.ts";
 import type { PolicyEngine } from "./engine/engine.ts";
+import { policyName } from "./names.ts";
 import { cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
 import { endpointKinds, serviceOf, servicePeers } from "./services.ts";
 import type { PolicyRow } from "./table.ts";
@@ -29,7 +30,9 @@ export function createPolicyReferences(deps: PolicyReferencesDeps): Module {
 class References implements Module {
   readonly name = "policy-references";
   readonly #deps: PolicyReferencesDeps;
+  /** By the id of the group or service that is as it was. */
   readonly #refused = new Map<string, string>();
+  readonly #slices = new ServiceSlices();
   #watch: Disposable | undefined;
 
   constructor(deps: PolicyReferencesDeps) {
@@ -38,11 +41,9 @@ class References implements Module {
 
   async start(): Promise<void> {
     const { resources, changed } = this.#deps;
-    for (const row of resources.all()) this.#take(row);
+    this.#follow(Array.from(resources.all(), (row) => ({ kind: "upsert" as const, row })));
     this.#watch = resources.onChange((batch) => {
-      let any = false;
-      for (const { kind, row } of batch) any = (kind === "upsert" ? this.#take(row) : this.#drop(row)) || any;
-      if (any) changed();
+      if (this.#follow(batch)) changed();
     });
     changed();
   }
@@ -58,38 +59,35 @@ class References implements Module {
     return missing === undefined ? { state: "ok" } : { state: "degraded", message: missing };
   }
 
-  /** Whether it is an object that policies may refer to. */
-  #take(row: ResourceRow): boolean {
-    if (row.kind !== cidrGroupKind && row.kind !== "Service" && !endpointKinds.has(row.kind)) return false;
+  /** Whether any of it is something that policies may refer to. Each group and service is taken once, as it is now. */
+  #follow(batch: readonly { readonly kind: "upsert" | "delete"; readonly row: ResourceRow }[]): boolean {
+    const concerned = new Set<string>();
+    for (const { kind, row } of batch) {
+      if (row.kind === cidrGroupKind || row.kind === "Service") concerned.add(row.id);
+      else if (endpointKinds.has(row.kind))
+        for (const id of kind === "upsert" ? this.#slices.upsert(row) : this.#slices.remove(row)) concerned.add(id);
+    }
+    for (const id of concerned) this.#take(id);
+    return concerned.size > 0;
+  }
+
+  /** Brings the engine in line with a group or a service, which may be gone. */
+  #take(id: string): void {
+    const { engine, resources, cluster } = this.#deps;
+    const row = resources.get(id);
     try {
-      if (row.kind === cidrGroupKind) this.#deps.engine.upsertCidrGroup(parseCidrGroup(row.object, row.origin));
-      else this.#takeService(row.namespace, row.kind === "Service" ? row.name : serviceOf(row));
-      this.#refused.delete(row.id);
+      const [kind = "", namespace = "", name = ""] = id.split("/");
+      if (kind === cidrGroupKind) {
+        if (row === undefined) engine.deleteCidrGroup(name);
+        else engine.upsertCidrGroup(parseCidrGroup(row.object, row.origin));
+      } else if (row === undefined) engine.deleteService(namespace, name);
+      else engine.upsertService(servicePeers(row, this.#slices.of(id), cluster));
+      this.#refused.delete(id);
     } catch (thrown) {
       const { message } = toError(thrown);
-      if (this.#refused.get(row.id) !== message)
-        log.error("Object refused, its last good state stays", { error: message });
-      this.#refused.set(row.id, message);
+      if (this.#refused.get(id) !== message) log.error("Object refused, its last good state stays", { error: message });
+      this.#refused.set(id, message);
     }
-    return true;
-  }
-
-  #drop(row: ResourceRow): boolean {
-    this.#refused.delete(row.id);
-    const { engine } = this.#deps;
-    if (row.kind === cidrGroupKind) engine.deleteCidrGroup(row.name);
-    else if (row.kind === "Service") engine.deleteService(row.namespace, row.name);
-    else if (endpointKinds.has(row.kind)) this.#takeService(row.namespace, serviceOf(row));
-    else return false;
-    return true;
-  }
-
-  #takeService(namespace: string, name: string | undefined): void {
-    const { engine, resources, cluster } = this.#deps;
-    const service = resources.by("kind", "Service").find((row) => row.namespace === namespace && row.name === name);
-    if (service === undefined) return;
-    const slices = [...endpointKinds].flatMap((kind) => [...resources.by("kind", kind)]);
-    engine.upsertService(servicePeers(service, slices, cluster));
   }
 
   /** Sentences about what policies name and nobody is. */
@@ -101,7 +99,7 @@ class References implements Module {
           for (const peer of peers ?? []) {
             const id = "kind" in peer ? idOf(peer) : undefined;
             if (id === undefined || resources.get(id) !== undefined) continue;
-            yield `Policy "${row.namespace}/${row.name}" ${section} refers to ${id}, which is not there and stands for nobody`;
+            yield `Policy "${policyName(row)}" ${section} refers to ${id}, which is not there and stands for nobody`;
           }
         }
       }
@@ -109,8 +107,40 @@ class References implements Module {
   }
 }
 
+/** Endpoints and EndpointSlices by the service that they are about. */
+class ServiceSlices {
+  readonly #byService = new Map<string, Map<string, ResourceRow>>();
+  readonly #serviceOf = new Map<string, string>();
+
+  /** Ids of the services concerned: the one that it is about, and the one that it was about before. */
+  upsert(row: ResourceRow): readonly string[] {
+    const before = this.remove(row);
+    const name = serviceOf(row);
+    if (name === undefined) return before;
+    const id = resourceId("Service", row.namespace, name);
+    this.#serviceOf.set(row.id, id);
+    const rows = this.#byService.get(id) ?? new Map<string, ResourceRow>();
+    this.#byService.set(id, rows.set(row.id, row));
+    return before.includes(id) ? before : [...before, id];
+  }
+
+  remove({ id }: ResourceRow): readonly string[] {
+    const service = this.#serviceOf.get(id);
+    if (service === undefined) return [];
+    this.#serviceOf.delete(id);
+    const rows = this.#byService.get(service);
+    rows?.delete(id);
+    if (rows?.size === 0) this.#byService.delete(service);
+    return [service];
+  }
+
+  of(service: string): readonly ResourceRow[] {
+    return [...(this.#byService.get(service)?.values() ?? [])];
+  }
+}
+
 /** Of the object that a reference names; undefined for references by label. */
 function idOf(peer: PeerReference): string | undefined {
-  if (peer.kind === "cidr-group") return `${cidrGroupKind}//${peer.name}`;
-  return peer.kind === "service" ? `Service/${peer.namespace}/${peer.name}` : undefined;
+  if (peer.kind === "cidr-group") return resourceId(cidrGroupKind, "", peer.name);
+  return peer.kind === "service" ? resourceId("Service", peer.namespace, peer.name) : undefined;
 }

@@ -17,8 +17,8 @@ export const endpointKinds: ReadonlySet<string> = new Set(["Endpoints", "Endpoin
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The peers of a Service. `slices` are the Endpoints and EndpointSlices of its namespace; pods behind a selector are
- * those of the local cluster. Throws FormatError for labels that are none.
+ * The peers of a Service. `slices` are its Endpoints and EndpointSlices; pods behind a selector are those of the local
+ * cluster. Throws FormatError for labels that are none.
  */
 export function servicePeers(row: ResourceRow, slices: readonly ResourceRow[], cluster: string): ServicePeers {
   const spec = fieldsOf(row.object.spec);
@@ -26,10 +26,7 @@ export function servicePeers(row: ResourceRow, slices: readonly ResourceRow[], c
   const backends =
     selector.length > 0
       ? [podSelector(row.namespace, selector, cluster)]
-      : slices
-          .filter((slice) => belongsTo(slice, row))
-          .flatMap(addressesOf)
-          .map((ip) => prefixSelector(parseCidr(hostCidr(ip))));
+      : slices.flatMap(addressesOf).map((ip) => prefixSelector(parseCidr(hostCidr(ip))));
   const labels = textsOf(fieldsOf(row.object.metadata).labels).map(([key, value]) => ({ source: "k8s", key, value }));
   return { namespace: row.namespace, name: row.name, labels: Labels.of(labels), backends };
 }
@@ -39,10 +36,6 @@ export function serviceOf(row: ResourceRow): string | undefined {
   if (row.kind === "Endpoints") return row.name;
   const name = fieldsOf(fieldsOf(row.object.metadata).labels)[serviceNameLabel];
   return typeof name === "string" ? name : undefined;
-}
-
-function belongsTo(slice: ResourceRow, service: ResourceRow): boolean {
-  return slice.namespace === service.namespace && serviceOf(slice) === service.name;
 }
 
 function podSelector(namespace: string, labels: readonly (readonly [string, string])[], cluster: string): Selector {

@@ -80,7 +80,7 @@ export interface DnsRule {
   readonly matchPattern?: string;
 }
 
-/** The `rules` of a `toPorts` item. An empty list redirects and lets everything pass. */
+/** The `rules` of a `toPorts` item. An empty list asks for no proxy, but for `custom`, whose own parser decides. */
 export type L7Rules =
   | { readonly parser: "http"; readonly rules: readonly HttpRule[] }
   | { readonly parser: "dns"; readonly rules: readonly DnsRule[] }
@@ -178,7 +178,7 @@ export interface ParsedPolicy {
 
 /** Which text of which policy decided. */
 export interface RuleOrigin {
-  /** `namespace/name`. */
+  /** `namespace/name`, or the name of a clusterwide one. */
   readonly policy: string;
   readonly kind: string;
   readonly direction: Direction;
@@ -273,7 +273,7 @@ export interface EndpointPolicy {
   readonly revision: number;
   readonly ingressEnforced: boolean;
   readonly egressEnforced: boolean;
-  /** Policies (`namespace/name`) whose rules made the direction default deny, sorted; empty if the mode did. */
+  /** Policies, by RuleOrigin's names, whose rules made the direction default deny, sorted; empty if the mode did. */
   readonly defaultDenyBy: Readonly<Record<Direction, readonly string[]>>;
   /** The same object for all endpoints for which the same rules hold in a direction. */
   readonly peers: Readonly<Record<Direction, PeerEntries>>;

@@ -9,6 +9,7 @@ import {
   type PolicyEntry,
   protocolName,
   type RuleOrigin,
+  splitPolicyName,
 } from "../../../src/policy/index.ts";
 
 type Attribution = Pick<
@@ -64,8 +65,7 @@ function portsOf(
 
 /** Cilium's labels of a rule, and one more for its place in the policy. */
 function labelsOf({ kind, policy, section }: RuleOrigin): readonly string[] {
-  const slash = policy.indexOf("/");
-  const [namespace, name] = [policy.slice(0, Math.max(slash, 0)), policy.slice(slash + 1)];
+  const { namespace, name } = splitPolicyName(policy);
   return [
     `k8s:io.cilium.k8s.policy.derived-from=${kind}`,
     `k8s:io.cilium.k8s.policy.name=${name}`,

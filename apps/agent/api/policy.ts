@@ -15,6 +15,7 @@ import {
   type PolicyEngine,
   type PolicyModule,
   type PolicyRow,
+  splitPolicyName,
 } from "../../../src/policy/index.ts";
 import { withStatus } from "./with-status.ts";
 
@@ -62,8 +63,8 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
       deps.engine.selectors().map((row) => ({
         selector: row.selector,
         labels: row.labels.map((policy) => {
-          const [namespace = "", policyName = ""] = policy.split("/");
-          return policyLabels(namespace, policyName);
+          const { namespace, name } = splitPolicyName(policy);
+          return policyLabels(namespace, name);
         }),
         identities: row.identities,
         users: row.users,

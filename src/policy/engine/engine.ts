@@ -5,6 +5,7 @@ import { CompiledPolicy, type EntryChange } from "../entries/compiled.ts";
 import { CookieRegistry } from "../entries/cookies.ts";
 import { decide } from "../entries/decide.ts";
 import { NamedPorts } from "../entries/named-ports.ts";
+import { policyName } from "../names.ts";
 import { type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
 import { type ResolvedPolicy, resolvePolicy } from "../resolve/resolve.ts";
 import { SelectorCache, type SelectorChange, type SelectorRow } from "../selectors/cache.ts";
@@ -21,7 +22,7 @@ import {
 import { SharedDirections } from "./directions.ts";
 import { type DropExplanation, type DropQuestion, nearestMiss } from "./explain.ts";
 import { type CidrGroupPeers, References, type ServicePeers } from "./references.ts";
-import { hasReferences, originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
+import { originsOf, PolicyRepository, peersOf, type StoredPolicy, selects } from "./repository.ts";
 import { type SharedPolicy, Subjects } from "./subjects.ts";
 
 export type { EntryChange } from "../entries/compiled.ts";
@@ -165,8 +166,7 @@ export class PolicyEngine {
 
   /** Prefixes that policies refer to, in place of those that the group's name had before. */
   upsertCidrGroup(group: CidrGroupPeers): void {
-    this.#references.upsertGroup(group);
-    this.#referencesChanged();
+    if (this.#references.upsertGroup(group)) this.#referencesChanged();
   }
 
   deleteCidrGroup(name: string): void {
@@ -175,8 +175,7 @@ export class PolicyEngine {
 
   /** Backends that policies refer to by their service, in place of those before. */
   upsertService(service: ServicePeers): void {
-    this.#references.upsertService(service);
-    this.#referencesChanged();
+    if (this.#references.upsertService(service)) this.#referencesChanged();
   }
 
   deleteService(namespace: string, name: string): void {
@@ -302,7 +301,7 @@ export class PolicyEngine {
   }
 
   #referencesChanged(): void {
-    for (const stored of this.#repository.list()) if (hasReferences(stored)) this.#put(stored, stored.policy);
+    for (const stored of this.#repository.outdated()) this.#put(stored, stored.policy);
   }
 
   #acquire(stored: StoredPolicy): void {
@@ -346,5 +345,5 @@ export class PolicyEngine {
 }
 
 function userOf({ policy }: StoredPolicy): string {
-  return `${policy.namespace}/${policy.name}`;
+  return policyName(policy);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What policies refer to by name or label: CIDR groups, and services with their backends.
-import { type Cidr, cidrContains, type Labels } from "../../core/index.ts";
+import { type Cidr, cidrContains, formatCidr, type Labels } from "../../core/index.ts";
 import type { PeerLookup } from "../resolve/units.ts";
 import { prefixSelector } from "../selectors/address-selector.ts";
 import { matchesSelector } from "../selectors/match.ts";
@@ -26,8 +26,9 @@ export class References {
   readonly #groups = new Map<string, CidrGroupPeers>();
   readonly #services = new Map<string, ServicePeers>();
 
-  upsertGroup(group: CidrGroupPeers): void {
-    this.#groups.set(group.name, group);
+  /** Whether that changes anything. */
+  upsertGroup(group: CidrGroupPeers): boolean {
+    return setIfOther(this.#groups, group.name, group, groupText);
   }
 
   /** Whether it was there. */
@@ -35,8 +36,9 @@ export class References {
     return this.#groups.delete(name);
   }
 
-  upsertService(service: ServicePeers): void {
-    this.#services.set(`${service.namespace}/${service.name}`, service);
+  /** Whether that changes anything. */
+  upsertService(service: ServicePeers): boolean {
+    return setIfOther(this.#services, `${service.namespace}/${service.name}`, service, serviceText);
   }
 
   /** Whether it was there. */
@@ -79,6 +81,26 @@ export class References {
       .filter(({ labels }) => matchesSelector(selector, labels))
       .sort(byName);
   }
+}
+
+function setIfOther<Peers>(
+  map: Map<string, Peers>,
+  key: string,
+  peers: Peers,
+  textOf: (peers: Peers) => string,
+): boolean {
+  const before = map.get(key);
+  if (before !== undefined && textOf(before) === textOf(peers)) return false;
+  map.set(key, peers);
+  return true;
+}
+
+function groupText({ labels, cidrs }: CidrGroupPeers): string {
+  return `${labels.canonical} ${cidrs.map(formatCidr).join()}`;
+}
+
+function serviceText({ labels, backends }: ServicePeers): string {
+  return `${labels.canonical} ${backends.map(({ text }) => text).join()}`;
 }
 
 function overlaps(a: Cidr, b: Cidr): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies in force, and which specs may select given labels.
 import type { Labels } from "../../core/index.ts";
-import { type PeerLookup, type RuleUnit, unitsOf } from "../resolve/units.ts";
+import { type PeerLookup, type ResolvedRule, type RuleUnit, unitsOf } from "../resolve/units.ts";
 import { SelectorIndex } from "../selectors/buckets.ts";
 import { matchesSelector } from "../selectors/match.ts";
 import type { ParsedPolicy, RuleOrigin, Selector } from "../types.ts";
@@ -37,6 +37,14 @@ export class PolicyRepository {
   /** All policies, sorted by id. */
   list(): readonly StoredPolicy[] {
     return [...this.#policies.values()].sort((a, b) => (a.policy.id < b.policy.id ? -1 : 1));
+  }
+
+  /** Policies whose references stand for others than when they came into force, sorted by id. */
+  outdated(): readonly StoredPolicy[] {
+    return this.list().filter(
+      (stored) =>
+        hasReferences(stored) && textOfPeers(stored.units) !== textOfPeers(unitsOf(stored.policy, this.#lookUp)),
+    );
   }
 
   put(policy: ParsedPolicy): StoredPolicy {
@@ -77,7 +85,7 @@ export function peersOf(stored: StoredPolicy | undefined): readonly Selector[] {
 }
 
 /** Whether any peer of the policy is told by another object. */
-export function hasReferences({ policy }: StoredPolicy): boolean {
+function hasReferences({ policy }: StoredPolicy): boolean {
   return policy.rules.some(({ ingress, egress }) =>
     [...ingress, ...egress].some(({ peers }) => peers?.some((peer) => "kind" in peer)),
   );
@@ -93,6 +101,18 @@ export function selects(stored: StoredPolicy | undefined, labels: Labels): boole
   return stored?.units.some((unit) => matchesSelector(unit.subject, labels)) ?? false;
 }
 
-function rulesOf(stored: StoredPolicy | undefined) {
-  return (stored?.units ?? []).flatMap((unit) => [...unit.ingress.rules, ...unit.egress.rules]);
+function rulesOf(stored: StoredPolicy | undefined): readonly ResolvedRule[] {
+  return (stored?.units ?? []).flatMap(rulesOfUnit);
+}
+
+function rulesOfUnit({ ingress, egress }: RuleUnit): readonly ResolvedRule[] {
+  return [...ingress.rules, ...egress.rules];
+}
+
+/** Equal for units with the same rules about the same peers. */
+function textOfPeers(units: readonly RuleUnit[]): string {
+  const rules = units.flatMap(rulesOfUnit);
+  return JSON.stringify(
+    rules.map(({ origin, peers }) => [origin.direction, origin.section, peers?.map(({ text }) => text)]),
+  );
 }

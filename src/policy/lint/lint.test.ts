@@ -118,5 +118,5 @@ test("a rule of an earlier tier shadows one of the policies' own", () => {
     spec: { tier: "Admin", priority: 1, subject: pods, ingress: [{ action: "Deny", from: [{ namespaces: {} }] }] },
   };
   const found = lint(ingress("p", fromApi), admin);
-  assert.equal(found[0], "shadowed default/p ingress[0] /admin:ingress[0]");
+  assert.equal(found[0], "shadowed default/p ingress[0] admin:ingress[0]");
 });

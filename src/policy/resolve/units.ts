@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A policy's rules in the form that endpoints share: flat, each with the section that names it.
+import { policyName } from "../names.ts";
 import type {
   AuthenticationMode,
   Direction,
@@ -46,7 +47,7 @@ export interface UnitDirection {
 
 /** One spec of a policy. */
 export interface RuleUnit {
-  /** `namespace/name`. */
+  /** `namespace/name`, or the name of a clusterwide one. */
   readonly policy: string;
   /** Position in the order of all specs, with `index`. */
   readonly sortKey: string;
@@ -71,11 +72,11 @@ const kindOrder: ReadonlyMap<string, string> = new Map([
 
 /** All specs of a policy, in order, with its references looked up. */
 export function unitsOf(policy: ParsedPolicy, lookUp: PeerLookup = nobody): readonly RuleUnit[] {
-  const name = `${policy.namespace}/${policy.name}`;
+  const name = policyName(policy);
   const stage: PolicyStage = policy.staged ? "staged" : policy.audit ? "audited" : "enforced";
   return policy.rules.map((rule, index) => ({
     policy: name,
-    sortKey: `${kindOrder.get(policy.kind) ?? policy.kind}/${name}`,
+    sortKey: `${kindOrder.get(policy.kind) ?? policy.kind}/${policy.namespace}/${policy.name}`,
     index,
     subject: rule.subject,
     subjectKind: rule.subjectKind,
@@ -132,7 +133,7 @@ function selectsEverybody({ requirements, prefix, fqdn }: Selector): boolean {
 
 function originOf(policy: ParsedPolicy, rule: Rule, direction: Direction, section: string): RuleOrigin {
   return {
-    policy: `${policy.namespace}/${policy.name}`,
+    policy: policyName(policy),
     kind: policy.kind,
     direction,
     section,
