@@ -23,7 +23,16 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
   return {
     hostAddressing: hostAddressing(config, local),
     status: {
-      ...{ modules, kvstore, ipam, datapath, events: () => events.counts(), self, health: parts.health },
+      ...{
+        modules,
+        kvstore,
+        ipam,
+        datapath,
+        events: () => events.counts(),
+        self,
+        health: parts.health,
+        pathMtu: parts.pathMtu,
+      },
       hostFirewall: config.get(options.enableHostFirewall),
     },
     config: { config, datapath, engine },

@@ -83,6 +83,12 @@ export const options = {
     default: 0,
     description: "MTU of the underlay; 0 takes the device's",
   }),
+  packetizationLayerPmtudMode: defineOption({
+    name: "packetization-layer-pmtud-mode",
+    schema: oneOf("blackhole", "always", "disabled"),
+    default: "blackhole" as const,
+    description: "When TCP in pods looks for the path MTU by itself: where large packets get lost, always or never",
+  }),
   kvstore: defineOption({
     name: "kvstore",
     schema: oneOf("memory", "etcd"),

@@ -20,7 +20,10 @@ function healthOf(nodes: number): HealthStatusResponse {
     name: `default/node${index + 2}`,
     host: { "primary-address": path(`172.31.0.${index + 2}`, 812_500, index === 0 ? "no reply within 3 s" : "") },
     "health-endpoint": {
-      "primary-address": path(`10.0.${index + 2}.7`, 1_204_000, index < 12 ? "ECONNREFUSED" : ""),
+      "primary-address": {
+        ...path(`10.0.${index + 2}.7`, 1_204_000, index < 12 ? "ECONNREFUSED" : ""),
+        mtu: { expected: 1450, measured: index === 0 ? 1350 : 1450, lastProbed },
+      },
       "secondary-addresses": [{ ip: `fd00::${index + 2}:7` }],
     },
   }));

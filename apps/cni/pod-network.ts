@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's side of an attachment: veth pair, addresses and routes.
+import type { DaemonConfiguration } from "../../src/api/index.ts";
 import { compareIp, macToBytes, parseIp, randomMac } from "../../src/core/index.ts";
 import { type Fd, Rtnetlink, writeSysctl } from "../../src/kernel/index.ts";
 import { podAltName } from "./attachment.ts";
 import { CniError, cniCodes } from "./errors.ts";
 import type { ExpectedInterface, PodAddress } from "./result.ts";
+
+type PmtudMode = NonNullable<DaemonConfiguration["status"]["packetizationLayerPMTUDMode"]>;
+
+/** net.ipv4.tcp_mtu_probing, of both families. */
+const mtuProbing: Readonly<Record<PmtudMode, number>> = { disabled: 0, blackhole: 1, always: 2 };
 
 export interface PodNetworkSpec {
   readonly hostInterface: string;
@@ -15,6 +21,8 @@ export interface PodNetworkSpec {
   readonly deviceMtu: number;
   /** 0: none. */
   readonly routeMtu: number;
+  /** When TCP looks for the path MTU by itself; undefined: as the kernel has it. */
+  readonly pmtud?: PmtudMode | undefined;
 }
 
 export interface PodNetwork {
@@ -73,6 +81,7 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec, mac: string): void {
   if (spec.addresses.some(({ family }) => family === 6)) {
     pod.addAddress({ ifindex, address: linkLocal(mac), prefixLength: 64, noDad: true, scope: "link" });
   }
+  if (spec.pmtud !== undefined) writeSysctl("net/ipv4/tcp_mtu_probing", mtuProbing[spec.pmtud], spec.netns);
   pod.setLink("lo", { up: true });
   pod.setLink(ifindex, { up: true });
   const mtu = spec.routeMtu > 0 ? { mtu: spec.routeMtu } : {};

@@ -9,6 +9,7 @@ export { brokenPaths, medianLatency, type NodeHealth, nodeReachable, nodesHealth
 export { createHealthTable } from "./table.ts";
 export {
   type HealthRow,
+  healthKey,
   type PathState,
   type ProbeProtocol,
   type ProbeResult,

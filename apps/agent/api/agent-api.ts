@@ -46,7 +46,7 @@ export interface AgentApiParts {
 
 export function createAgentApi(deps: AgentApiDeps): AgentApiParts {
   const { hostAddressing, config, endpoints, metrics } = deps;
-  const { modules, health, self } = deps.status;
+  const { modules, health, pathMtu, self } = deps.status;
   const model = {
     ...{ hostAddressing, auditMode: endpoints.auditMode },
     policyRevision: () => deps.policy.engine.revision,
@@ -65,7 +65,7 @@ export function createAgentApi(deps: AgentApiDeps): AgentApiParts {
     ...createIdentityCalls(deps.identities),
     ...createPolicyHitsCalls(deps.policyHits),
     ...createPrefilterCalls(deps.prefilter),
-    ...createClusterHealthCalls(health, self),
+    ...createClusterHealthCalls(health, pathMtu, self),
     ...createDebugInfoCalls({ config: config.config, modules, calls }),
     ...createCgroupCalls(deps.policy.endpoints),
     ...featureCalls,

@@ -13,16 +13,21 @@ import {
   brokenPaths,
   type HealthModule,
   type HealthRow,
+  healthKey,
   nodesHealth,
+  type PathMtuModule,
   type PathState,
 } from "../../../src/health/index.ts";
 
+type PathMtus = Pick<PathMtuModule, "table"> | undefined;
+
 export function createClusterHealthCalls(
   health: HealthModule | undefined,
+  pathMtu: PathMtus,
   self: string,
 ): Pick<AgentApi, "clusterHealth"> {
   if (health === undefined) return {};
-  const status = () => toStatus(health, self);
+  const status = () => toStatus(health, pathMtu, self);
   const probe = async () => {
     await health.probeAll();
     return status();
@@ -38,11 +43,15 @@ export function healthComponent(health: HealthModule | undefined, self: string):
   return { state: "Ok", msg: `${first}${more.length === 0 ? "" : ` (and ${more.length} more)`}` };
 }
 
-function toStatus(health: HealthModule, self: string): HealthStatusResponse {
+function toStatus(health: HealthModule, pathMtu: PathMtus, self: string): HealthStatusResponse {
   const newest = Math.max(
     0,
     ...Array.from(health.table.all(), ({ icmp, http }) => Math.max(icmp.lastProbed, http.lastProbed)),
   );
+  const toHost = ([primary, ...secondary]: readonly HealthRow[]): HostStatus => ({
+    ...(primary === undefined ? {} : { "primary-address": toPath(primary, pathMtu) }),
+    ...(secondary.length === 0 ? {} : { "secondary-addresses": secondary.map((row) => toPath(row, pathMtu)) }),
+  });
   return {
     timestamp: new Date(newest).toISOString(),
     probeInterval: formatDuration(health.intervalMs),
@@ -55,15 +64,19 @@ function toStatus(health: HealthModule, self: string): HealthStatusResponse {
   };
 }
 
-function toHost([primary, ...secondary]: readonly HealthRow[]): HostStatus {
-  return {
-    ...(primary === undefined ? {} : { "primary-address": toPath(primary) }),
-    ...(secondary.length === 0 ? {} : { "secondary-addresses": secondary.map(toPath) }),
-  };
-}
-
-function toPath({ ip, icmp, http }: HealthRow): PathStatus {
-  return { ip, ...toConnectivity("icmp", icmp), ...toConnectivity("http", http) };
+function toPath(row: HealthRow, pathMtu: PathMtus): PathStatus {
+  const { ip, icmp, http } = row;
+  const found = pathMtu?.table.get(healthKey(row));
+  const mtu =
+    found?.measured === undefined
+      ? {}
+      : {
+          mtu: {
+            ...{ expected: found.expected, measured: found.measured },
+            lastProbed: new Date(found.lastProbed).toISOString(),
+          },
+        };
+  return { ip, ...toConnectivity("icmp", icmp), ...toConnectivity("http", http), ...mtu };
 }
 
 function toConnectivity(name: "icmp" | "http", { last, lastProbed }: PathState): Partial<PathStatus> {

@@ -35,6 +35,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         datapathMode: "veth",
         deviceMTU: deps.datapath.mtu.device,
         routeMTU: deps.datapath.mtu.route,
+        packetizationLayerPMTUDMode: deps.config.get(options.packetizationLayerPmtudMode),
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096 },
         kvstoreConfiguration: { type: deps.config.get(options.kvstore), options: kvstoreOptions(deps.config) },
         daemonConfigurationMap: started,

@@ -9,7 +9,7 @@ import type {
 } from "../../../src/api/index.ts";
 import type { Health } from "../../../src/core/index.ts";
 import { type Datapath, type DatapathObjectRow, usedFeatures } from "../../../src/datapath/index.ts";
-import type { HealthModule } from "../../../src/health/index.ts";
+import type { HealthModule, PathMtuModule } from "../../../src/health/index.ts";
 import { clusterIdentityRange } from "../../../src/identity/index.ts";
 import { formatIpamStatus, type Ipam } from "../../../src/ipam/index.ts";
 import type { Kvstore } from "../../../src/kvstore/index.ts";
@@ -27,6 +27,7 @@ export interface StatusApiDeps {
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
   readonly health: HealthModule | undefined;
+  readonly pathMtu: PathMtuModule | undefined;
   /** "cluster/node". */
   readonly self: string;
 }

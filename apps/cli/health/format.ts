@@ -81,6 +81,7 @@ function pathLines(title: string, path: PathStatus | undefined): Line[] {
     [`    ${title} to ${path.ip}:`],
     ["      ICMP to stack:", ...resultCells(path.icmp)],
     ["      HTTP to agent:", ...resultCells(path.http)],
+    ...(path.mtu === undefined ? [] : [["      Path MTU:", ...mtuCells(path.mtu)]]),
   ];
 }
 
@@ -92,6 +93,11 @@ function resultCells(result: PathStatus["icmp"]): Line {
   if (result === undefined) return ["not probed yet"];
   const text = result.status === "" ? `OK, RTT=${latencyText(result.latency)}` : result.status;
   return [text, `(Last probed: ${result.lastProbed})`];
+}
+
+function mtuCells({ expected, measured, lastProbed }: NonNullable<PathStatus["mtu"]>): Line {
+  const text = measured < expected ? `${measured}, larger packets are lost (${expected} expected)` : `${measured}`;
+  return [text, `(Last probed: ${lastProbed})`];
 }
 
 /** `812.5µs`, `1.204ms`. */

@@ -76,10 +76,10 @@ async function attach(context: Context, agentConfig: DaemonConfiguration): Promi
   try {
     const addresses = podAddresses(lease);
     const deviceMtu = request.config.mtu || agentConfig.status.deviceMTU;
-    const { routeMTU } = agentConfig.status;
+    const { routeMTU, packetizationLayerPMTUDMode: pmtud } = agentConfig.status;
     const routeMtu = routeMTU > 0 && deviceMtu > 0 ? Math.min(routeMTU, deviceMtu) : routeMTU;
     const { interfaceName } = attachment;
-    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu };
+    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu, pmtud };
     const network = createPodNetwork(context.namespaces, spec);
     const endpoint = await client.putEndpoint(0, endpointRequest(context, lease, network));
     const mac = endpoint.status.networking.mac ?? network.mac;

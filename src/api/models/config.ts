@@ -18,6 +18,9 @@ export const DaemonConfigurationStatus = z.strictObject({
   configuredDatapathMode: optional(longText),
   deviceMTU: count.describe("MTU of pods' devices; 0: the plugin leaves the device's default"),
   routeMTU: count.describe("MTU of pods' default routes; 0: none"),
+  packetizationLayerPMTUDMode: optional(
+    z.enum(["blackhole", "always", "disabled"]).describe("For net.ipv4.tcp_mtu_probing of pods: 1, 2, 0"),
+  ),
   deviceHeadroom: optional(count),
   deviceTailroom: optional(count),
   GROMaxSize: optional(count),

@@ -11,8 +11,21 @@ export const ConnectivityStatus = z
   })
   .describe("One address by one protocol");
 
+export const PathMtu = z
+  .strictObject({
+    expected: count.describe("Bytes that devices and routes of this node let be sent"),
+    measured: count.describe("Largest packet that came back; less than expected: larger ones are lost"),
+    lastProbed: time,
+  })
+  .describe("How large packets may be, IP header included");
+
 export const PathStatus = z
-  .strictObject({ ip: longText, icmp: optional(ConnectivityStatus), http: optional(ConnectivityStatus) })
+  .strictObject({
+    ip: longText,
+    icmp: optional(ConnectivityStatus),
+    http: optional(ConnectivityStatus),
+    mtu: optional(PathMtu),
+  })
   .describe("One address that is probed; protocols that were not probed yet are absent");
 
 export const HostStatus = z.strictObject({
