@@ -57,6 +57,19 @@ const lengths: Readonly<Record<4 | 6, readonly (readonly [bits: number, share: n
   ],
 };
 
+interface Variant {
+  readonly name: string;
+  readonly family: 4 | 6;
+  /** How many prefixes of 24 bits hold all the others; undefined: as chance has it. */
+  readonly cells?: number;
+}
+
+const variants: readonly Variant[] = [
+  { name: "IPv4", family: 4 },
+  { name: "IPv6", family: 6 },
+  { name: "IPv6 in 1,000 blocks", family: 6, cells: 1000 },
+];
+
 type Kind = "random source" | "half of them denied" | "all denied";
 const kinds: readonly Kind[] = ["random source", "half of them denied", "all denied"];
 
@@ -69,22 +82,23 @@ export const bench: Benchmark = {
 async function run(progress: (line: string) => void): Promise<Figures> {
   const rows: Row[] = [];
   const ratios: Ratio[] = [];
-  for (const family of [4, 6] as const) {
-    progress(`IPv${family}: prefixes`);
+  for (const variant of variants) {
+    const { name, family } = variant;
+    progress(`${name}: prefixes`);
     using xdp = loadObject(readFileSync(join(objects, "xdp.o")), { name: "xdp.o" });
     using repeater = loadObject(readFileSync(join(objects, "tests/repeat-xdp.o")), { name: "repeat-xdp.o" });
     const random = new Random(20261121).uint32;
-    const texts = randomPrefixes(random, family);
-    progress(`IPv${family}: load`);
+    const texts = randomPrefixes(random, variant);
+    progress(`${name}: load`);
     const { keys, seconds } = load(xdp, texts, family);
-    rows.push(row(`load ${PREFIXES} prefixes`, `IPv${family}`, "s", [seconds]));
-    ratios.push(ratio(`seconds to load ${PREFIXES} prefixes, IPv${family}`, seconds, "at most", LOAD_SECONDS));
+    rows.push(row(`load ${PREFIXES} prefixes`, name, "s", [seconds]));
+    ratios.push(ratio(`seconds to load ${PREFIXES} prefixes, ${name}`, seconds, "at most", LOAD_SECONDS));
     for (const kind of kinds) {
-      progress(`IPv${family}: ${kind}`);
+      progress(`${name}: ${kind}`);
       writeSources(repeater, random, family, keys, kind);
       const ns = measure(repeater, xdp.program("cil_xdp_entry"), family);
-      rows.push(row(`a packet, ${kind}`, `IPv${family}`, "ns", ns));
-      ratios.push(ratio(`ns a packet, ${kind}, IPv${family}`, median(ns), "at most", PACKET_NS));
+      rows.push(row(`a packet, ${kind}`, name, "ns", ns));
+      ratios.push(ratio(`ns a packet, ${kind}, ${name}`, median(ns), "at most", PACKET_NS));
     }
   }
   return { rows, ratios };
@@ -95,9 +109,9 @@ function load(xdp: BpfObject, texts: ReadonlySet<string>, family: 4 | 6) {
   const maps = new PrefilterMaps({
     direct: xdp.map("cilium_cidr_direct"),
     ipv4: xdp.map("cilium_cidr_v4"),
-    ipv6: xdp.map("cilium_cidr_v6"),
-    filter: xdp.map("cilium_cidr_filter"),
-    levels: xdp.map("cilium_cidr_levels"),
+    lines: xdp.map("cilium_cidr_lines"),
+    nodes6: xdp.map("cilium_cidr_nodes6"),
+    state: xdp.map("cilium_cidr_state"),
   });
   const started = performance.now();
   const keys = new Set<PrefixKey>();
@@ -145,9 +159,14 @@ function copyBit(bytes: Uint8Array, key: PrefixKey, bit: number): void {
   bytes[bit >> 3] = ((bytes[bit >> 3] ?? 0) & ~mask) | (key.charCodeAt(bit >> 3) & mask);
 }
 
-function randomPrefixes(random: () => number, family: 4 | 6): Set<string> {
+function randomPrefixes(random: () => number, { family, cells = 0 }: Variant): Set<string> {
+  const blocks = Array.from({ length: cells }, () => randomBytes(random, family).subarray(0, 3));
   const texts = new Set<string>();
-  while (texts.size < PREFIXES) texts.add(`${ipFromBytes(randomBytes(random, family))}/${pickLength(random, family)}`);
+  while (texts.size < PREFIXES) {
+    const bytes = randomBytes(random, family);
+    bytes.set(blocks[random() % cells] ?? []);
+    texts.add(`${ipFromBytes(bytes)}/${pickLength(random, family)}`);
+  }
   return texts;
 }
 

@@ -29,24 +29,17 @@ static __always_inline bool prefilter_denies_ipv4(__be32 address)
 	return node_denies(bpf_map_lookup_elem(&cilium_cidr_v4, &key), host);
 }
 
-/* Words as they stand in memory; src/datapath/prefilter/filter-hash.ts has the same. */
-static __always_inline __u32 prefilter_hash(__u32 a, __u32 b, __u32 c, __u32 d, __u32 length)
+/* The line of an address's first `length` bytes, as words that stand so in memory; the same is in
+ * src/datapath/prefilter/line-hash.ts.
+ */
+static __always_inline __u32 line_index(__u32 a, __u32 b, __u32 c, __u32 d, __u32 length)
 {
 	__u32 hash = a * 0x9e3779b1u + length;
 
 	hash = (hash ^ (hash >> 15) ^ b) * 0x85ebca77u;
 	hash = (hash ^ (hash >> 13) ^ c) * 0xc2b2ae3du;
 	hash = (hash ^ (hash >> 16) ^ d) * 0x27d4eb2fu;
-	return (hash ^ (hash >> 15)) >> (32 - PREFILTER_FILTER_BITS);
-}
-
-static __always_inline bool may_have_node(__u32 hash)
-{
-	__u32 index = hash >> PREFILTER_FILTER_BLOCK_BITS;
-	const struct prefilter_filter *block = bpf_map_lookup_elem(&cilium_cidr_filter, &index);
-	__u32 bit = hash & ((1 << PREFILTER_FILTER_BLOCK_BITS) - 1);
-
-	return block && (block->words[bit >> 6] >> (bit & 63)) & 1;
+	return (hash ^ (hash >> 15)) >> (32 - PREFILTER_LINE_BITS);
 }
 
 /* Word `word` of the address without what stands behind `length` bytes. */
@@ -59,31 +52,56 @@ static __always_inline __u32 leading(const __u32 *words, int word, int length)
 	return bytes >= 4 ? words[word] : words[word] & bpf_htonl(~(0xffffffffu >> (bytes * 8)));
 }
 
+/* Is the address in one of the line's prefixes? */
+static __always_inline bool line_denies(const struct prefilter_line *line, __u64 high, __u64 low)
+{
+#pragma unroll
+	for (int slot = 0; slot < PREFILTER_LINE_SLOTS; slot++) {
+		__u32 length = line->lengths[slot];
+		__u64 off = line->words[slot] ^ high;
+
+		if (length - 1 < 64) {
+			if (!(off >> (64 - length)))
+				return true;
+		} else if (slot + 1 < PREFILTER_LINE_SLOTS && length - 65 < 64 && !off) {
+			if (!((line->words[slot + 1] ^ low) >> (128 - length)))
+				return true;
+		}
+	}
+	return false;
+}
+
 static __always_inline bool ipv6_node_denies(const __u32 *words, int length)
 {
 	__u32 key[4] = { leading(words, 0, length), leading(words, 1, length), leading(words, 2, length),
-			 leading(words, 3, length) };
+			 leading(words, 3, length) | bpf_htonl(length) };
 
-	if (likely(!may_have_node(prefilter_hash(key[0], key[1], key[2], key[3], length))))
-		return false;
-	key[3] |= bpf_htonl(length);
-	return node_denies(bpf_map_lookup_elem(&cilium_cidr_v6, key),
+	return node_denies(bpf_map_lookup_elem(&cilium_cidr_nodes6, key),
 			   bpf_ntohl(words[length / 4]) >> (24 - (length & 3) * 8));
 }
 
 static __always_inline bool prefilter_denies_ipv6(const __u32 *words)
 {
 	int direct = prefilter_direct(bpf_ntohl(words[0]) >> 8, PREFILTER_BLOCKS);
-	const struct prefilter_levels *levels;
-	__u32 zero = 0, used;
+	__u64 high = (__u64)bpf_ntohl(words[0]) << 32 | bpf_ntohl(words[1]);
+	__u64 low = (__u64)bpf_ntohl(words[2]) << 32 | bpf_ntohl(words[3]);
 
 	if (likely(direct != PREFILTER_LONGER))
 		return direct == PREFILTER_DENY;
-	levels = bpf_map_lookup_elem(&cilium_cidr_levels, &zero);
-	used = levels ? levels->ipv6 : 0;
 #pragma unroll
-	for (int length = PREFILTER_FIRST_NODE; length <= PREFILTER_LAST_NODE; length++)
-		if ((used >> length & 1) && ipv6_node_denies(words, length))
+	for (int length = PREFILTER_FIRST_NODE; length <= PREFILTER_LAST_NODE; length++) {
+		__u32 index = line_index(leading(words, 0, length), leading(words, 1, length), leading(words, 2, length),
+					 leading(words, 3, length), length);
+		const struct prefilter_line *line = bpf_map_lookup_elem(&cilium_cidr_lines, &index);
+
+		if (!line)
+			return false;
+		if (line_denies(line, high, low))
 			return true;
+		if (unlikely(line->flags & PREFILTER_LINE_NODES) && ipv6_node_denies(words, length))
+			return true;
+		if (likely(!(line->flags & PREFILTER_LINE_MORE)))
+			return false;
+	}
 	return false;
 }

@@ -25,18 +25,18 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct prefilter6_key);
 	__type(value, struct prefilter_node);
-} cilium_cidr_v6 SEC(".maps");
+} cilium_cidr_nodes6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1 << (PREFILTER_FILTER_BITS - PREFILTER_FILTER_BLOCK_BITS));
+	__uint(max_entries, 1 << PREFILTER_LINE_BITS);
 	__type(key, __u32);
-	__type(value, struct prefilter_filter);
-} cilium_cidr_filter SEC(".maps");
+	__type(value, struct prefilter_line);
+} cilium_cidr_lines SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct prefilter_levels);
-} cilium_cidr_levels SEC(".maps");
+	__type(value, struct prefilter_state);
+} cilium_cidr_state SEC(".maps");

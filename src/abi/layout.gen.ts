@@ -372,17 +372,18 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       denied: [0, 32],
     },
   },
-  prefilter_filter: {
-    size: 256,
+  prefilter_line: {
+    size: 64,
     members: {
-      words: [0, 256],
+      words: [0, 56],
+      lengths: [56, 7],
+      flags: [63, 1],
     },
   },
-  prefilter_levels: {
-    size: 8,
+  prefilter_state: {
+    size: 4,
     members: {
-      ipv6: [0, 4],
-      revision: [4, 4],
+      revision: [0, 4],
     },
   },
   underlay4_way: {

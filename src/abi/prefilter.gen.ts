@@ -8,13 +8,15 @@ export const PREFILTER_BLOCK_BITS = 10;
 
 export const PREFILTER_BLOCKS = 16384;
 
-export const PREFILTER_FILTER_BITS = 25;
+export const PREFILTER_LINE_BITS = 18;
 
-export const PREFILTER_FILTER_BLOCK_BITS = 11;
+export const PREFILTER_LINE_SLOTS = 7;
 
 export const PREFILTER_FIRST_NODE = 3;
 
 export const PREFILTER_LAST_NODE = 15;
+
+export const PREFILTER_SECOND_SLOT = 255;
 
 export const PrefilterDirect = {
   PREFILTER_PASS: 0,
@@ -22,6 +24,12 @@ export const PrefilterDirect = {
   PREFILTER_LONGER: 2,
 } as const;
 export type PrefilterDirect = (typeof PrefilterDirect)[keyof typeof PrefilterDirect];
+
+export const PrefilterLineFlags = {
+  PREFILTER_LINE_MORE: 1,
+  PREFILTER_LINE_NODES: 2,
+} as const;
+export type PrefilterLineFlags = (typeof PrefilterLineFlags)[keyof typeof PrefilterLineFlags];
 
 export const PREFILTER_BLOCK_SIZE = 256;
 
@@ -121,50 +129,56 @@ export function decodePrefilterNode(bytes: Uint8Array, offset = 0): PrefilterNod
   };
 }
 
-export const PREFILTER_FILTER_SIZE = 256;
+export const PREFILTER_LINE_SIZE = 64;
 
-export interface PrefilterFilter {
-  /** 256 bytes. */
+export interface PrefilterLine {
+  /** 56 bytes. */
   words: Uint8Array;
+  /** 7 bytes. */
+  lengths: Uint8Array;
+  flags: number;
 }
 
-/** Writes struct prefilter_filter into `into` at `offset` (padding zeroed) and returns `into`. */
-export function encodePrefilterFilter(value: PrefilterFilter, into: Uint8Array = new Uint8Array(PREFILTER_FILTER_SIZE), offset = 0): Uint8Array {
-  into.fill(0, offset, offset + PREFILTER_FILTER_SIZE);
-  copyBytes(value.words, 256, into, offset);
+/** Writes struct prefilter_line into `into` at `offset` (padding zeroed) and returns `into`. */
+export function encodePrefilterLine(value: PrefilterLine, into: Uint8Array = new Uint8Array(PREFILTER_LINE_SIZE), offset = 0): Uint8Array {
+  into.fill(0, offset, offset + PREFILTER_LINE_SIZE);
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  copyBytes(value.words, 56, into, offset);
+  copyBytes(value.lengths, 7, into, offset + 56);
+  view.setUint8(offset + 63, value.flags);
   return into;
 }
 
-/** Reads struct prefilter_filter at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
-export function decodePrefilterFilter(bytes: Uint8Array, offset = 0): PrefilterFilter {
-  if (offset + PREFILTER_FILTER_SIZE > bytes.length) throw new RangeError("Cannot decode prefilter_filter: fewer than 256 bytes");
+/** Reads struct prefilter_line at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
+export function decodePrefilterLine(bytes: Uint8Array, offset = 0): PrefilterLine {
+  if (offset + PREFILTER_LINE_SIZE > bytes.length) throw new RangeError("Cannot decode prefilter_line: fewer than 64 bytes");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    words: bytes.slice(offset, offset + 256),
+    words: bytes.slice(offset, offset + 56),
+    lengths: bytes.slice(offset + 56, offset + 63),
+    flags: view.getUint8(offset + 63),
   };
 }
 
-export const PREFILTER_LEVELS_SIZE = 8;
+export const PREFILTER_STATE_SIZE = 4;
 
-export interface PrefilterLevels {
-  ipv6: number;
+export interface PrefilterState {
   revision: number;
 }
 
-/** Writes struct prefilter_levels into `into` at `offset` (padding zeroed) and returns `into`. */
-export function encodePrefilterLevels(value: PrefilterLevels, into: Uint8Array = new Uint8Array(PREFILTER_LEVELS_SIZE), offset = 0): Uint8Array {
-  into.fill(0, offset, offset + PREFILTER_LEVELS_SIZE);
+/** Writes struct prefilter_state into `into` at `offset` (padding zeroed) and returns `into`. */
+export function encodePrefilterState(value: PrefilterState, into: Uint8Array = new Uint8Array(PREFILTER_STATE_SIZE), offset = 0): Uint8Array {
+  into.fill(0, offset, offset + PREFILTER_STATE_SIZE);
   const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-  view.setUint32(offset, value.ipv6, true);
-  view.setUint32(offset + 4, value.revision, true);
+  view.setUint32(offset, value.revision, true);
   return into;
 }
 
-/** Reads struct prefilter_levels at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
-export function decodePrefilterLevels(bytes: Uint8Array, offset = 0): PrefilterLevels {
-  if (offset + PREFILTER_LEVELS_SIZE > bytes.length) throw new RangeError("Cannot decode prefilter_levels: fewer than 8 bytes");
+/** Reads struct prefilter_state at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
+export function decodePrefilterState(bytes: Uint8Array, offset = 0): PrefilterState {
+  if (offset + PREFILTER_STATE_SIZE > bytes.length) throw new RangeError("Cannot decode prefilter_state: fewer than 4 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    ipv6: view.getUint32(offset, true),
-    revision: view.getUint32(offset + 4, true),
+    revision: view.getUint32(offset, true),
   };
 }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nodes below the direct table: struct prefilter_node by key. Pure.
-import {
-  PREFILTER_DIRECT_BITS,
-  PREFILTER_FIRST_NODE,
-  PREFILTER_LAST_NODE,
-  PREFILTER_NODE_SIZE,
-} from "../../abi/index.ts";
-import { type PrefixKey, type PrefixList, widened } from "./prefix-list.ts";
+// The nodes of IPv4 below the direct table, whose keys are all of 3 bytes: struct prefilter_node by key. Pure.
+import { PREFILTER_DIRECT_BITS, PREFILTER_NODE_SIZE } from "../../abi/index.ts";
+import type { PrefixKey, PrefixList } from "./prefix-list.ts";
 
 /** Bytes of a node's key, a character each; the last one says how many of the others count. */
 export type NodeKey = string;
@@ -15,10 +10,6 @@ export type NodeKey = string;
 export class Nodes {
   readonly #slots = new Map<NodeKey, number>();
   #values = new Uint8Array(16 * PREFILTER_NODE_SIZE);
-
-  get size(): number {
-    return this.#slots.size;
-  }
 
   keys(): IterableIterator<NodeKey> {
     return this.#slots.keys();
@@ -63,33 +54,30 @@ export function nodesOf(list: PrefixList, cells: ReadonlySet<PrefixKey> | "all")
   return nodes;
 }
 
-/** The prefixes of `changed` that stand behind the direct table, as the cells that hold them. */
-export function cellsOf(changed: PrefixKey): PrefixKey {
-  return widened(changed, PREFILTER_DIRECT_BITS);
-}
-
-function addRange(nodes: Nodes, list: PrefixList, from: number, to: number): void {
-  let cover = -1;
-  for (let index = from; index < to; index++) {
-    if (cover >= 0 && list.contains(cover, index)) continue;
-    cover = index;
-    if (list.bits(index) > PREFILTER_DIRECT_BITS) addPrefix(nodes, list, index);
+/** Sets or clears the bits of a prefix in its node; `value`: the byte of its address that the node is about. */
+export function markPrefix(node: Uint8Array, value: number, bits: number, denied: boolean): void {
+  const count = 2 ** (7 - ((bits - 1) & 7));
+  for (let next = value; next < value + count; next++) {
+    const bit = 1 << (next & 7);
+    const byte = node[next >> 3] ?? 0;
+    node[next >> 3] = denied ? byte | bit : byte & ~bit;
   }
 }
 
-function addPrefix(nodes: Nodes, list: PrefixList, index: number): void {
-  const bits = list.bits(index);
-  const length = (bits - 1) >> 3;
-  const node = nodes.make(nodeKey(list, index, length));
-  const first = list.byte(index, length);
-  const count = 2 ** (length * 8 + 8 - bits);
-  for (let value = first; value < first + count; value++)
-    node[value >> 3] = (node[value >> 3] ?? 0) | (1 << (value & 7));
+/** Keys one behind the other, as batched calls want them. */
+export function packNodes({ keySize }: { readonly keySize: number }, keys: Iterable<NodeKey>): Uint8Array {
+  return Buffer.concat(Array.from(keys, (key) => Buffer.from(key.slice(0, keySize), "latin1")));
+}
+
+function addRange(nodes: Nodes, list: PrefixList, from: number, to: number): void {
+  for (const index of list.outermost(from, to)) {
+    const bits = list.bits(index);
+    if (bits <= PREFILTER_DIRECT_BITS) continue;
+    const length = (bits - 1) >> 3;
+    markPrefix(nodes.make(nodeKey(list, index, length)), list.byte(index, length), bits, true);
+  }
 }
 
 function nodeKey(list: PrefixList, index: number, length: number): NodeKey {
-  const room = list.family === 4 ? PREFILTER_FIRST_NODE : PREFILTER_LAST_NODE;
-  let key = "";
-  for (let byte = 0; byte < room; byte++) key += String.fromCharCode(byte < length ? list.byte(index, byte) : 0);
-  return key + String.fromCharCode(length);
+  return String.fromCharCode(...list.bytes(index).subarray(0, length), length);
 }

@@ -1,85 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the prefilter's tables. What stays denied is denied at every moment in between, and nothing else is.
-import { PREFILTER_BLOCK_SIZE, PREFILTER_BLOCKS, PREFILTER_DIRECT_BITS, PREFILTER_NODE_SIZE } from "../../abi/index.ts";
-import type { Family } from "../../core/index.ts";
+import {
+  decodePrefilterState,
+  encodePrefilterState,
+  PREFILTER_BLOCK_SIZE,
+  PREFILTER_BLOCKS,
+  PREFILTER_DIRECT_BITS,
+  PREFILTER_NODE_SIZE,
+} from "../../abi/index.ts";
 import type { BpfMap } from "../../kernel/index.ts";
 import { blocksOf, directBlock } from "./direct.ts";
-import { Ipv6Filter } from "./ipv6-filter.ts";
-import { type NodeKey, type Nodes, nodesOf } from "./nodes.ts";
+import { Ipv6Tables } from "./ipv6-tables.ts";
+import { type NodeKey, type Nodes, nodesOf, packNodes } from "./nodes.ts";
 import { keyBits, type PrefixKey, type PrefixList, widened } from "./prefix-list.ts";
 
 /** The maps of bpf/maps/prefilter.h. */
 export interface PrefilterMapSet {
   readonly direct: BpfMap;
   readonly ipv4: BpfMap;
-  readonly ipv6: BpfMap;
-  readonly filter: BpfMap;
-  readonly levels: BpfMap;
+  readonly lines: BpfMap;
+  readonly nodes6: BpfMap;
+  readonly state: BpfMap;
 }
 
+const stateKey = new Uint8Array(4);
 /** Beyond so many changed prefixes all of the list is looked at once, instead of what is around each. */
 const MANY = 5000;
 
 export class PrefilterMaps {
   readonly #maps: PrefilterMapSet;
-  readonly #filter: Ipv6Filter;
+  readonly #ipv6: Ipv6Tables;
 
   /** The maps stay the caller's. */
   constructor(maps: PrefilterMapSet) {
     this.#maps = maps;
-    this.#filter = new Ipv6Filter(maps.filter, maps.levels);
+    this.#ipv6 = new Ipv6Tables(maps.lines, maps.nodes6);
   }
 
-  /** Takes the tables for the lists of this revision if an earlier run wrote them to the end; false if it did not. */
-  adopt(revision: number): boolean {
-    if (revision === 0 || this.#filter.writtenRevision !== revision) return false;
-    this.#filter.adopt(keysOf(this.#maps.ipv6));
-    return true;
+  /** Whether an earlier run wrote the lists of this revision to the end. */
+  holds(revision: number): boolean {
+    const state = this.#maps.state.lookup(stateKey);
+    return revision !== 0 && state !== undefined && decodePrefilterState(state).revision === revision;
   }
 
   /** Changes the tables and says then that they hold the lists of this revision. */
   write(revision: number, changes: () => void): void {
-    this.#filter.setRevision(0);
+    this.#maps.state.update(stateKey, encodePrefilterState({ revision: 0 }));
     changes();
-    this.#filter.setRevision(revision);
+    this.#maps.state.update(stateKey, encodePrefilterState({ revision }));
   }
 
   /** Within write(): from one list to another of the same family; `changed` are the prefixes that only one of them has. */
   change(before: PrefixList, after: PrefixList, changed: ReadonlySet<PrefixKey>): void {
+    if (changed.size === 0) return;
     const cells = changed.size > MANY ? "all" : concernedCells(before, after, changed);
-    const old = nodesOf(before, cells);
-    const nodes = nodesOf(after, cells);
-    const written = new Set<NodeKey>();
-    const added: NodeKey[] = [];
-    for (const key of nodes.keys()) {
-      const known = old.value(key);
-      if (known === undefined) added.push(key);
-      if (known === undefined || Buffer.compare(known, nodes.value(key) ?? known) !== 0) written.add(key);
-    }
-    const map = this.#nodeMap(after.family);
-    writeNodes(map, nodes, written);
-    if (after.family === 6) this.#filter.add(added);
-    this.#putDirect(after, concernedBlocks(changed));
-    const gone = [...old.keys()].filter((key) => !nodes.has(key));
-    removeNodes(map, gone);
-    if (after.family === 6) this.#filter.remove(gone, () => keysOf(map));
+    const lead = () => this.#putDirect(after, concernedBlocks(changed));
+    if (after.family === 6) this.#ipv6.change(before, after, cells, lead);
+    else this.#changeNodes(nodesOf(before, cells), nodesOf(after, cells), lead);
   }
 
   /** Within write(): makes the tables hold exactly this list, whatever they hold. */
   replace(list: PrefixList): void {
-    const nodes = nodesOf(list, "all");
-    const map = this.#nodeMap(list.family);
+    const all = new Set(Array.from({ length: PREFILTER_BLOCKS }, (_, block) => block));
+    const lead = () => this.#putDirect(list, all);
+    if (list.family === 6) this.#ipv6.replace(list, lead);
+    else this.#replaceNodes(nodesOf(list, "all"), lead);
+  }
+
+  #changeNodes(before: Nodes, after: Nodes, lead: () => void): void {
+    const written = new Set<NodeKey>();
+    for (const key of after.keys()) {
+      const known = before.value(key);
+      if (known === undefined || Buffer.compare(known, after.value(key) ?? known) !== 0) written.add(key);
+    }
+    writeNodes(this.#maps.ipv4, after, written);
+    lead();
+    removeNodes(
+      this.#maps.ipv4,
+      [...before.keys()].filter((key) => !after.has(key)),
+    );
+  }
+
+  #replaceNodes(nodes: Nodes, lead: () => void): void {
+    const map = this.#maps.ipv4;
     writeNodes(map, nodes, new Set(nodes.keys()));
-    if (list.family === 6) this.#filter.rebuild(nodes.keys());
-    this.#putDirect(list, new Set(Array.from({ length: PREFILTER_BLOCKS }, (_, block) => block)));
+    lead();
     removeNodes(
       map,
       [...keysOf(map)].filter((key) => !nodes.has(key)),
     );
-  }
-
-  #nodeMap(family: Family): BpfMap {
-    return family === 4 ? this.#maps.ipv4 : this.#maps.ipv6;
   }
 
   #putDirect(list: PrefixList, blocks: ReadonlySet<number>): void {
@@ -130,16 +139,9 @@ function writeNodes(map: BpfMap, nodes: Nodes, keys: ReadonlySet<NodeKey>): void
   const values = new Uint8Array(keys.size * PREFILTER_NODE_SIZE);
   let index = 0;
   for (const key of keys) values.set(nodes.value(key) ?? [], index++ * PREFILTER_NODE_SIZE);
-  map.updateBatch(pack(map, keys), values, keys.size);
+  map.updateBatch(packNodes(map, keys), values, keys.size);
 }
 
 function removeNodes(map: BpfMap, keys: readonly NodeKey[]): void {
-  if (keys.length > 0) map.deleteBatch(pack(map, new Set(keys)), keys.length);
-}
-
-function pack(map: BpfMap, keys: ReadonlySet<NodeKey>): Uint8Array {
-  const packed = Buffer.alloc(keys.size * map.keySize);
-  let at = 0;
-  for (const key of keys) at += packed.write(key, at, "latin1");
-  return packed;
+  if (keys.length > 0) map.deleteBatch(packNodes(map, keys), keys.length);
 }

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import "../../kernel/testing.ts";
 import { cidrContains, formatCidr, ipFromBytes, ipToBytes, parseCidr } from "../../core/index.ts";
 import { randomWords } from "../../core/testing.ts";
-import { BpfProgram, createAnonymousNetns, Rtnetlink, withNetns } from "../../kernel/index.ts";
+import { BpfMap, BpfProgram, createAnonymousNetns, Rtnetlink, withNetns } from "../../kernel/index.ts";
 import { removeDatapath } from "../cleanup/remove.ts";
 import { mapPinRoot } from "../maps/names.ts";
 import { inPrivateNamespaces, objectDir, privateBpffs, until } from "../testing.ts";
@@ -102,6 +102,35 @@ function tests(): void {
     for (const cidr of cidrs.slice(0, 500)) assert.equal(verdict(inside(random, parseCidr(cidr))), PASS, cidr);
   });
 
+  test("denies what no line has room for", () => {
+    const short = Array.from({ length: 64 }, (_, n) => `2001:d${(n * 4).toString(16).padStart(2, "0")}::/30`);
+    const long = Array.from({ length: 200 }, (_, n) => `fd00::${(n + 1).toString(16)}/128`);
+    const prefixes = [...short, ...long].map((cidr) => parseCidr(cidr));
+    const gone = prefixes.filter((_, n) => n % 3 === 0);
+    const check = (some: typeof prefixes, expected: number) => {
+      for (const prefix of some) assert.equal(verdict(inside(random, prefix)), expected, formatCidr(prefix));
+    };
+    add(...prefixes.map(formatCidr));
+    check(prefixes, DROP);
+    for (const beside of ["fd00::ffff", "fd00::", "2001:e00::1"]) assert.equal(verdict(beside), PASS, beside);
+    remove(...gone.map(formatCidr));
+    check(gone, PASS);
+    check(
+      prefixes.filter((_, n) => n % 3 !== 0),
+      DROP,
+    );
+    clear();
+    check(prefixes, PASS);
+  });
+
+  test("tables that only an earlier build used go when its program has gone", () => {
+    const path = join(mapPinRoot(bpfRoot), "cilium_cidr_of_yesterday");
+    using map = BpfMap.create({ type: "array", name: "of_yesterday", keySize: 4, valueSize: 4, maxEntries: 1 });
+    map.pin(path);
+    restart();
+    assert.equal(existsSync(path), false);
+  });
+
   test("threats: sees the source behind VLAN tags", () => {
     add("192.0.2.0/24", "2001:db8::/32");
     for (const tags of [0, 1, 2]) {
@@ -147,17 +176,18 @@ function tests(): void {
   });
 
   test("a broken list is told, and what was denied stays so", () => {
-    add("192.0.2.0/24");
+    add("192.0.2.0/24", "2001:db8::/48", ...Array.from({ length: 50 }, (_, n) => `fd00::${n + 1}/128`));
+    const sources = ["192.0.2.9", "2001:db8::1", "fd00::1", "fd00::50"];
     prefilter.stop();
     writeFileSync(stateFile, "nonsense");
     prefilter = new Prefilter(config);
     prefilter.start();
     assert.match(String(prefilter.failure), /Cannot read prefilter/);
     assert.throws(() => add("10.0.0.0/8"), { message: /Cannot read prefilter/ });
-    assert.equal(verdict("192.0.2.9"), DROP);
+    for (const source of sources) assert.equal(verdict(source), DROP, source);
     rmSync(stateFile);
     restart();
-    assert.equal(verdict("192.0.2.9"), PASS);
+    for (const source of sources) assert.equal(verdict(source), PASS, source);
   });
 
   test("stops packets of denied neighbours on the wire, and only those", () => {

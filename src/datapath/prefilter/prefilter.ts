@@ -49,7 +49,7 @@ export class Prefilter {
     this.#maps = new PrefilterMaps(this.#program.maps);
     try {
       this.#lists = loadLists(this.#config.stateFile);
-      if (!this.#maps.adopt(this.#lists.revision)) replaceTables(this.#maps, this.#lists);
+      if (!this.#maps.holds(this.#lists.revision)) replaceTables(this.#maps, this.#lists);
     } catch (error) {
       this.#unreadable = toError(error);
       this.#log.error("Cannot take the prefilter's lists over", { error });
@@ -140,7 +140,7 @@ export class Prefilter {
       using rtnl = new Rtnetlink();
       const network = { links: rtnl.links(), addresses: rtnl.addresses(), routes: rtnl.routes() };
       this.#devices = physicalDevices(network, this.#config.nodeAddresses, this.#config.devices);
-      const failed = this.#program?.keepAttached(this.#devices) ?? new Map<string, Error>();
+      const failed = this.#program?.keepAttached(this.#devices, network.links) ?? new Map<string, Error>();
       for (const [device, error] of failed) {
         if (!this.#failed.has(device)) this.#log.error("The prefilter is not on a device", { device, error });
       }

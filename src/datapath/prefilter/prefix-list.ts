@@ -123,9 +123,19 @@ export class PrefixList {
     return [this.#lowerBound(key), this.#lowerBound(`${last}\xff`)];
   }
 
-  /** The prefix of `bits` around the one at `index`. */
-  widenedKey(index: number, bits: number): PrefixKey {
-    return widened(this.key(index), bits);
+  /** As key(), as bytes: a view. */
+  bytes(index: number): Uint8Array {
+    return this.#bytes.subarray(index * this.#stride, (index + 1) * this.#stride);
+  }
+
+  /** Of the prefixes from `from` to before `to`, those that are not within another one of them. */
+  *outermost(from: number, to: number): Generator<number> {
+    let cover = -1;
+    for (let index = from; index < to; index++) {
+      if (cover >= 0 && this.contains(cover, index)) continue;
+      cover = index;
+      yield index;
+    }
   }
 
   /** Whether a prefix as wide as `key` or wider holds all of it. */

@@ -2,7 +2,7 @@
 // The prefilter's program and maps in the kernel: loaded at each start, put in the place of what runs, kept there.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { attachXdp, type BpfObject, loadObject, Rtnetlink } from "../../kernel/index.ts";
+import { attachXdp, type BpfObject, type Link, loadObject } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import { readObjectFile } from "../loader/object-file.ts";
 import { detachFromDevice, deviceLinkPin, devicesWith } from "../loader/pins.ts";
@@ -22,6 +22,7 @@ export interface PrefilterProgramConfig {
 
 export class PrefilterProgram implements Disposable {
   readonly #bpfRoot: string;
+  #olderRemoved = false;
   readonly #object: BpfObject;
 
   private constructor(bpfRoot: string, object: BpfObject) {
@@ -49,19 +50,21 @@ export class PrefilterProgram implements Disposable {
     return {
       direct: this.#object.map("cilium_cidr_direct"),
       ipv4: this.#object.map("cilium_cidr_v4"),
-      ipv6: this.#object.map("cilium_cidr_v6"),
-      filter: this.#object.map("cilium_cidr_filter"),
-      levels: this.#object.map("cilium_cidr_levels"),
+      lines: this.#object.map("cilium_cidr_lines"),
+      nodes6: this.#object.map("cilium_cidr_nodes6"),
+      state: this.#object.map("cilium_cidr_state"),
     };
   }
 
-  /** Puts the program on these devices alone. Returns what failed, by device. */
-  keepAttached(devices: readonly string[]): Map<string, Error> {
+  /** Puts the program on these of the links alone. Returns what failed, by device. */
+  keepAttached(devices: readonly string[], links: readonly Link[]): Map<string, Error> {
     const failed = new Map<string, Error>();
-    using rtnl = new Rtnetlink();
     for (const device of devices) {
       try {
-        this.#keepOn(device, rtnl);
+        this.#keepOn(
+          device,
+          links.find(({ name }) => name === device),
+        );
       } catch (error) {
         failed.set(device, datapathError(`Cannot put the prefilter on device "${device}"`, error));
       }
@@ -69,6 +72,7 @@ export class PrefilterProgram implements Disposable {
     for (const device of devicesWith(this.#bpfRoot, PROGRAM)) {
       if (!devices.includes(device)) detachFromDevice(this.#bpfRoot, device, PROGRAM);
     }
+    if (failed.size === 0) this.#removeOlderTables();
     return failed;
   }
 
@@ -76,13 +80,25 @@ export class PrefilterProgram implements Disposable {
     this.#object.close();
   }
 
-  #keepOn(device: string, rtnl: Rtnetlink): void {
+  /** Those that only programs of an earlier build used, which are gone now. */
+  #removeOlderTables(): void {
+    if (this.#olderRemoved) return;
+    const root = mapPinRoot(this.#bpfRoot);
+    for (const name of pinnedTables(root)) if (!this.#object.mapNames.includes(name)) rmSync(join(root, name));
+    this.#olderRemoved = true;
+  }
+
+  #keepOn(device: string, link: Link | undefined): void {
     const program = this.#object.program(PROGRAM);
-    const link = rtnl.link(device);
     if (link === undefined) throw new Error("there is no such device");
     if (link.xdpProgramId === program.id) return;
     attachXdp({ program, ifindex: link.ifindex, pin: deviceLinkPin(this.#bpfRoot, device, PROGRAM) }).close();
   }
+}
+
+/** Names of pinned tables. */
+function pinnedTables(root: string): readonly string[] {
+  return existsSync(root) ? readdirSync(root).filter((name) => ownMaps.test(name)) : [];
 }
 
 /** Takes an earlier run's prefilter off all devices, and its tables away. True when there was one. */
@@ -90,7 +106,7 @@ export function removePrefilter(bpfRoot: string): boolean {
   const devices = devicesWith(bpfRoot, PROGRAM);
   for (const device of devices) detachFromDevice(bpfRoot, device, PROGRAM);
   const root = mapPinRoot(bpfRoot);
-  const maps = existsSync(root) ? readdirSync(root).filter((name) => ownMaps.test(name)) : [];
+  const maps = pinnedTables(root);
   for (const name of maps) rmSync(join(root, name), { force: true });
   return devices.length + maps.length > 0;
 }
