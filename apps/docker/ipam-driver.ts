@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // IpamDriver.*: one pool a family, the node's own pod prefix; the agent gives out its addresses.
 import { type AgentClient, AgentUnreachableError, ApiError, type DaemonConfiguration } from "../../src/api/index.ts";
-import { cidrContains, createLogger, type Family, parseCidr, tryParseCidr, tryParseIp } from "../../src/core/index.ts";
+import {
+  cidrContains,
+  createLogger,
+  type Family,
+  formatCidr,
+  parseCidr,
+  tryParseCidr,
+  tryParseIp,
+} from "../../src/core/index.ts";
 import { agentPatience, whenAgentAnswers } from "../cni/index.ts";
 import { RequestError } from "./errors.ts";
 import { addressRequest, type Calls, checkRequest, optionNames, poolRequest } from "./protocol.ts";
@@ -80,7 +88,7 @@ async function requestPool(deps: IpamDeps, request: ReturnType<typeof poolReques
 
 function isSame(given: string, prefix: string | undefined): boolean {
   const cidr = tryParseCidr(given);
-  return cidr !== undefined && prefix !== undefined && cidr === parseCidr(prefix);
+  return cidr !== undefined && prefix !== undefined && formatCidr(cidr) === formatCidr(parseCidr(prefix));
 }
 
 function familyOf(poolId: string): Family {
