@@ -5,7 +5,7 @@ export { createHealth, type HealthConfig, type HealthDeps, type HealthModule } f
 export { createPathMtu, type PathMtuModule } from "./mtu/module.ts";
 export { isBlackHole, type PathMtuRow } from "./mtu/types.ts";
 export { openAllowedPing, Pinger } from "./ping.ts";
-export { brokenPaths, medianLatency, type NodeHealth, nodeReachable, nodesHealth } from "./summary.ts";
+export { brokenPaths, firstOf, medianLatency, type NodeHealth, nodeReachable, nodesHealth } from "./summary.ts";
 export { createHealthTable } from "./table.ts";
 export {
   type HealthRow,

@@ -15,7 +15,7 @@ import { nodeKey } from "../node/index.ts";
 import { askHello, Responder } from "./hello.ts";
 import { Pinger } from "./ping.ts";
 import { ProbeSchedule } from "./schedule.ts";
-import { brokenPaths } from "./summary.ts";
+import { brokenPaths, firstOf } from "./summary.ts";
 import { createHealthTable } from "./table.ts";
 import { type TargetOptions, targetsOf } from "./targets.ts";
 import { type HealthRow, healthKey, reachable, unprobed, withResult } from "./types.ts";
@@ -94,9 +94,8 @@ class HealthProber implements HealthModule {
 
   health(): Health {
     if (this.#deaf !== undefined) return { state: "degraded", message: this.#deaf };
-    const broken = brokenPaths(this.table, this.#config.self);
-    const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : "";
-    return broken.length === 0 ? { state: "ok" } : { state: "degraded", message: `${broken[0]}${more}` };
+    const message = firstOf(brokenPaths(this.table, this.#config.self));
+    return message === undefined ? { state: "ok" } : { state: "degraded", message };
   }
 
   async probeAll(): Promise<void> {

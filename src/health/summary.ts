@@ -42,8 +42,13 @@ export function brokenPaths(table: ReadonlyTable<HealthRow, string>, self: strin
   );
 }
 
+/** The first of them, and how many more there are; undefined when all is well. */
+export function firstOf(problems: readonly string[]): string | undefined {
+  return problems.length > 1 ? `${problems[0]} (and ${problems.length - 1} more)` : problems[0];
+}
+
 /** As `cilium-health` writes it. */
-export function protocolName(protocol: ProbeProtocol): string {
+function protocolName(protocol: ProbeProtocol): string {
   return protocol === "icmp" ? "ICMP" : "HTTP";
 }
 

@@ -31,8 +31,6 @@ export interface PathState {
   readonly last: ProbeResult | undefined;
   /** Milliseconds since the epoch; 0 before the first probe. */
   readonly lastProbed: number;
-  /** Probes in a row that failed. */
-  readonly failures: number;
   /** Latencies of the last answered probes in nanoseconds, oldest first, at most `latencyHistory`. */
   readonly latencies: readonly number[];
 }
@@ -51,14 +49,13 @@ export function healthKey({ node, kind, ip }: Pick<ProbeTarget, "node" | "kind" 
   return `${node}/${kind}/${ip}`;
 }
 
-export const unprobed: PathState = { last: undefined, lastProbed: 0, failures: 0, latencies: [] };
+export const unprobed: PathState = { last: undefined, lastProbed: 0, latencies: [] };
 
 /** The state after one more probe. */
 export function withResult(before: PathState, result: ProbeResult, now: number): PathState {
   return {
     last: result,
     lastProbed: now,
-    failures: result.ok ? 0 : before.failures + 1,
     latencies: result.ok ? [...before.latencies, result.latencyNs].slice(-latencyHistory) : before.latencies,
   };
 }

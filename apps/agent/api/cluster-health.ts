@@ -11,9 +11,11 @@ import type {
 import { formatDuration } from "../../../src/core/index.ts";
 import {
   brokenPaths,
+  firstOf,
   type HealthModule,
   type HealthRow,
   healthKey,
+  medianLatency,
   nodesHealth,
   type PathMtuModule,
   type PathState,
@@ -38,9 +40,8 @@ export function createClusterHealthCalls(
 /** The line of `cilium status`: the daemon is well when it probes; what it finds is the cluster's. */
 export function healthComponent(health: HealthModule | undefined, self: string): ComponentStatus {
   if (health === undefined) return { state: "Disabled" };
-  const [first, ...more] = brokenPaths(health.table, self);
-  if (first === undefined) return { state: "Ok" };
-  return { state: "Ok", msg: `${first}${more.length === 0 ? "" : ` (and ${more.length} more)`}` };
+  const msg = firstOf(brokenPaths(health.table, self));
+  return msg === undefined ? { state: "Ok" } : { state: "Ok", msg };
 }
 
 function toStatus(health: HealthModule, pathMtu: PathMtus, self: string): HealthStatusResponse {
@@ -79,10 +80,13 @@ function toPath(row: HealthRow, pathMtu: PathMtus): PathStatus {
   return { ip, ...toConnectivity("icmp", icmp), ...toConnectivity("http", http), ...mtu };
 }
 
-function toConnectivity(name: "icmp" | "http", { last, lastProbed }: PathState): Partial<PathStatus> {
+function toConnectivity(name: "icmp" | "http", state: PathState): Partial<PathStatus> {
+  const { last, lastProbed } = state;
   if (last === undefined) return {};
+  const median = medianLatency(state);
   const status: ConnectivityStatus = {
     latency: last.ok ? last.latencyNs : 0,
+    ...(median === undefined ? {} : { medianLatency: median }),
     status: last.ok ? "" : last.problem,
     lastProbed: new Date(lastProbed).toISOString(),
   };

@@ -6,6 +6,7 @@ import { count, longText, type Model, optional, time } from "./schema.ts";
 export const ConnectivityStatus = z
   .strictObject({
     latency: count.describe("Nanoseconds; 0 when it did not answer"),
+    medianLatency: optional(count.describe("Nanoseconds; of the last 30 probes that were answered")),
     status: longText.describe("Empty when it answered, else the problem"),
     lastProbed: time,
   })

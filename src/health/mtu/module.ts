@@ -12,6 +12,7 @@ import {
 import type { Netns } from "../../kernel/index.ts";
 import { openAllowedPing, Pinger } from "../ping.ts";
 import { ProbeSchedule } from "../schedule.ts";
+import { firstOf } from "../summary.ts";
 import { type HealthRow, healthKey } from "../types.ts";
 import { searchMtu, smallestMtu } from "./search.ts";
 import { blackHoleText, createPathMtuTable, isBlackHole, type PathMtuRow } from "./types.ts";
@@ -84,10 +85,8 @@ class PathMtuProber implements PathMtuModule {
 
   health(): Health {
     const broken = [...this.table.all()].filter(isBlackHole);
-    const first = broken[0];
-    if (first === undefined) return { state: "ok" };
-    const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : "";
-    return { state: "degraded", message: `${blackHoleText(first, this.#self)}${more}` };
+    const message = firstOf(broken.map((row) => blackHoleText(row, this.#self)));
+    return message === undefined ? { state: "ok" } : { state: "degraded", message };
   }
 
   /** This node's own addresses have no path; a health endpoint's is measured from another one. */
