@@ -58,7 +58,9 @@ export async function printPairs(
   const groups = Map.groupBy(pairs, ([key]) => key);
   const object = Object.fromEntries(Array.from(groups, ([key, some]) => [key, some.map(([, value]) => value)]));
   if (pairs.length > 0 || emptyTable || context.structured) {
-    await context.result(object, () => alignTable([titles], pairs as readonly Line[]));
+    // A key stands in front of its first value only.
+    const lines = Array.from(groups, ([key, some]) => some.map(([, value], i): Line => [i === 0 ? key : "", value]));
+    await context.result(object, () => alignTable([titles], lines.flat()));
   } else noEntries(context);
 }
 

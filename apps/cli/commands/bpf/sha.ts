@@ -21,7 +21,7 @@ export const sha: CommandSpec = {
         const pairs = users.flatMap(([digest, endpoints]): [string, string][] =>
           endpoints.length === 0 ? [[digest, "-"]] : endpoints.map((id) => [digest, String(id)]),
         );
-        if (context.structured) await context.json(Object.fromEntries(users));
+        if (context.structured) await context.result(Object.fromEntries(users), () => []);
         else await printPairs(context, ["Datapath SHA", "Endpoint(s)"], pairs);
       },
     },
