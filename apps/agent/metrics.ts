@@ -7,6 +7,7 @@ import { type EndpointManager, type EndpointRow, endpointState } from "../../src
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
+import { registerState, registerSweeps } from "./metrics/index.ts";
 
 export interface MetricsDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
@@ -14,7 +15,7 @@ export interface MetricsDeps {
   readonly policies: ReadonlyTable<PolicyRow, string>;
   readonly engine: PolicyEngine;
   readonly manager: Pick<EndpointManager, "policySize" | "policyOverflows">;
-  readonly datapath: Pick<Datapath, "maps">;
+  readonly datapath: Pick<Datapath, "maps" | "sweeps">;
   readonly ipam: Ipam;
 }
 
@@ -25,7 +26,6 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge({ name, help, collect: (metric) => metric.set(value()) });
   gauge("endpoint", "Endpoints on this node", () => deps.endpoints.size);
-  gauge("identity", "Identities known", () => deps.identities.size);
   gauge("policy", "Policies in force", () => deps.policies.size);
   gauge("policy_max_revision", "Revision of the policy repository", () => deps.engine.revision);
   gauge("policy_sets", "Policy sets in the kernel", () => deps.manager.policySize().sets);
@@ -67,6 +67,8 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
     },
   });
   registerTraffic(metrics, deps.datapath);
+  registerState(metrics, deps);
+  registerSweeps(metrics, deps.datapath);
 }
 
 function registerPolicyMaps(metrics: Metrics, { manager, datapath }: MetricsDeps): void {

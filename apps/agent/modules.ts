@@ -5,13 +5,13 @@ import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
-import { createApiMetrics } from "./api-metrics.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
 import { createFeatureModule } from "./features.ts";
 import { createGate } from "./gate.ts";
 import { createHealthModules } from "./health.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
+import { createApiMetrics, createChangeMetrics, registerAgent, registerLimiters } from "./metrics/index.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { createNodeLabels } from "./node-labels.ts";
 import { createNotifications } from "./notifications.ts";
@@ -42,6 +42,8 @@ export function createAgentModules(config: Config): Agent {
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
   );
   const servers = createServers({ api, paths, observe: createApiMetrics(metrics) });
+  registerLimiters(metrics, servers.limiters);
+  const isUp = registerAgent(metrics, parts);
   const open = () => {
     parts.guard.settle();
     manager.open();
@@ -53,6 +55,7 @@ export function createAgentModules(config: Config): Agent {
     modules: [
       createLock(paths.stateDir),
       ...sources,
+      createChangeMetrics(metrics, { endpoints, ...cluster }),
       datapathModule(datapath),
       createPrefilterModule(parts.prefilter, config.get(options.bpfRoot)),
       parts.prefixes,
@@ -86,6 +89,7 @@ export function createAgentModules(config: Config): Agent {
     ],
     started(modules) {
       running = modules;
+      isUp();
     },
   };
 }

@@ -25,8 +25,10 @@ export function createServers({ api, paths, observe }: ServerDeps) {
     start: () => server.start(),
     stop: () => server.stop(),
   });
+  const agent = createApiServer({ api, socketPath: paths.socket, observe });
   return {
-    api: module("api", createApiServer({ api, socketPath: paths.socket, observe })),
+    limiters: () => agent.limiters(),
+    api: module("api", agent),
     health: module("health-api", createApiServer({ api, socketPath: paths.health, routes: clusterHealthRoutes })),
     monitor: module("monitor", createMonitorServer({ api, socketPath: paths.monitor })),
     cni: module("cni", createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket))),

@@ -17,7 +17,7 @@ export { HealthClient } from "./health-client.ts";
 export type * from "./models.ts";
 export { readMonitor } from "./monitor-client.ts";
 export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
-export type { RateLimit } from "./rate-limit.ts";
+export type { LimiterState, RateLimit } from "./rate-limit.ts";
 export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
 export { clusterHealthRoutes } from "./routes/cluster-health.ts";
 export { policyResources } from "./routes/policy.ts";

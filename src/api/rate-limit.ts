@@ -14,6 +14,16 @@ export interface RateLimit {
   readonly maxWait: number;
 }
 
+/** How a limit is used. */
+export interface LimiterState {
+  readonly name: string;
+  readonly limit: RateLimit;
+  /** Calls under way. */
+  readonly running: number;
+  /** Of calls that got their turn: how many, and seconds that they waited. */
+  readonly waits: { readonly count: number; readonly sum: number; readonly max: number };
+}
+
 interface Waiter {
   readonly start: () => void;
 }
@@ -27,6 +37,7 @@ export class RateLimiter {
   #tokens: number;
   #filledAt: number;
   #running = 0;
+  #waits = { count: 0, sum: 0, max: 0 };
   #timer: Disposable | undefined;
 
   constructor(name: string, limit: RateLimit, clock: Clock = systemClock) {
@@ -37,8 +48,13 @@ export class RateLimiter {
     this.#filledAt = clock.monotonic();
   }
 
+  get state(): LimiterState {
+    return { name: this.#name, limit: this.#limit, running: this.#running, waits: this.#waits };
+  }
+
   /** Resolves when the call may run; dispose the result when it is done. Rejects with ApiError 429, or on abort. */
   acquire(signal?: AbortSignal): Promise<Disposable> {
+    const came = this.#clock.monotonic();
     return new Promise((resolve, reject) => {
       const leave = (error: Error): void => {
         const at = this.#queue.indexOf(waiter);
@@ -54,6 +70,7 @@ export class RateLimiter {
         start: () => {
           timeout[Symbol.dispose]();
           signal?.removeEventListener("abort", onAbort);
+          this.#waited((this.#clock.monotonic() - came) / 1000);
           resolve({ [Symbol.dispose]: once(() => this.#release()) });
         },
       };
@@ -77,6 +94,11 @@ export class RateLimiter {
         this.#advance();
       });
     }
+  }
+
+  #waited(seconds: number): void {
+    const { count, sum, max } = this.#waits;
+    this.#waits = { count: count + 1, sum: sum + seconds, max: Math.max(max, seconds) };
   }
 
   #mayRun(): boolean {

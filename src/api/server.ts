@@ -5,7 +5,7 @@ import { type Clock, createLogger, type Logger, systemClock } from "../core/inde
 import { refuse, send, sendError } from "./answer.ts";
 import { BodyBudget, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
-import { type RateLimit, RateLimiter } from "./rate-limit.ts";
+import { type LimiterState, type RateLimit, RateLimiter } from "./rate-limit.ts";
 import { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
 import { findRoute, type Route, type RouteGroup } from "./router.ts";
 import { agentRoutes } from "./routes/registry.ts";
@@ -36,6 +36,8 @@ export interface AnsweredCall {
   readonly path: string;
   readonly status: number;
   readonly seconds: number;
+  /** The limit that it went through, if any. */
+  readonly limit: RateLimitName | undefined;
 }
 
 export interface ApiServer {
@@ -43,6 +45,8 @@ export interface ApiServer {
   start(): Promise<void>;
   /** Takes no new calls, lets running ones end for up to two seconds, removes the socket. */
   stop(): Promise<void>;
+  /** How the limits are used. */
+  limiters(): readonly LimiterState[];
 }
 
 const maxConnections = 512;
@@ -84,8 +88,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       context.stopping.abort();
       return close(server);
     },
+    limiters: () => Object.values(context.limiters).map(({ state }) => state),
   };
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface Context extends ApiServerOptions {
   readonly logger: Logger;
@@ -100,7 +107,7 @@ interface Context extends ApiServerOptions {
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   const started = performance.now();
-  const answered: { path: string; status: number } = { path: "", status: 0 };
+  const answered: Pick<Writable<AnsweredCall>, "path" | "status" | "limit"> = { path: "", status: 0, limit: undefined };
   context.calls++;
   response.once("close", () => {
     context.calls--;
@@ -112,6 +119,7 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     const groups = context.routes ?? agentRoutes;
     const { route, params, base } = findRoute(groups, request.method ?? "GET", url.pathname);
     answered.path = base + route.path;
+    answered.limit = route.limit;
     using body = new RequestBody(request, context.bodies);
     // A client that sends slowly must not hold the turn of others.
     if (route.limit !== undefined) await body.read();

@@ -27,7 +27,7 @@ import { computeMtu, underlayMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
 import { ensureRoutes } from "./routes/route-keeper.ts";
 import { wantedRoutes } from "./routes/wanted-routes.ts";
-import { type Sweeper, sweeper } from "./sweep.ts";
+import { type Sweeper, type SweepTotals, sweeper } from "./sweep.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
 
@@ -69,6 +69,7 @@ class NodeDatapath implements Datapath {
   readonly #outward: OutwardDevices;
   readonly #masquerade = new Masquerade();
   #natSweeper: Sweeper | undefined;
+  #ctSweeper: Sweeper | undefined;
   /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
   readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #maps: PinnedMaps | undefined;
@@ -323,10 +324,15 @@ class NodeDatapath implements Datapath {
       }),
     );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
-    this.#stops.push(sweeper("conntrack", seconds, (signal) => this.maps.conntrack.sweepExpired(signal)));
+    this.#ctSweeper = sweeper("conntrack", seconds, (signal) => this.maps.conntrack.sweepExpired(signal));
+    this.#stops.push(this.#ctSweeper);
     if (this.#config.masquerade === undefined) return;
     this.#natSweeper = this.#masquerade.sweepEvery(seconds, () => this.maps);
     this.#stops.push(this.#natSweeper);
+  }
+
+  sweeps(): readonly SweepTotals[] {
+    return [this.#ctSweeper, this.#natSweeper].flatMap((each) => each?.totals ?? []);
   }
 
   /** Whether filters of ours belong on the device. */

@@ -10,6 +10,15 @@ const FIRST_SWEEP = 3000;
 export interface Sweeper extends Disposable {
   /** Sweeps now; no sweep when one is under way. */
   sweep(): void;
+  readonly totals: SweepTotals;
+}
+
+/** How often was swept, and what the last sweep found. */
+export interface SweepTotals {
+  readonly what: string;
+  readonly completed: number;
+  readonly failed: number;
+  readonly last: SweepResult | undefined;
 }
 
 /** Sweeps every so many seconds; 0: only when asked. `what` is for messages. */
@@ -17,12 +26,16 @@ export function sweeper(what: string, seconds: number, sweep: (signal: AbortSign
   const log = createLogger("datapath");
   const abort = new AbortController();
   let sweeping = false;
+  let totals: SweepTotals = { what, completed: 0, failed: 0, last: undefined };
   const run = async () => {
     if (sweeping) return;
     sweeping = true;
     try {
-      log.debug("Expired entries swept", { what, ...(await sweep(abort.signal)) });
+      const last = await sweep(abort.signal);
+      totals = { ...totals, completed: totals.completed + 1, last };
+      log.debug("Expired entries swept", { what, ...last });
     } catch (error) {
+      totals = { ...totals, failed: totals.failed + 1 };
       if (!abort.signal.aborted) log.error("Cannot sweep expired entries", { what, error: toError(error) });
     } finally {
       sweeping = false;
@@ -32,6 +45,9 @@ export function sweeper(what: string, seconds: number, sweep: (signal: AbortSign
   const first = seconds > 0 ? setTimeout(run, Math.min(FIRST_SWEEP, seconds * 1000)) : undefined;
   return {
     sweep: () => void run(),
+    get totals() {
+      return totals;
+    },
     [Symbol.dispose]() {
       abort.abort();
       clearTimeout(first);

@@ -3,6 +3,7 @@
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
 import type { DatapathMaps } from "./maps/types.ts";
 import type { MasqueradeState } from "./masquerade/masquerade.ts";
+import type { SweepTotals } from "./sweep.ts";
 
 /** How much the kernel aggregates trace events before it reports them. */
 export type MonitorAggregation = "none" | "low" | "medium" | "maximum";
@@ -144,6 +145,8 @@ export interface Datapath {
   setRemoteNodes(nodes: readonly RemoteNode[]): Promise<void>;
   /** A reader of the event ring buffer; there may be one running at a time on a node. */
   createEventReader(options?: EventReaderOptions): EventReader;
+  /** What was swept out of maps of flows. */
+  sweeps(): readonly SweepTotals[];
   /** What the datapath keeps in the kernel, for status. */
   status(): readonly DatapathObjectRow[];
   /**

@@ -33,7 +33,9 @@ export const StatedbChange = z
     key: longText,
     obj: optional(StatedbRow),
     deleted: optional(z.boolean()),
-    init: optional(z.boolean().describe("On the last row of those that were there at the beginning, or on the first one that came")),
+    init: optional(
+      z.boolean().describe("On the last row of those that were there at the beginning, or on the first one that came"),
+    ),
   })
   .describe("A row that came, changed or went; changes between two deliveries are merged");
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What calls of the REST API cost, and how its limits are used.
+import type { AnsweredCall, LimiterState } from "../../../src/api/index.ts";
+import type { Metrics } from "../../../src/core/index.ts";
+
+/** Registers the metrics of calls, and gives what is to be called for each call that was answered. */
+export function createApiMetrics(metrics: Metrics): (call: AnsweredCall) => void {
+  const seconds = metrics.histogram({
+    name: "agent_api_process_time_seconds",
+    help: "Seconds from a call of the API to its answer",
+    labels: ["path", "method", "return_code"],
+  });
+  const last = metrics.gauge({
+    name: "event_ts",
+    help: "When the last event of a kind was, in seconds since the epoch",
+    labels: ["source", "scope", "action"],
+  });
+  const processed = metrics.counter({
+    name: "api_limiter_processed_requests_total",
+    help: "Calls that went through a limit of the API, or were refused by it",
+    labels: ["api_call", "outcome", "return_code"],
+  });
+  return ({ path, method, status, seconds: took, limit }) => {
+    // What nobody serves has no path of its own: callers must not make series.
+    const scope = path === "" ? "unknown" : path;
+    seconds.observe(took, { path: scope, method, return_code: status });
+    last.set(Date.now() / 1000, { source: "api", scope, action: method });
+    if (limit === undefined) return;
+    processed.inc({ api_call: limit, outcome: status < 400 ? "success" : "fail", return_code: status });
+  };
+}
+
+/** Registers the metrics of limits; they are read when somebody asks. */
+export function registerLimiters(metrics: Metrics, states: () => readonly LimiterState[]): void {
+  const gauge = (name: string, help: string, values: (state: LimiterState) => Readonly<Record<string, number>>) =>
+    metrics.gauge({
+      ...{ name: `api_limiter_${name}`, help, labels: ["api_call", "value"] },
+      collect(metric) {
+        for (const state of states()) {
+          for (const [value, number] of Object.entries(values(state)))
+            metric.set(number, { api_call: state.name, value });
+        }
+      },
+    });
+  gauge("requests_in_flight", "Calls that run now, and how many may", ({ running, limit }) => ({
+    "in-flight": running,
+    limit: limit.parallel,
+  }));
+  gauge("rate_limit", "Calls a second, and how many at once", ({ limit: { rate, burst } }) => ({ limit: rate, burst }));
+  gauge("wait_duration_seconds", "How long calls waited for their turn", ({ waits: { count, sum, max } }) => ({
+    mean: count === 0 ? 0 : sum / count,
+    max,
+  }));
+  metrics.gauge({
+    ...{ name: "api_limiter_adjustment_factor", help: "Limits are fixed: 1", labels: ["api_call"] },
+    collect(metric) {
+      for (const { name } of states()) metric.set(1, { api_call: name });
+    },
+  });
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's metrics by what they are about.
+export { registerAgent } from "./agent.ts";
+export { createApiMetrics, registerLimiters } from "./api.ts";
+export { createChangeMetrics } from "./changes.ts";
+export { registerState } from "./state.ts";
+export { registerSweeps } from "./sweeps.ts";
