@@ -53,10 +53,12 @@ export class Scene {
   /** Everybody, rising. */
   readonly peers: readonly PolicyIdentity[];
   readonly #source: SceneSource;
+  readonly #endpointsOf: ReadonlyMap<number, readonly SceneEndpoint[]>;
   readonly #names = new Map<number, string>();
 
   constructor(source: SceneSource) {
     this.#source = source;
+    this.#endpointsOf = Map.groupBy(source.endpoints, ({ identity }) => identity);
     const absent = source.families === "dual" ? [Identity.world] : [Identity.worldIpv4, Identity.worldIpv6];
     const known = source.identities.filter(({ id }) => !(absent as readonly number[]).includes(id));
     const taken = new Set(known.map(({ labels }) => labels.canonical));
@@ -78,9 +80,7 @@ export class Scene {
     const engine = new PolicyEngine({ ...this.#source.options, ...overrides });
     engine.upsertIdentities(this.peers);
     for (const { id } of this.endpoints) {
-      const ports = this.#source.endpoints.flatMap(({ identity, namedPorts = [] }) =>
-        identity === id ? namedPorts : [],
-      );
+      const ports = (this.#endpointsOf.get(id) ?? []).flatMap(({ namedPorts = [] }) => namedPorts);
       engine.setNamedPorts(id, ports);
     }
     for (const group of this.#source.cidrGroups ?? []) engine.upsertCidrGroup(group);
@@ -126,7 +126,7 @@ export class Scene {
   }
 
   #describe({ id, labels }: PolicyIdentity): string {
-    const pods = this.#source.endpoints.filter(({ identity }) => identity === id).map(({ name }) => name);
+    const pods = (this.#endpointsOf.get(id) ?? []).map(({ name }) => name);
     if (pods.length > 0) return pods.length > 2 ? `${pods[0]} and ${pods.length - 1} more` : pods.join(", ");
     return namesOutside(labels) ?? namesPod(labels) ?? (labels.toStrings().join(",") || `identity ${id}`);
   }
