@@ -5,6 +5,7 @@ import { mapPinRoot } from "../../src/datapath/index.ts";
 import type { AgentApiDeps } from "./api/agent-api.ts";
 import { policyAttribution } from "./api/endpoint-policy.ts";
 import { mapCaches } from "./api/map-caches.ts";
+import { masqueradingStatus } from "./masquerade.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { hostAddressing } from "./settings.ts";
@@ -34,6 +35,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
         pathMtu: parts.pathMtu,
       },
       hostFirewall: config.get(options.enableHostFirewall),
+      masquerading: () => masqueradingStatus(config, local, datapath),
     },
     config: { config, datapath, engine },
     endpoints: {

@@ -11,6 +11,7 @@ import { createGate } from "./gate.ts";
 import { createHealthModules } from "./health.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLock } from "./lock.ts";
+import { createMasquerade } from "./masquerade.ts";
 import { createApiMetrics, createChangeMetrics, registerAgent, registerLimiters } from "./metrics/index.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { createNodeLabels } from "./node-labels.ts";
@@ -57,6 +58,7 @@ export function createAgentModules(config: Config): Agent {
       ...sources,
       createChangeMetrics(metrics, { endpoints, ...cluster }),
       datapathModule(datapath),
+      createMasquerade(config, parts.local, datapath),
       createPrefilterModule(parts.prefilter, config.get(options.bpfRoot)),
       parts.prefixes,
       parts.nodeIdentities,

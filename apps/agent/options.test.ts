@@ -35,6 +35,18 @@ for (const [what, argv, key, message] of [
     "policy-cidr-match-mode",
     /"node" \(allowed: nodes, pods, or both/,
   ],
+  [
+    "masquerading by iptables",
+    ["--enable-bpf-masquerade=false"],
+    "enable-bpf-masquerade",
+    /false, with enable-ipv4-masquerade \(allowed: true, since there is no masquerading by iptables/,
+  ],
+  [
+    "an ip-masq-agent without masquerading",
+    ["--enable-ip-masq-agent", "--enable-ipv4-masquerade=false", "--enable-ipv6-masquerade=false"],
+    "enable-ip-masq-agent",
+    /true, without masquerading/,
+  ],
   ["etcd without an address", ["--kvstore=etcd"], "kvstore-opt", /etcd\.address=URL or etcd\.config=FILE/],
 ] as const) {
   test(`the configuration with ${what} is refused in one line that names the key`, () => {

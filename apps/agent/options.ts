@@ -3,6 +3,8 @@
 import { hostname } from "node:os";
 import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 
+import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
+
 const { boolean, int, string, pattern, oneOf, cidr, list, map, duration } = configTypes;
 
 const name = () => pattern(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, "a DNS label in lower case, at most 63 characters");
@@ -132,6 +134,7 @@ export const options = {
     default: false,
     description: "Drop packets of denied source prefixes as soon as they come in (cilium-dbg prefilter)",
   }),
+  ...masqueradeOptions,
   enablePolicy: defineOption({
     name: "enable-policy",
     schema: oneOf("default", "always", "never"),
@@ -287,6 +290,7 @@ export const options = {
 
 /** Rules over several keys. */
 export const checks: readonly ConfigCheck[] = [
+  ...masqueradeChecks,
   (config) =>
     config.get(options.enableIpv4) || config.get(options.enableIpv6)
       ? undefined

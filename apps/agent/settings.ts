@@ -17,6 +17,7 @@ import type { PodLabelConfig } from "../../src/endpoint/index.ts";
 import type { HealthConfig } from "../../src/health/index.ts";
 import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
+import { masqueradeConfig } from "./masquerade.ts";
 import { options } from "./options.ts";
 
 /** Addresses of this node on the underlay. */
@@ -92,6 +93,7 @@ export const bpfObjects = new URL("../../build/bpf", import.meta.url).pathname;
 /** What the datapath needs. */
 export function datapathConfig(config: Config, local: LocalAddresses): DatapathConfig {
   const [routerIpv4, routerIpv6] = [local.ipam.router(4), local.ipam.router(6)];
+  const masquerade = masqueradeConfig(config);
   return {
     bpfRoot: config.get(options.bpfRoot),
     machineRecord: join(config.get(options.stateDir), "machine.json"),
@@ -106,6 +108,8 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
     hostFirewall: config.get(options.enableHostFirewall),
     devices: config.get(options.devices),
+    ...(masquerade !== undefined && { masquerade }),
+    natMax: config.get(options.natMax),
     enableTcx: config.get(options.enableTcx),
     tunnelPort: config.get(options.tunnelPort),
     mtu: config.get(options.mtu),

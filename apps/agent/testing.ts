@@ -50,16 +50,30 @@ export class AgentNode {
     rtnl.addAddress({ ifindex, address: "fd00:31:250::1", prefixLength: 64, noDad: true });
   }
 
-  /** A machine `name` on a wire to the node: IPv4 addresses `.1` (the node's, on `device`) and `.2`. */
-  neighbour(name: string, device: string, network: string): void {
+  /**
+   * A machine `name` on a wire to the node, or to another one: IPv4 addresses `.1` (there, on `device`) and `.2`, and
+   * IPv6 ones `::1` and `::2` where there is a network for them.
+   */
+  neighbour(
+    name: string,
+    device: string,
+    network: string,
+    more: { ipv6?: string; of?: string; mtu?: number } = {},
+  ): void {
     using netns = openNetns(this.#makeNetns(name));
-    using rtnl = new Rtnetlink({ netns: this.netns("node") });
-    const { ifindex } = rtnl.createVeth({ name: device, peer: { name: "eth0", netns } });
-    rtnl.setLink(device, { up: true });
-    rtnl.addAddress({ ifindex, address: `${network}.1`, prefixLength: 24 });
+    using rtnl = new Rtnetlink({ netns: this.netns(more.of ?? "node") });
+    rtnl.createVeth({ name: device, peer: { name: "eth0", netns } });
     using other = new Rtnetlink({ netns });
-    other.setLink("eth0", { up: true });
-    other.addAddress({ ifindex: other.link("eth0")?.ifindex ?? 0, address: `${network}.2`, prefixLength: 24 });
+    for (const [side, link, number] of [
+      [rtnl, device, 1],
+      [other, "eth0", 2],
+    ] as const) {
+      const ifindex = side.link(link)?.ifindex ?? 0;
+      side.setLink(ifindex, { up: true, ...(more.mtu !== undefined && { mtu: more.mtu }) });
+      side.addAddress({ ifindex, address: `${network}.${number}`, prefixLength: 24 });
+      if (more.ipv6 === undefined) continue;
+      side.addAddress({ ifindex, address: `${more.ipv6}::${number}`, prefixLength: 64, noDad: true });
+    }
   }
 
   /** Starts a process in the node's namespace, or a pod's. */
@@ -77,7 +91,9 @@ export class AgentNode {
     input = "",
   ): Promise<Finished> {
     const child = this.spawn(netns, command, env);
-    child.stdin?.end(input);
+    // A write, even of nothing, fails where the program has ended already.
+    if (input === "") child.stdin?.end();
+    else child.stdin?.end(input);
     const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
     const output = (stream: NodeJS.ReadableStream | null) => (stream === null ? "" : text(stream));
     const [stdout, stderr, [code]] = await Promise.all([

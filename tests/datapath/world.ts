@@ -7,9 +7,6 @@ import {
   CtFlags,
   checkAbi,
   decodeCtEntry,
-  decodeNat4Key,
-  decodeNat6Key,
-  decodeNatEntry,
   ENDPOINT_CONFIG_SIZE,
   EndpointConfigFlags,
   EndpointInfoFlags,
@@ -21,18 +18,15 @@ import {
   encodeIpcacheEntry,
   encodeIpcacheExactKey,
   encodeIpcacheKey,
-  encodeMasqueradeDevice,
-  encodeNatEntry,
   encodeNodeKey,
   encodeNodeValue,
   HOST_ENDPOINT,
   IpcacheFlags,
-  type NatEntry,
   parseBtf,
   RuntimeConfigIndex,
   TailCall,
 } from "../../src/abi/index.ts";
-import { ip16, ipFamily, ipFromBytes, ipToBytes, macToBytes, parseCidr } from "../../src/core/index.ts";
+import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
 import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
 import { type BpfMap, type BpfObject, loadObject, RingBuffer } from "../../src/kernel/index.ts";
 import { type Counter, clearForwarded, readCounters } from "./counters.ts";
@@ -294,77 +288,6 @@ export class World implements Disposable {
   clearPolicies(): void {
     for (const set of this.#policies.keys()) this.#sets.deleteSet(set);
     this.#policies.clear();
-  }
-
-  /** The device of the test runs gives these addresses to what leaves; none without. */
-  masquerade(addresses?: Addresses): void {
-    if (addresses === undefined) {
-      this.map("cilium_masquerade").clear();
-      return;
-    }
-    const device = { ipv4: ip16(addresses.ipv4), ipv6: ip16(addresses.ipv6) };
-    this.map("cilium_masquerade").update(u32le(LOOPBACK), encodeMasqueradeDevice(device));
-    for (const address of [addresses.ipv4, addresses.ipv6]) {
-      this.lxc(address, { endpointId: 0, flags: EndpointInfoFlags.ENDPOINT_F_HOST });
-    }
-    for (const family of [4, 6]) {
-      const tries = this.map(`cilium_snat_v${family}_alloc_retries`);
-      for (const [slot, counts] of tries.entries()) tries.update(slot, new Uint8Array(counts.length));
-    }
-  }
-
-  /** Leaves what goes to a prefix alone. */
-  exclude(cidr: string): void {
-    const { ip, bits, family } = parseCidr(cidr);
-    const key = Buffer.concat([u32le(bits), ipToBytes(ip)]);
-    this.map(`cilium_ipmasq_v${family}`).update(key, Uint8Array.of(1));
-  }
-
-  /** Entries of masqueraded flows. */
-  translations(): (NatEntry & {
-    family: 4 | 6;
-    key: Uint8Array;
-    direction: number;
-    source: string;
-    sourcePort: number;
-  })[] {
-    return ([4, 6] as const).flatMap((family) =>
-      [...this.map(`cilium_snat_v${family}_external`).entries()].map(([key, value]) => {
-        const { direction, sourcePort } = family === 4 ? decodeNat4Key(key) : decodeNat6Key(key);
-        const source = ipFromBytes(key.subarray(0, family === 4 ? 4 : 16));
-        return { ...decodeNatEntry(value), family, key, direction, source, sourcePort };
-      }),
-    );
-  }
-
-  /** The port that a flow has outside. */
-  translatedPort(source: string, port: number): number | undefined {
-    const found = this.translations().find(
-      (row) => row.direction === 0 && row.source === source && row.sourcePort === port,
-    );
-    return found?.port;
-  }
-
-  forgetTranslations(which: (row: { direction: number }) => boolean): void {
-    for (const row of this.translations().filter(which))
-      this.map(`cilium_snat_v${row.family}_external`).delete(row.key);
-  }
-
-  expireTranslations(): void {
-    for (const row of this.translations()) {
-      this.map(`cilium_snat_v${row.family}_external`).update(row.key, encodeNatEntry({ ...row, expires: 1 }));
-    }
-  }
-
-  /** How many flows found a port after how many that were taken. */
-  natTries(family: 4 | 6): number[] {
-    const map = this.map(`cilium_snat_v${family}_alloc_retries`);
-    return [...map.entries()].map(([, value]) => {
-      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-      let sum = 0;
-      for (let at = 0; at < value.byteLength; at += 8) sum += view.getUint32(at, true);
-      return sum;
-    });
   }
 
   runtime(index: number, value: number): void {

@@ -4,6 +4,7 @@ import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing 
 import { type Config, redactText } from "../../../src/core/index.ts";
 import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
+import { masqueradeConfig } from "../masquerade.ts";
 import { options } from "../options.ts";
 import { cpuCount } from "./cpu-count.ts";
 
@@ -33,6 +34,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         addressing: deps.hostAddressing,
         "ipam-mode": "host-scope",
         datapathMode: "veth",
+        ...masqueraded(deps.config),
         deviceMTU: deps.datapath.mtu.device,
         routeMTU: deps.datapath.mtu.route,
         packetizationLayerPMTUDMode: deps.config.get(options.packetizationLayerPmtudMode),
@@ -57,6 +59,11 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
 /** Without passwords that stand in URLs. */
 function kvstoreOptions(config: Config): Record<string, string> {
   return Object.fromEntries(Array.from(config.get(options.kvstoreOpt), ([name, value]) => [name, redactText(value)]));
+}
+
+function masqueraded(config: Config) {
+  const { ipv4 = false, ipv6 = false } = masqueradeConfig(config) ?? {};
+  return { masquerade: ipv4 || ipv6, masqueradeProtocols: { ipv4, ipv6 } };
 }
 
 function realized({ datapath, config }: ConfigApiDeps): Record<string, string> {

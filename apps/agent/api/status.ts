@@ -4,6 +4,7 @@ import type {
   AgentApi,
   ComponentStatus,
   ControllerStatus,
+  MasqueradingStatus,
   ModuleStatus,
   StatusResponse,
 } from "../../../src/api/index.ts";
@@ -24,6 +25,7 @@ export interface StatusApiDeps {
   readonly ipam: Ipam;
   readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices" | "attachMode">;
   readonly hostFirewall: boolean;
+  readonly masquerading: () => MasqueradingStatus;
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
   readonly health: HealthModule | undefined;
@@ -54,7 +56,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
         "datapath-mode": "veth",
         "attach-mode": deps.datapath.attachMode,
-        masquerading: { enabled: false },
+        masquerading: deps.masquerading(),
         routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
         encryption: { mode: "Disabled" },
         hubble: { state: "Disabled" },

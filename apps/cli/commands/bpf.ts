@@ -8,7 +8,9 @@ import { endpoint } from "./bpf/endpoint.ts";
 import { frag } from "./bpf/frag.ts";
 import { fs } from "./bpf/fs.ts";
 import { ipcache } from "./bpf/ipcache.ts";
+import { ipmasq } from "./bpf/ipmasq.ts";
 import { metrics } from "./bpf/metrics.ts";
+import { nat } from "./bpf/nat.ts";
 import { nodeid } from "./bpf/nodeid.ts";
 import { policy } from "./bpf/policy.ts";
 import { sha } from "./bpf/sha.ts";
@@ -17,7 +19,20 @@ import { tunnel } from "./bpf/tunnel.ts";
 export const bpf: CommandSpec = {
   usage: "bpf",
   summary: "Contents of the BPF maps",
-  commands: [config, ct, endpoint, frag, fs, ipcache, metrics, nodeid, policy, sha, tunnel, ...absentGroups].toSorted(
-    (a, b) => (a.usage < b.usage ? -1 : 1),
-  ),
+  commands: [
+    config,
+    ct,
+    endpoint,
+    frag,
+    fs,
+    ipcache,
+    ipmasq,
+    metrics,
+    nat,
+    nodeid,
+    policy,
+    sha,
+    tunnel,
+    ...absentGroups,
+  ].toSorted((a, b) => (a.usage < b.usage ? -1 : 1)),
 };

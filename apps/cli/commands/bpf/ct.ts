@@ -6,6 +6,7 @@ import { ktimeNs } from "../../../../src/kernel/index.ts";
 import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, flag } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
+import { hostPort } from "../../output/host-port.ts";
 import { duration } from "../../time.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 
@@ -110,10 +111,6 @@ export function valueText(row: ConntrackRow, identityOf: (address: string) => nu
     `BackendID=${row.backendId}`,
     "NatPort=0",
   ].join(" ");
-}
-
-function hostPort(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function hex(value: number, digits: number): string {

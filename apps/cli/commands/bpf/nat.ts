@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf nat: masqueraded flows, how hard ports were to find, and who uses them.
+import { join } from "node:path";
+import { CiliumError } from "../../../../src/core/index.ts";
+import { mapPinRoot, type NatRow, type NatStats, natStats, protocolName } from "../../../../src/datapath/index.ts";
+import { ktimeNs } from "../../../../src/kernel/index.ts";
+import type { Context } from "../../context.ts";
+import { type Call, type CommandSpec, textOption } from "../../define.ts";
+import { UsageError } from "../../errors.ts";
+import { hostPort } from "../../output/host-port.ts";
+import { alignTable } from "../../output/table.ts";
+import { bpfRoot, bpfRootOption, noEntries, openMaps } from "./maps.ts";
+
+const DEFAULT_TOP = 32;
+
+export const nat: CommandSpec = {
+  usage: "nat",
+  summary: "Masqueraded flows",
+  commands: [
+    {
+      usage: "list [scope]",
+      aliases: ["ls"],
+      summary: "List translations, one for each direction of a flow",
+      options: [bpfRootOption],
+      run: async (context, call) => {
+        const [scope] = call.args;
+        if (scope !== undefined) throw new UsageError(`Cannot list translations of "${scope}": expected no argument`);
+        using maps = await openMaps(context, call);
+        const now = seconds();
+        const models = maps.nat.list().map((row) => ({ Key: keyText(row), Value: valueText(row, now) }));
+        await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}`));
+      },
+    },
+    {
+      usage: "flush",
+      summary: "Forget all translations; flows that go on get new ones",
+      options: [bpfRootOption],
+      plain: true,
+      run: async (context, call) => {
+        using maps = await openMaps(context, call);
+        await flushed(context, call, maps.nat.flush());
+      },
+    },
+    {
+      usage: "retries",
+      summary: "How many ports were tried",
+      commands: [
+        {
+          usage: "list",
+          aliases: ["ls"],
+          summary: "Flows by how many ports were taken before they found one; the last line: that found none",
+          options: [bpfRootOption],
+          run: async (context, call) => {
+            using maps = await openMaps(context, call);
+            const counts = ([4, 6] as const).map((family) => maps.natRetries.list(family));
+            const models = counts.flat().map((Value, index) => ({ Key: index % (counts[0]?.length ?? 1), Value }));
+            await context.result(models, () => models.map(({ Key, Value }) => `${Key}:\t${Value}`));
+          },
+        },
+        {
+          usage: "flush",
+          summary: "Begin counting anew",
+          options: [bpfRootOption],
+          plain: true,
+          run: async (context, call) => {
+            using maps = await openMaps(context, call);
+            await flushed(context, call, maps.natRetries.flush());
+          },
+        },
+      ],
+    },
+    {
+      usage: "stats",
+      summary: "Destinations and senders with most flows",
+      options: [["-n, --top <count>", `how many of each; default ${DEFAULT_TOP}`], bpfRootOption],
+      run: async (context, call) => {
+        using maps = await openMaps(context, call);
+        const stats = natStats(maps.nat.list(), seconds(), topOf(call));
+        if (stats.sources.length === 0 && !context.structured) return noEntries(context);
+        await context.result(stats, () => statsText(stats));
+      },
+    },
+  ],
+};
+
+function seconds(): number {
+  return Number(ktimeNs() / 1_000_000_000n);
+}
+
+function topOf(call: Call): number {
+  const text = textOption(call, "top") ?? String(DEFAULT_TOP);
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new CiliumError(`Cannot list the top "${text}": expected a number from 1 on`);
+  return Number(text);
+}
+
+async function flushed(
+  context: Context,
+  call: Call,
+  maps: readonly { readonly map: string; readonly deleted: number }[],
+): Promise<void> {
+  const root = mapPinRoot(await bpfRoot(context, call));
+  context.print(maps.map(({ map, deleted }) => `Flushed ${deleted} entries from ${join(root, map)}`));
+}
+
+/** `TCP OUT 10.0.0.1:1234 -> 1.1.1.1:443`: packets as they come to the translation. */
+export function keyText(row: NatRow): string {
+  const source = hostPort(row.source, row.sourcePort);
+  const destination = hostPort(row.destination, row.destinationPort);
+  return `${protocolName(row.protocol)} ${row.direction.toUpperCase()} ${source} -> ${destination}`;
+}
+
+/** What becomes of them. `now`: seconds of CLOCK_MONOTONIC. */
+export function valueText(row: NatRow, now: number): string {
+  const verb = row.direction === "out" ? "XLATE_SRC" : "XLATE_DST";
+  return `${verb} ${hostPort(row.address, row.port)} Created=${now - row.created}sec ago NeedsCT=0`;
+}
+
+function statsText({ destinations, sources }: NatStats): string[] {
+  const byDestination = destinations.map(({ protocol, egress, destination, port, flows, share }) => [
+    String(flows),
+    `${(share * 100).toFixed(1)}%`,
+    protocolName(protocol),
+    egress,
+    hostPort(destination, port),
+  ]);
+  const bySource = sources.map(({ address, host, flows }) => [String(flows), host ? `${address} (host)` : address]);
+  return [
+    ...alignTable([["FLOWS", "PORTS", "PROTO", "EGRESS IP", "DESTINATION"]], byDestination),
+    "",
+    ...alignTable([["FLOWS", "SOURCE"]], bySource),
+  ];
+}
