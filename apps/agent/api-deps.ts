@@ -36,6 +36,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       },
       hostFirewall: config.get(options.enableHostFirewall),
       masquerading: () => masqueradingStatus(config, local, datapath),
+      cniChaining: config.get(options.cniChainingMode),
     },
     config: { config, datapath, engine },
     endpoints: {

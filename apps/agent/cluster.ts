@@ -80,9 +80,8 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
     { nodeIp: local.ipv4 ?? local.ipv6 ?? node.name },
   );
   const nodes = createNodes({ kvstore }, { local: node });
-  const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
   const underlayFamily = local.ipv4 === undefined ? 6 : 4;
-  const ipcache = createIpcache({ nodes, kvstore }, { tunnel: true, underlayFamily, families });
+  const ipcache = createIpcache({ nodes, kvstore }, { tunnel: true, underlayFamily, families: local.families });
   const endpointsKnown = ipcache.table.registerInitializer("endpoints");
   const reconciler = createIpcacheReconciler({
     table: ipcache.table,

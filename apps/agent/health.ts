@@ -3,7 +3,7 @@
 import { type Config, type Metrics, type Module, systemClock } from "../../src/core/index.ts";
 import { createHealthEndpoint } from "./health-endpoint.ts";
 import { createHealthMetrics } from "./health-metrics.ts";
-import { options } from "./options.ts";
+import { isChaining, options } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { createNarrowRoutes } from "./path-mtu.ts";
 import { statePaths } from "./settings.ts";
@@ -30,7 +30,8 @@ export function createHealthModules(parts: Parts, config: Config, metrics: Metri
       clock: systemClock,
     },
     {
-      enabled: health !== undefined && config.get(options.enableEndpointHealthChecking),
+      // Where other plugins give addresses there is none for it.
+      enabled: health !== undefined && !isChaining(config) && config.get(options.enableEndpointHealthChecking),
       netnsPath: statePaths(config).healthNetns,
     },
   );

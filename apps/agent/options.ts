@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's configuration keys. Names and defaults are Cilium's where Cilium has them.
 import { hostname } from "node:os";
-import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
+import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
 
@@ -54,6 +54,12 @@ export const options = {
     schema: boolean(),
     default: true,
     description: "Attach programs by tcx links where the kernel has them; false: by clsact filters",
+  }),
+  cniChainingMode: defineOption({
+    name: "cni-chaining-mode",
+    schema: oneOf("none", "portmap", "generic-veth", "flannel"),
+    default: "none" as const,
+    description: "generic-veth, flannel: other CNI plugins make pods' networks, the agent needs no pod CIDRs",
   }),
   tunnelPort: defineOption({
     name: "tunnel-port",
@@ -288,6 +294,12 @@ export const options = {
   }),
 } as const;
 
+/** Whether other CNI plugins make pods' networks. */
+export function isChaining(config: Config): boolean {
+  const mode = config.get(options.cniChainingMode);
+  return mode === "generic-veth" || mode === "flannel";
+}
+
 /** Rules over several keys. */
 export const checks: readonly ConfigCheck[] = [
   ...masqueradeChecks,
@@ -296,11 +308,11 @@ export const checks: readonly ConfigCheck[] = [
       ? undefined
       : { key: "enable-ipv4", found: "false, as enable-ipv6", allowed: "true for at least one of them" },
   (config) =>
-    config.get(options.enableIpv4) && config.get(options.ipv4Range) === ""
+    !isChaining(config) && config.get(options.enableIpv4) && config.get(options.ipv4Range) === ""
       ? { key: "ipv4-range", found: "nothing", allowed: "this node's pod CIDR, or enable-ipv4=false" }
       : undefined,
   (config) =>
-    config.get(options.enableIpv6) && config.get(options.ipv6Range) === ""
+    !isChaining(config) && config.get(options.enableIpv6) && config.get(options.ipv6Range) === ""
       ? { key: "ipv6-range", found: "nothing", allowed: "this node's pod CIDR, or enable-ipv6=false" }
       : undefined,
   (config) =>

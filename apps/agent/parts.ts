@@ -28,9 +28,8 @@ export function createParts(config: Config) {
   const datapath = createDatapath(datapathConfig(config, local));
   const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
   const cluster = createCluster({ config, local, datapath, podPorts });
-  const families = ([4, 6] as const).filter((family) => local.ipam.router(family) !== undefined);
   const policyParts = createPolicyParts({
-    ...{ config, cluster, resources, endpoints, families },
+    ...{ config, cluster, resources, endpoints, families: local.families },
     directory: paths.policies,
   });
   const { engine } = policyParts;

@@ -6,6 +6,7 @@ import {
   type Config,
   ConfigError,
   defaultLabelFilter,
+  type Family,
   ipFamily,
   isIp,
   parseIp,
@@ -18,7 +19,7 @@ import type { HealthConfig } from "../../src/health/index.ts";
 import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { masqueradeConfig } from "./masquerade.ts";
-import { options } from "./options.ts";
+import { isChaining, options } from "./options.ts";
 
 /** Addresses of this node on the underlay. */
 interface NodeAddresses {
@@ -29,6 +30,8 @@ interface NodeAddresses {
 /** This node's addresses, and those it gives to pods. */
 export interface LocalAddresses extends NodeAddresses {
   readonly ipam: Ipam;
+  /** That pods may have. */
+  readonly families: readonly Family[];
   readonly ipv4PodCidr?: string;
   readonly ipv6PodCidr?: string;
 }
@@ -43,7 +46,9 @@ export function localAddresses(config: Config): LocalAddresses {
     ...(ipv6PodCidr !== "" && { ipv6Cidr: ipv6PodCidr }),
     clock: systemClock,
   });
-  return { ...node, ...pools, ipam };
+  const enabled = [config.get(options.enableIpv4) && 4, config.get(options.enableIpv6) && 6];
+  const families = enabled.filter((family): family is Family => family !== false);
+  return { ...node, ...pools, ipam, families };
 }
 
 /** As configured, or found: the first address of global scope on a device that is not ours. */
@@ -107,6 +112,7 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(local.ipv4PodCidr !== undefined && { ipv4PodCidr: local.ipv4PodCidr }),
     ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
     hostFirewall: config.get(options.enableHostFirewall),
+    allHostAddresses: isChaining(config),
     devices: config.get(options.devices),
     ...(masquerade !== undefined && { masquerade }),
     natMax: config.get(options.natMax),

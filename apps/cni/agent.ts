@@ -12,7 +12,14 @@ const retryInterval = 200;
 /** The agent's calls that ADD, DEL and CHECK make. */
 export type Agent = Pick<
   AgentClient,
-  "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint" | "endpointHealth" | "ipamAllocate" | "ipamRelease"
+  | "getConfig"
+  | "getEndpoint"
+  | "listEndpoints"
+  | "putEndpoint"
+  | "deleteEndpoint"
+  | "endpointHealth"
+  | "ipamAllocate"
+  | "ipamRelease"
 >;
 
 /** The agent at a socket; `timeout` is for one call, in milliseconds. */

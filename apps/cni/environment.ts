@@ -10,12 +10,19 @@ export interface PodArgs {
   readonly uid: string;
 }
 
+/** What CNI_ARGS ask for beside (the conventions' IP and MAC); empty for nothing. */
+export interface WantedArgs {
+  readonly ip: string;
+  readonly mac: string;
+}
+
 /** A command about one attachment. `netns` is empty for a DEL without one. */
 export interface AttachmentEnvironment {
   readonly containerId: string;
   readonly interfaceName: string;
   readonly netns: string;
   readonly pod: PodArgs;
+  readonly wanted: WantedArgs;
 }
 
 /** Reads CNI_COMMAND. Throws CniError 4. */
@@ -44,7 +51,9 @@ export function readAttachment(env: NodeJS.ProcessEnv, command: CniCommand): Att
   }
   const netns = env.CNI_NETNS ?? "";
   if (netns !== "" && !netns.startsWith("/")) throw invalid(`Cannot use CNI_NETNS "${netns}": not an absolute path`);
-  return { containerId, interfaceName, netns, pod: readPod(env.CNI_ARGS ?? "") };
+  const args = readArgs(env.CNI_ARGS ?? "");
+  const wanted = { ip: args.get("IP") ?? "", mac: args.get("MAC") ?? "" };
+  return { containerId, interfaceName, netns, pod: podOf(args), wanted };
 }
 
 /** The kernel numbers names with `%d` itself; `all` and `default` are folders among the devices' settings. */
@@ -55,7 +64,17 @@ function isInterfaceName(name: string): boolean {
   return Buffer.byteLength(name) <= 15 && !/[\s/:%\u0000-\u001f\u007f]/.test(name) && !noDevices.includes(name);
 }
 
-function readPod(text: string): PodArgs {
+const knownArgs = [
+  "K8S_POD_NAME",
+  "K8S_POD_NAMESPACE",
+  "K8S_POD_UID",
+  "K8S_POD_INFRA_CONTAINER_ID",
+  "IP",
+  "MAC",
+  "IgnoreUnknown",
+];
+
+function readArgs(text: string): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>();
   for (const pair of text.split(";")) {
     if (pair === "") continue;
@@ -63,19 +82,24 @@ function readPod(text: string): PodArgs {
     if (at <= 0) throw invalid(`Cannot read CNI_ARGS: "${pair}" is not KEY=VALUE`);
     pairs.set(pair.slice(0, at), pair.slice(at + 1));
   }
-  const known = ["K8S_POD_NAME", "K8S_POD_NAMESPACE", "K8S_POD_UID", "K8S_POD_INFRA_CONTAINER_ID", "IgnoreUnknown"];
-  const unknown = [...pairs.keys()].filter((key) => !known.includes(key));
+  const unknown = [...pairs.keys()].filter((key) => !knownArgs.includes(key));
   if (unknown.length > 0 && !/^(1|true|yes|on|t)$/i.test(pairs.get("IgnoreUnknown") ?? "")) {
     throw invalid(
-      `Cannot read CNI_ARGS: unknown key "${unknown[0]}" (known: ${known.join(", ")}; or set IgnoreUnknown=1)`,
+      `Cannot read CNI_ARGS: unknown key "${unknown[0]}" (known: ${knownArgs.join(", ")}; or set IgnoreUnknown=1)`,
     );
   }
+  return pairs;
+}
+
+/** A name without a namespace is no pod's: podman gives its containers' names so. */
+function podOf(args: ReadonlyMap<string, string>): PodArgs {
   const name = (key: string): string => {
-    const value = pairs.get(key) ?? "";
+    const value = args.get(key) ?? "";
     if (value === "" || (value.length <= 253 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value))) return value;
     throw invalid(`Cannot read CNI_ARGS: ${key} has "${value}", which is not a name`);
   };
-  return { namespace: name("K8S_POD_NAMESPACE"), name: name("K8S_POD_NAME"), uid: name("K8S_POD_UID") };
+  const pod = { namespace: name("K8S_POD_NAMESPACE"), name: name("K8S_POD_NAME"), uid: name("K8S_POD_UID") };
+  return pod.namespace === "" ? { namespace: "", name: "", uid: "" } : pod;
 }
 
 function invalid(message: string): CniError {

@@ -14,6 +14,7 @@ export const cniCodes = {
   invalidConfig: 7,
   tryAgainLater: 11,
   pluginNotAvailable: 50,
+  limitedConnectivity: 51,
   healthzFailed: 100,
   unhealthy: 101,
   ipamFailed: 102,

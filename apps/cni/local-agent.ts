@@ -9,7 +9,14 @@ const log = createLogger("cni");
 /** What the calls need of the agent. */
 export type LocalApi = Pick<
   AgentApi,
-  "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint" | "endpointHealth" | "ipamAllocate" | "ipamRelease"
+  | "getConfig"
+  | "getEndpoint"
+  | "listEndpoints"
+  | "putEndpoint"
+  | "deleteEndpoint"
+  | "endpointHealth"
+  | "ipamAllocate"
+  | "ipamRelease"
 >;
 
 /** Answers as AgentClient does: ApiError 404 for what is not there, 500 for what nobody expected. */
@@ -17,6 +24,7 @@ export function createLocalAgent(api: LocalApi): Agent {
   return {
     getConfig: () => answer("get config", async () => await api.getConfig()),
     getEndpoint: (id) => answer("get endpoint", async () => found(id, await api.getEndpoint(parseEndpointId(id)))),
+    listEndpoints: (labels = []) => answer("list endpoints", async () => [...(await api.listEndpoints(labels))]),
     putEndpoint: (id, request) => answer("put endpoint", async () => await api.putEndpoint(id, request)),
     deleteEndpoint: (id) =>
       answer("delete endpoint", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium-cni, the CNI plugin: the runtime calls it with CNI_* in the environment and the configuration on stdin.
-import { sizeLimit } from "./config.ts";
+import { sizeLimit } from "./config-fields.ts";
 import { runPlugin } from "./plugin.ts";
 
 // A terminal has no configuration to give.

@@ -71,10 +71,14 @@ test("a bad configuration is error 1, 2, 6 or 7 and names the field", async () =
     [{ ...base, mtu: 100 }, 7, /"mtu": 100/],
     [{ ...base, mtu: "1500" }, 7, /"mtu"/],
     [{ ...base, "agent-socket": "x.sock" }, 7, /"agent-socket"/],
-    [{ ...base, "chaining-mode": "flannel" }, 2, /"chaining-mode": "flannel"/],
+    [{ ...base, "chaining-mode": "aws-cni" }, 2, /"chaining-mode": "aws-cni"/],
+    [{ ...base, labels: [7] }, 7, /"labels\[0\]" is not a string/],
+    [{ ...base, "label-source": { runtime: "lxc" } }, 7, /"lxc" is not one of containerd, podman/],
+    [{ ...base, runtimeConfig: { mac: "01:00:5e:00:00:01" } }, 7, /"runtimeConfig\.mac": "01:00:5e:00:00:01"/],
+    [{ ...base, runtimeConfig: { ips: ["10.0.0.1/24", "10.0.0.2/24"] } }, 7, /2 IPv4 addresses/],
+    [{ ...base, runtimeConfig: { ips: ["ten"] } }, 7, /"ten" is not an address/],
     [{ ...base, ipam: { type: "host-local" } }, 2, /"ipam\.type": "host-local"/],
     [{ ...base, eni: {} }, 2, /"eni"/],
-    [{ ...base, prevResult: {} }, 7, /chaining is not supported/],
   ];
   for (const [config, code, message] of cases) {
     const answer = await fails({ ...attachment, CNI_COMMAND: "ADD" }, config);

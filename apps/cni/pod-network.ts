@@ -23,6 +23,8 @@ export interface PodNetworkSpec {
   readonly routeMtu: number;
   /** When TCP looks for the path MTU by itself; undefined: as the kernel has it. */
   readonly pmtud?: PmtudMode | undefined;
+  /** Of the pod's device; undefined: any. */
+  readonly mac?: string;
 }
 
 export interface PodNetwork {
@@ -50,7 +52,7 @@ export class Namespaces implements Disposable {
 /** Makes the pair, both ends up, addresses and routes in place. On an error the pair is removed again. */
 export function createPodNetwork({ host, pod }: Namespaces, spec: PodNetworkSpec): PodNetwork {
   const mtu = spec.deviceMtu > 0 ? { mtu: spec.deviceMtu } : {};
-  const [hostMac, mac] = [randomMac(), randomMac()];
+  const [hostMac, mac] = [randomMac(), spec.mac ?? randomMac()];
   const peer = { name: spec.interfaceName, netns: spec.netns, mac, ...mtu };
   const link = host.createVeth({ name: spec.hostInterface, mac: hostMac, ...mtu, peer });
   try {
@@ -112,11 +114,12 @@ export function removeLeftovers({ host, pod }: Namespaces, interfaceName: string
   host.deleteLink(hostInterface);
 }
 
-/** Removes the pair from whichever side still has it; nothing there is fine. */
+/** Removes the pair from whichever side still has it, never another plugin's device; nothing there is fine. */
 export function deletePodNetwork(netns: Fd | undefined, interfaceName: string, hostInterface: string): void {
   if (netns !== undefined) {
     using pod = new Rtnetlink({ netns });
-    pod.deleteLink(interfaceName);
+    const link = pod.link(interfaceName);
+    if (link?.altNames.includes(podAltName(interfaceName))) pod.deleteLink(link.ifindex);
   }
   using host = new Rtnetlink();
   host.deleteLink(hostInterface);
@@ -138,13 +141,15 @@ export function checkPodNetwork(netns: Fd, interfaceName: string, expected: Expe
     throw wrong(interfaceName, `its MAC is ${link.mac}, expected ${expected.mac}`);
   }
   const present = pod.addresses({ ifindex: link.ifindex }).map(({ address }) => address);
-  const routes = pod.routes({ ifindex: link.ifindex });
+  // Where another plugin made the device, which routes there are is that one's to know.
+  const routes = link.altNames.includes(podAltName(interfaceName)) ? pod.routes({ ifindex: link.ifindex }) : undefined;
   for (const text of expected.addresses) {
     const address = parseIp(text);
     if (!present.some((other) => compareIp(other, address) === 0))
       throw wrong(interfaceName, `address ${address} is missing`);
     const all = address.includes(":") ? "::/0" : "0.0.0.0/0";
-    if (!routes.some((route) => route.destination === all)) throw wrong(interfaceName, `route ${all} is missing`);
+    if (routes?.some((route) => route.destination === all) === false)
+      throw wrong(interfaceName, `route ${all} is missing`);
   }
 }
 

@@ -85,6 +85,24 @@ export function readPreviousResult(prevResult: unknown, interfaceName: string): 
   return { addresses, ...(typeof found.mac === "string" && found.mac !== "" ? { mac: found.mac } : {}) };
 }
 
+/**
+ * The result of the plugin before as our answer, in the version of the configuration. What it left out of the interface's
+ * MAC and namespace is filled in: some runtimes take no result without.
+ */
+export function completePreviousResult(
+  prevResult: unknown,
+  cniVersion: CniVersion,
+  known: { readonly interfaceName: string; readonly mac: string; readonly netns: string },
+): Record<string, unknown> {
+  const result = asObject(prevResult, "prevResult");
+  const interfaces = asList(result.interfaces, "interfaces").map((item) => {
+    const entry = asObject(item, "interfaces");
+    if (entry.name !== known.interfaceName || (entry.sandbox ?? "") === "") return entry;
+    return { ...entry, mac: known.mac, sandbox: known.netns };
+  });
+  return { ...result, cniVersion, interfaces };
+}
+
 function addressOf(value: unknown): string {
   const address = typeof value === "string" ? tryParseIp(value.split("/")[0] ?? "") : undefined;
   if (address === undefined) throw invalid('"ips" has an item without an address');

@@ -19,6 +19,8 @@ const stopGrace = 15_000;
 /** Configuration of a node's agent. `settings` of the sandbox go before ours. */
 export function agentSettings(sandbox: Sandbox, node: SandboxNode): Record<string, string> {
   const paths = sandboxPaths(sandbox.name).node(node.name);
+  // Where other plugins make pods' networks no agent has addresses to give.
+  const chaining = /^(generic-veth|flannel)$/.test(sandbox.settings["cni-chaining-mode"] ?? "");
   return {
     "cluster-name": "default",
     "node-name": node.name,
@@ -32,8 +34,8 @@ export function agentSettings(sandbox: Sandbox, node: SandboxNode): Record<strin
     "enable-ipv6": String(sandbox.ipv6),
     ...(node.ipv4 && { "ipv4-node": node.ipv4 }),
     ...(node.ipv6 && { "ipv6-node": node.ipv6 }),
-    ...(node.ipv4PodCidr && { "ipv4-range": node.ipv4PodCidr }),
-    ...(node.ipv6PodCidr && { "ipv6-range": node.ipv6PodCidr }),
+    ...(node.ipv4PodCidr && !chaining && { "ipv4-range": node.ipv4PodCidr }),
+    ...(node.ipv6PodCidr && !chaining && { "ipv6-range": node.ipv6PodCidr }),
     "monitor-aggregation": "medium",
     ...sandbox.settings,
   };

@@ -29,6 +29,7 @@ export {
   optionHelp,
 } from "./config.ts";
 export { configTypes, formatDuration, parseDuration } from "./config-types.ts";
+export { type ContainerLabels, containerLabels } from "./container-labels.ts";
 export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";
 export {
   compareBytes,

@@ -307,7 +307,7 @@ class NodeDatapath implements Datapath {
     const ours: readonly string[] = Object.values(deviceNames);
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
-      if (this.#config.hostFirewall === true && event.kind !== "route") return true;
+      if (this.#outward.watches && event.kind !== "route") return true;
       if (this.#config.masquerade !== undefined && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name);
       if (event.kind === "address") return this.#indexes.has(event.address.ifindex);

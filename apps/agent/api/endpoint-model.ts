@@ -30,7 +30,12 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
   return {
     id: row.id,
     status: {
-      "external-identifiers": { "cni-attachment-id": attachmentId(row), "container-id": row.containerId, ...pod },
+      "external-identifiers": {
+        "cni-attachment-id": attachmentId(row),
+        "container-id": row.containerId,
+        ...pod,
+        ...(row.network === undefined ? {} : { "cni-network": row.network }),
+      },
       ...(row.identity === undefined
         ? {}
         : { identity: { id: row.identity, labels: (row.identityLabels ?? row.labels).toStrings() } }),

@@ -26,6 +26,7 @@ export interface StatusApiDeps {
   readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices" | "attachMode">;
   readonly hostFirewall: boolean;
   readonly masquerading: () => MasqueradingStatus;
+  readonly cniChaining: string;
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
   readonly health: HealthModule | undefined;
@@ -49,6 +50,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "host-firewall": deps.hostFirewall
           ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
           : { mode: "Disabled" },
+        "cni-chaining": { mode: deps.cniChaining },
         ipam: ipamStatus(deps.ipam),
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
         cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },

@@ -1,61 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// ADD: addresses from the agent, the veth pair, the endpoint. Whatever fails, nothing is left behind.
+// ADD: addresses from the agent, the veth pair, the endpoint; or, behind another plugin, the endpoint alone. Whatever
+// fails, nothing is left behind.
 import {
   ApiError,
   type DaemonConfiguration,
   type Endpoint,
   type EndpointChangeRequest,
-  type IPAMResponse,
 } from "../../../src/api/index.ts";
 import { errorChain } from "../../../src/core/index.ts";
 import { type Fd, netnsCookie } from "../../../src/kernel/index.ts";
+import { findAddresses, type PodAddresses } from "../addresses.ts";
 import { type Agent, whenAgentAnswers } from "../agent.ts";
 import { attachmentRef, hostInterfaceName } from "../attachment.ts";
+import { findChainedDevice } from "../chained-device.ts";
+import { isChained } from "../chaining.ts";
 import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
+import { endpointLabels } from "../labels.ts";
 import { openContainerNetns } from "../netns.ts";
-import {
-  createPodNetwork,
-  deletePodNetwork,
-  Namespaces,
-  type PodNetwork,
-  removeLeftovers,
-  setPodMac,
-} from "../pod-network.ts";
+import { createPodNetwork, deletePodNetwork, Namespaces, removeLeftovers, setPodMac } from "../pod-network.ts";
 import type { Answer, Request } from "../request.ts";
-import { formatResult, type PodAddress } from "../result.ts";
+import { completePreviousResult, formatResult, readPreviousResult } from "../result.ts";
+import { macOf } from "../runtime-config.ts";
 
 interface Context {
   readonly request: Request;
   readonly attachment: AttachmentEnvironment;
   readonly client: Agent;
+  readonly agentConfig: DaemonConfiguration;
   readonly netns: Fd;
   readonly namespaces: Namespaces;
-  readonly hostInterface: string;
+  readonly labels: readonly string[];
 }
 
 export async function add(request: Request): Promise<Answer> {
   const attachment = readAttachment(request.env, "ADD");
-  if (request.config.prevResult !== undefined) {
-    throw new CniError(
-      cniCodes.invalidConfig,
-      "Cannot ADD after another plugin: chaining is not supported (prevResult)",
-    );
-  }
   using netns = openContainerNetns(attachment.netns);
   using namespaces = new Namespaces(netns);
   const client = request.agentAt(request.config.agentSocket);
-  const hostInterface = hostInterfaceName(attachment.containerId, attachment.interfaceName);
-  const context: Context = { request, attachment, client, netns, namespaces, hostInterface };
   const agentConfig = await whenAgentAnswers(() => client.getConfig(), request.patience);
-  await refuseSecondAdd(context);
-  removeLeftovers(namespaces, attachment.interfaceName, hostInterface);
+  const chained = isChained(request.config, agentConfig);
+  await refuseSecondAdd(client, attachment);
+  const labels = await endpointLabels(request, attachment, agentConfig);
+  const context: Context = { request, attachment, client, agentConfig, netns, namespaces, labels };
   // Awaited here: the namespace is closed when this function ends.
-  return await attach(context, agentConfig);
+  return await (chained ? attachChained(context) : attach(context));
 }
 
 /** The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. */
-async function refuseSecondAdd({ client, attachment }: Context): Promise<void> {
+async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment): Promise<void> {
   const { containerId, interfaceName } = attachment;
   let endpoint: Endpoint;
   try {
@@ -70,77 +63,87 @@ async function refuseSecondAdd({ client, attachment }: Context): Promise<void> {
   );
 }
 
-async function attach(context: Context, agentConfig: DaemonConfiguration): Promise<Answer> {
-  const { client, attachment, request, netns, hostInterface } = context;
-  const lease = await allocate(context);
+async function attach(context: Context): Promise<Answer> {
+  const { client, attachment, request, netns, namespaces, agentConfig } = context;
+  const { interfaceName, wanted } = attachment;
+  const hostInterface = hostInterfaceName(attachment.containerId, interfaceName);
+  removeLeftovers(namespaces, interfaceName, hostInterface);
+  const wantedMac =
+    request.config.runtimeConfig.mac ?? (wanted.mac === "" ? undefined : macOf(wanted.mac, "CNI_ARGS MAC"));
+  const found = await findAddresses(client, request, attachment, agentConfig);
   try {
-    const addresses = podAddresses(lease);
     const deviceMtu = request.config.mtu || agentConfig.status.deviceMTU;
     const { routeMTU, packetizationLayerPMTUDMode: pmtud } = agentConfig.status;
     const routeMtu = routeMTU > 0 && deviceMtu > 0 ? Math.min(routeMTU, deviceMtu) : routeMTU;
-    const { interfaceName } = attachment;
-    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu, pmtud };
-    const network = createPodNetwork(context.namespaces, spec);
-    const endpoint = await client.putEndpoint(0, endpointRequest(context, lease, network));
-    const mac = endpoint.status.networking.mac ?? network.mac;
-    if (mac.toLowerCase() !== network.mac) setPodMac(netns, interfaceName, mac);
-    const attached = { ...spec, hostMac: network.hostMac, mac, netns: attachment.netns };
+    const { addresses } = found;
+    const mac = wantedMac === undefined ? {} : { mac: wantedMac };
+    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu, pmtud, ...mac };
+    const network = createPodNetwork(namespaces, spec);
+    const endpoint = await client.putEndpoint(0, {
+      ...commonRequest(context),
+      "interface-name": hostInterface,
+      "interface-index": network.hostIfindex,
+      mac: network.mac,
+      "host-mac": network.hostMac,
+      addressing: found.addressing,
+      ...(request.config.throughStack && { "datapath-configuration": { "require-routing": false } }),
+    });
+    const finalMac = (endpoint.status.networking.mac ?? network.mac).toLowerCase();
+    if (finalMac !== network.mac) setPodMac(netns, interfaceName, finalMac);
+    const attached = { ...spec, hostMac: network.hostMac, mac: finalMac, netns: attachment.netns };
     return formatResult(request.config.cniVersion, attached);
   } catch (error) {
-    await undo(context, lease);
+    await undo(context, found, () => deletePodNetwork(netns, interfaceName, hostInterface));
     throw toCniError(error);
   }
 }
 
-async function allocate({ client, attachment, request }: Context): Promise<IPAMResponse> {
-  const { namespace, name } = attachment.pod;
-  const owner = name === "" ? attachment.containerId : `${namespace}/${name}`;
+/** The network stays the other plugin's; what that one said is the answer. */
+async function attachChained(context: Context): Promise<Answer> {
+  const { client, attachment, request, namespaces } = context;
+  const { config } = request;
+  const said = readPreviousResult(config.prevResult, attachment.interfaceName);
+  const { pod, host, ips } = findChainedDevice(namespaces, attachment.interfaceName, said);
+  const [ipv4, ipv6] = [ips.find((ip) => !ip.includes(":")), ips.find((ip) => ip.includes(":"))];
   try {
-    return await client.ipamAllocate({ owner, pool: request.config.pool, expiration: true });
+    await client.putEndpoint(0, {
+      ...commonRequest(context),
+      "interface-name": host.name,
+      "interface-index": host.ifindex,
+      "parent-interface-index": host.master ?? 0,
+      mac: pod.mac,
+      "host-mac": host.mac,
+      addressing: { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) },
+      "datapath-configuration": {
+        "require-arp-passthrough": true,
+        "require-egress-prog": true,
+        "external-ipam": true,
+        "require-routing": false,
+      },
+    });
+    return completePreviousResult(config.prevResult, config.cniVersion, {
+      interfaceName: attachment.interfaceName,
+      mac: pod.mac,
+      netns: attachment.netns,
+    });
   } catch (error) {
-    throw toCniError(error, cniCodes.ipamFailed);
+    await undo(context, { lent: [] });
+    throw toCniError(error);
   }
 }
 
-function podAddresses(lease: IPAMResponse): PodAddress[] {
-  const of = (family: 4 | 6): PodAddress[] => {
-    const key = family === 4 ? "ipv4" : "ipv6";
-    const address = lease.address[key];
-    if (address === undefined || address === "") return [];
-    const gateway = lease["host-addressing"][key]?.ip ?? "";
-    if (gateway === "") {
-      throw new CniError(cniCodes.ipamFailed, `Cannot use address ${address}: the agent named no router for it`);
-    }
-    return [{ family, address, gateway }];
-  };
-  const addresses = [...of(4), ...of(6)];
-  if (addresses.length === 0) throw new CniError(cniCodes.ipamFailed, "Cannot ADD: the agent gave no address");
-  return addresses;
-}
-
-function endpointRequest(
-  { attachment, netns, hostInterface }: Context,
-  lease: IPAMResponse,
-  network: PodNetwork,
-): EndpointChangeRequest {
-  const uuids = {
-    ...(lease.ipv4?.["expiration-uuid"] ? { "ipv4-expiration-uuid": lease.ipv4["expiration-uuid"] } : {}),
-    ...(lease.ipv6?.["expiration-uuid"] ? { "ipv6-expiration-uuid": lease.ipv6["expiration-uuid"] } : {}),
-  };
+function commonRequest({ attachment, netns, request, labels }: Context): EndpointChangeRequest {
   const { pod } = attachment;
   return {
     "container-id": attachment.containerId,
     "container-interface-name": attachment.interfaceName,
     "container-netns-path": attachment.netns,
     "netns-cookie": String(netnsCookie(netns)),
-    "interface-name": hostInterface,
-    "interface-index": network.hostIfindex,
-    mac: network.mac,
-    "host-mac": network.hostMac,
-    addressing: { ...lease.address, ...uuids },
     ...(pod.namespace === "" ? {} : { "k8s-namespace": pod.namespace }),
     ...(pod.name === "" ? {} : { "k8s-pod-name": pod.name }),
     ...(pod.uid === "" ? {} : { "k8s-uid": pod.uid }),
+    ...(labels.length === 0 ? {} : { labels }),
+    properties: { "cni-network": request.config.name },
     state: "waiting-for-identity",
     "sync-build-endpoint": true,
   };
@@ -148,8 +151,9 @@ function endpointRequest(
 
 /** Takes everything back that a failed ADD may have made; what cannot be taken back is logged and expires by itself. */
 async function undo(
-  { client, attachment, request, netns, hostInterface }: Context,
-  lease: IPAMResponse,
+  { client, attachment, request }: Context,
+  { lent }: Pick<PodAddresses, "lent">,
+  deleteDevice?: () => void,
 ): Promise<void> {
   const { containerId, interfaceName } = attachment;
   const attempt = async (what: string, action: () => unknown): Promise<void> => {
@@ -161,8 +165,6 @@ async function undo(
     }
   };
   await attempt("endpoint", () => client.deleteEndpoint(attachmentRef(containerId, interfaceName)));
-  await attempt("device", () => deletePodNetwork(netns, interfaceName, hostInterface));
-  for (const address of [lease.address.ipv4, lease.address.ipv6]) {
-    if (address) await attempt(`address ${address}`, () => client.ipamRelease(address));
-  }
+  if (deleteDevice !== undefined) await attempt("device", deleteDevice);
+  for (const address of lent) await attempt(`address ${address}`, () => client.ipamRelease(address));
 }

@@ -91,6 +91,7 @@ export const EndpointIdentifiers = z.strictObject({
   "pod-name": optional(longText.describe("namespace/name")),
   "k8s-pod-name": optional(longText),
   "k8s-namespace": optional(longText),
+  "cni-network": optional(longText.describe("Name of the CNI network's configuration")),
 });
 
 export const EndpointNetworking = z.strictObject({

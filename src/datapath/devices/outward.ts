@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the host firewall and masquerading: the devices that lead out of the node; for the former every address that is the
-// node's own, for the latter what the devices give to what leaves.
+// For the host firewall and masquerading: the devices that lead out of the node, and what they give to what leaves; for
+// the former and for chaining, where other plugins make devices with addresses, every address that is the node's own.
 import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
 import { type MasqueradeDevice, masqueradeDevices } from "../masquerade/devices.ts";
 import type { DatapathConfig } from "../types.ts";
 import { mayLeadOut, physicalDevices } from "./physical.ts";
 
-type OutwardConfig = Pick<DatapathConfig, "hostFirewall" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6">;
+type OutwardConfig = Pick<
+  DatapathConfig,
+  "hostFirewall" | "allHostAddresses" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6"
+>;
 
 /** Loopback and link-local: nobody reaches them through a pod's or the tunnel's device. */
 const unreachable = /^(127\.|::1$|fe[89ab])/;
@@ -31,11 +34,16 @@ export class OutwardDevices {
     this.#config = config;
   }
 
+  /** Whether any change of devices and addresses may concern it. */
+  get watches(): boolean {
+    return this.#config.hostFirewall === true || this.#config.allHostAddresses === true;
+  }
+
   get names(): readonly string[] {
     return [...this.#ifindexes.keys()];
   }
 
-  /** With the host firewall, the node's addresses; those of pods' devices are not among them. */
+  /** The node's addresses; those of pods' devices are not among them. */
   get addresses(): readonly string[] {
     return this.#addresses;
   }
@@ -51,16 +59,17 @@ export class OutwardDevices {
 
   /** Looks; true when the node's addresses are others than before. */
   look(rtnl: Rtnetlink): boolean {
-    const { hostFirewall, masquerade, devices = [], nodeIpv4, nodeIpv6 } = this.#config;
-    if (!usesOutwardDevices(this.#config)) return false;
+    const { masquerade, devices = [], nodeIpv4, nodeIpv6 } = this.#config;
+    const outward = usesOutwardDevices(this.#config);
+    if (!outward && !this.watches) return false;
     const network = { links: rtnl.links(), addresses: rtnl.addresses(), routes: rtnl.routes() };
     const nodeAddresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
-    const names = new Set(physicalDevices(network, nodeAddresses, devices));
+    const names = new Set(outward ? physicalDevices(network, nodeAddresses, devices) : []);
     this.#ifindexes = new Map(
       network.links.filter(({ name }) => names.has(name)).map(({ name, ifindex }) => [name, ifindex]),
     );
     this.#masquerading = masqueradeDevices(network, [...names], masquerade);
-    if (hostFirewall !== true) return false;
+    if (!this.watches) return false;
     const before = this.#addresses.join();
     this.#addresses = network.addresses
       .map(({ address }) => address)
