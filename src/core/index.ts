@@ -94,7 +94,6 @@ export {
 export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
 export type { RetryTimes } from "./retry-queue.ts";
 export { checkShape, type Shape } from "./shape.ts";
-export { createStateLock, type StateLock } from "./state-lock.ts";
 export { doneStatus, errorStatus, pendingStatus, type Status } from "./status.ts";
 export { Table } from "./table.ts";
 export type {

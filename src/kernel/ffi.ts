@@ -97,6 +97,7 @@ export const c = {
     length: Uint8Array,
   ) => number,
   getpagesize: libc.func("int getpagesize()") as () => number,
+  flock: libc.func("int flock(int fd, int operation)") as (fd: number, operation: number) => number,
   ioctl: libc.func("int ioctl(int fd, ulong request, void *argument)") as (
     fd: number,
     request: number,

@@ -59,4 +59,5 @@ export {
 } from "./netns.ts";
 export { type RecordHandler, RingBuffer, type RingStartOptions } from "./ringbuf.ts";
 export { listenTcp, openPingSocket, type PingSocketOptions } from "./sockets.ts";
+export { createStateLock, type StateLock } from "./state-lock.ts";
 export { readSysctl, sysctlPath, writeSysctl } from "./sysctl.ts";

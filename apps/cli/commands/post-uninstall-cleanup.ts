@@ -2,7 +2,7 @@
 // post-uninstall-cleanup: takes what the agent set up off the machine, and tells what went and what is left.
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { CiliumError, createStateLock } from "../../../src/core/index.ts";
+import { CiliumError } from "../../../src/core/index.ts";
 import {
   type CleanupItem,
   type CleanupOptions,
@@ -12,6 +12,7 @@ import {
   MachineRecord,
   removeDatapath,
 } from "../../../src/datapath/index.ts";
+import { createStateLock } from "../../../src/kernel/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { ExitError } from "../errors.ts";
@@ -42,7 +43,7 @@ async function cleanUp(context: Context, call: Call): Promise<void> {
   try {
     await cleanUpLocked(context, call, stateDir);
   } finally {
-    if (existsSync(stateDir)) lock.release();
+    lock.release();
   }
 }
 
