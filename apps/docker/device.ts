@@ -26,10 +26,10 @@ export function createPair(names: DeviceNames, mac: string, mtu: number): void {
   writeSysctl(`net/ipv4/conf/${names.host}/rp_filter`, 0);
 }
 
-/** The host's end; undefined when there is none. */
-export function hostEnd(names: DeviceNames): { readonly ifindex: number; readonly mac: string } | undefined {
+/** A device of the host; undefined when there is none of that name. */
+export function hostDevice(name: string): { readonly ifindex: number; readonly mac: string } | undefined {
   using rtnl = new Rtnetlink();
-  return rtnl.link(names.host);
+  return rtnl.link(name);
 }
 
 /** Whether some container has the other end: it left this namespace, and the pair is there. */

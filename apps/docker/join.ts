@@ -3,7 +3,7 @@
 import { ApiError, type DaemonConfiguration, type EndpointChangeRequest } from "../../src/api/index.ts";
 import { createLogger } from "../../src/core/index.ts";
 import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts";
-import { deviceNames, hostEnd, openPair } from "./device.ts";
+import { deviceNames, hostDevice, openPair } from "./device.ts";
 import type { EngineContainer } from "./engine.ts";
 import { RequestError } from "./errors.ts";
 import { routerOf } from "./ipam-driver.ts";
@@ -22,12 +22,36 @@ export async function join(deps: NetworkDeps, request: ReturnType<typeof joinReq
   if (stored === undefined) throw new RequestError(`Cannot join endpoint "${id}": there is none of that id`);
   const container = await deps.engine.containerOf(networkId, id);
   const config = await whenAgentAnswers(() => deps.agent.getConfig(), agentPatience);
+  await refuseSecond(deps, id, container);
   const joined = { ...stored, containerId: container.id };
   // First: what the agent has, a deletion has to find.
   deps.store.saveEndpoint(id, joined);
   await ensureEndpoint(deps, id, request.SandboxKey, joined, labelsOf(container, config));
   openPair(deviceNames(id), true);
   return joinAnswer(id, joined, config);
+}
+
+/**
+ * All our networks are one, and a container has one default route: what is sent to a second address would be answered
+ * from the first one's device, and dropped there.
+ */
+async function refuseSecond({ agent }: NetworkDeps, id: string, container: EngineContainer): Promise<void> {
+  const first = await orNothing(agent.getEndpoint(`container-id:${container.id}`));
+  const device = first?.status.networking["interface-name"] ?? "";
+  if (device === "" || device === deviceNames(id).host || hostDevice(device) === undefined) return;
+  throw new RequestError(
+    `Cannot join: container "${container.name}" is in a network of this driver already (disconnect it there first)`,
+  );
+}
+
+/** Undefined for what the agent does not have. */
+async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 function labelsOf(container: EngineContainer, { status }: DaemonConfiguration): readonly string[] {
@@ -49,16 +73,12 @@ async function ensureEndpoint(
   labels: readonly string[],
 ): Promise<void> {
   const names = deviceNames(id);
-  const device = hostEnd(names);
+  const device = hostDevice(names.host);
   if (device === undefined) throw new Error(`Cannot join endpoint "${id}": its device "${names.host}" is gone`);
-  try {
-    const ref = attachmentRef(stored.containerId, names.container);
-    const { status } = await deps.agent.getEndpoint(ref);
-    if (status.networking["interface-index"] === device.ifindex) return;
-    await deps.agent.deleteEndpoint(ref);
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-  }
+  const ref = attachmentRef(stored.containerId, names.container);
+  const before = await orNothing(deps.agent.getEndpoint(ref));
+  if (before?.status.networking["interface-index"] === device.ifindex) return;
+  if (before !== undefined) await orNothing(deps.agent.deleteEndpoint(ref));
   await putEndpoint(deps, stored, {
     "container-id": stored.containerId,
     "container-interface-name": names.container,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // NetworkDriver.*: containers' devices, and their endpoints in the agent.
 import type { AgentClient } from "../../src/api/index.ts";
-import { createLogger, parseMac, randomMac, tryParseIp } from "../../src/core/index.ts";
+import { createLogger, errorChain, parseMac, randomMac, tryParseIp } from "../../src/core/index.ts";
 import { agentPatience, deleteAttachment, whenAgentAnswers } from "../cni/index.ts";
 import { createPair, type DeviceNames, deletePair, deviceNames, isInContainer, openPair } from "./device.ts";
 import type { Engine } from "./engine.ts";
@@ -18,7 +18,7 @@ import {
   optionNames,
 } from "./protocol.ts";
 import type { Store } from "./store.ts";
-import { Turns } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 
 const log = createLogger("docker");
 
@@ -29,13 +29,14 @@ export interface NetworkDeps {
   >;
   readonly engine: Pick<Engine, "containerOf">;
   readonly store: Store;
+  /** The engine repeats calls whose answer it missed, maybe while the first one is at work. */
+  readonly turns: Turns;
 }
 
 const nothing = (): object => ({});
 
 export function networkCalls(deps: NetworkDeps): Calls {
-  // The engine repeats calls whose answer it missed, maybe while the first one is at work.
-  const turns = new Turns();
+  const { turns } = deps;
   return {
     "/NetworkDriver.GetCapabilities": () => ({ Scope: "local", ConnectivityScope: "global" }),
     "/NetworkDriver.CreateNetwork": (body) => createNetwork(checkRequest(networkRequest, body, "network")),
@@ -163,10 +164,10 @@ export async function removeForgotten(deps: NetworkDeps): Promise<void> {
   for (const id of deps.store.endpointsUnchangedFor(forgottenAfter)) {
     if (isInContainer(deviceNames(id))) continue;
     try {
-      await deleteEndpoint(deps, id);
+      await deps.turns.take(id, () => deleteEndpoint(deps, id));
       log.info("Removed an endpoint that no container has", { endpoint: id });
     } catch (error) {
-      log.warn("Cannot remove an endpoint that no container has", { endpoint: id, error: String(error) });
+      log.warn("Cannot remove an endpoint that no container has", { endpoint: id, error: errorChain(error) });
     }
   }
 }

@@ -9,6 +9,7 @@ import type { DockerOptions } from "./options.ts";
 import type { Calls } from "./protocol.ts";
 import { createPluginServer } from "./server.ts";
 import { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 /** Milliseconds for one call of the agent; an endpoint's build is one. */
 const callTimeout = 90_000;
@@ -32,7 +33,7 @@ export function pluginCalls(deps: Parameters<typeof networkCalls>[0] & Parameter
 export function createPlugin(options: DockerOptions): Plugin {
   const agent = new AgentClient({ socketPath: options.agentSocket, timeout: callTimeout });
   const engine = new Engine(options.dockerSocket);
-  const deps = { agent, engine, store: new Store(options.stateDir) };
+  const deps = { agent, engine, store: new Store(options.stateDir), turns: new Turns() };
   const socketPath = join(options.pluginDir, `${options.name}.sock`);
   const server = createPluginServer(socketPath, pluginCalls(deps));
   return {

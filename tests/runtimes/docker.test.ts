@@ -189,6 +189,8 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     const address = prefix.replace(/0\/\d+$/, "77");
     const driver = ["-d", "cilium", "--ipam-driver", "cilium"];
     await engine.must("network", "create", ...driver, "--subnet", prefix, "-o", "namespace=shop", "net2");
+    const second = await engine.docker("network", "connect", "net2", "other");
+    assert.match(second.stderr, /"other" is in a network of this driver already \(disconnect it there first\)/);
     await engine.must("network", "disconnect", "net1", "other");
     await engine.must("network", "connect", "--ip", address, "net2", "other");
     assert.equal(await engine.ip("other", 4), address);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine asks before there is any device: pools, addresses, networks. Nothing here reaches the kernel.
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { AgentClient, createApiServer } from "../../src/api/index.ts";
+import { createMemoryAgent, type MemoryAgent } from "../../src/api/testing.ts";
+import { configureLogging } from "../../src/core/index.ts";
+import { Engine } from "./engine.ts";
+import { pluginCalls } from "./plugin.ts";
+import { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
+
+configureLogging({ level: "silent" });
+
+interface Setup {
+  readonly agent: MemoryAgent;
+  readonly folder: string;
+  call(name: string, body?: object): Promise<Record<string, unknown>>;
+}
+
+async function setUp(t: TestContext, addressing?: object): Promise<Setup> {
+  const folder = mkdtempSync(join(tmpdir(), "docker-"));
+  const socketPath = join(folder, "cilium.sock");
+  const plain = createMemoryAgent();
+  const config = await plain.api.getConfig();
+  const ranges = addressing ?? {
+    ipv4: { enabled: true, ip: "10.77.0.1", "alloc-range": "10.77.0.0/24" },
+    ipv6: { enabled: true, ip: "fd00:77::1", "alloc-range": "fd00:77::/112" },
+  };
+  const agent = createMemoryAgent({
+    override: { getConfig: () => ({ ...config, status: { ...config.status, addressing: ranges } }) },
+  });
+  const server = createApiServer({ api: agent.api, socketPath });
+  await server.start();
+  t.after(async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  });
+  const calls = pluginCalls({
+    agent: new AgentClient({ socketPath }),
+    engine: new Engine(join(folder, "no-docker.sock")),
+    store: new Store(join(folder, "state")),
+    turns: new Turns(),
+  });
+  return {
+    agent,
+    folder,
+    call: async (name, body = {}) => ({ ...(await calls[`/${name}`]?.(body)) }),
+  };
+}
+
+const pool = (fields: object) => ({ AddressSpace: "CiliumLocal", Pool: "", SubPool: "", Options: null, ...fields });
+
+test("the engine is told of both drivers and of one pool a family", async (t) => {
+  const { call } = await setUp(t);
+  assert.deepEqual(await call("Plugin.Activate"), { Implements: ["NetworkDriver", "IpamDriver"] });
+  assert.equal((await call("NetworkDriver.GetCapabilities")).Scope, "local");
+  assert.deepEqual(await call("IpamDriver.RequestPool", pool({ V6: false })), {
+    PoolID: "CiliumPoolv4",
+    Pool: "0.0.0.0/0",
+    Data: { "com.docker.network.gateway": "10.77.0.1/32" },
+  });
+  const ipv6 = {
+    PoolID: "CiliumPoolv6",
+    Pool: "fd00:77::/112",
+    Data: { "com.docker.network.gateway": "fd00:77::1/128" },
+  };
+  for (const Pool of ["", "fd00:77:0::/112", "::1/112"]) {
+    assert.deepEqual(await call("IpamDriver.RequestPool", pool({ V6: true, Pool })), ipv6);
+  }
+  assert.equal((await call("IpamDriver.RequestPool", pool({ Pool: "10.77.0.0/24" }))).Pool, "10.77.0.0/24");
+});
+
+test("addresses are lent by the agent, and go back unless an endpoint has claimed them", async (t) => {
+  const { call, agent, folder } = await setUp(t);
+  const free = [...agent.freeIpv4];
+  const request = (Address = "", Options = {}) =>
+    call("IpamDriver.RequestAddress", { PoolID: "CiliumPoolv4", Address, Options });
+  assert.deepEqual(await request(), { Address: "10.77.0.10/32" });
+  assert.deepEqual(readdirSync(join(folder, "state")), ["lease-10.77.0.10"]);
+  assert.deepEqual(await request("10.77.0.99"), { Address: "10.77.0.99/32" });
+  assert.deepEqual(await request("", { RequestAddressType: "com.docker.network.gateway" }), {
+    Address: "10.77.0.1/32",
+  });
+  for (const address of ["10.77.0.10", "10.77.0.10", "10.77.0.1", "10.77.0.11"]) {
+    assert.deepEqual(await call("IpamDriver.ReleaseAddress", { PoolID: "CiliumPoolv4", Address: address }), {});
+  }
+  assert.deepEqual(agent.freeIpv4.toSorted(), free);
+  assert.deepEqual(readdirSync(join(folder, "state")), []);
+});
+
+const refusals: readonly (readonly [string, string, object, RegExp])[] = [
+  ["a foreign subnet", "IpamDriver.RequestPool", pool({ Pool: "10.7.0.0/16" }), /the agent's is 10\.77\.0\.0\/24/],
+  ["a part of the pool", "IpamDriver.RequestPool", pool({ SubPool: "10.77.0.0/28" }), /no --ip-range/],
+  ["options of a pool", "IpamDriver.RequestPool", pool({ Options: { x: "y" } }), /unknown option "x" \(--ipam-opt\)/],
+  ["an unknown pool", "IpamDriver.RequestAddress", { PoolID: "p" }, /expected CiliumPoolv4 or CiliumPoolv6/],
+  [
+    "an address outside of the pool",
+    "IpamDriver.RequestAddress",
+    { PoolID: "CiliumPoolv4", Address: "10.78.0.1" },
+    /outside of the agent's prefix/,
+  ],
+  [
+    "an address of the other family",
+    "IpamDriver.RequestAddress",
+    { PoolID: "CiliumPoolv6", Address: "10.77.0.9" },
+    /not an IPv6 address/,
+  ],
+  [
+    "another gateway",
+    "IpamDriver.RequestAddress",
+    {
+      ...{ PoolID: "CiliumPoolv4", Address: "10.77.0.2" },
+      Options: { RequestAddressType: "com.docker.network.gateway" },
+    },
+    /it is 10\.77\.0\.1 on this node/,
+  ],
+  [
+    "ids that are no names",
+    "NetworkDriver.Join",
+    { NetworkID: "../../etc", EndpointID: "x" },
+    /field "NetworkID": not an/,
+  ],
+  [
+    "an endpoint without addresses",
+    "NetworkDriver.CreateEndpoint",
+    { NetworkID: "a".repeat(64), EndpointID: "b".repeat(64), Interface: null },
+    /it has no address/,
+  ],
+  [
+    "joining what is not there",
+    "NetworkDriver.Join",
+    { NetworkID: "a".repeat(64), EndpointID: "b".repeat(64) },
+    /there is none of that id/,
+  ],
+  [
+    "a namespace that is none",
+    "NetworkDriver.CreateNetwork",
+    { NetworkID: "a".repeat(64), Options: { "com.docker.network.generic": { namespace: "A B" } } },
+    /namespace "A B" is not/,
+  ],
+];
+
+for (const [what, name, body, reason] of refusals) {
+  test(`refused with its reason: ${what}`, async (t) => {
+    const { call } = await setUp(t);
+    await assert.rejects(
+      call(name, body),
+      (error: Error) => error.name === "RequestError" && reason.test(error.message),
+    );
+  });
+}
+
+test("a family that the agent does not have is refused", async (t) => {
+  const { call } = await setUp(t, { ipv4: { enabled: true, ip: "10.77.0.1" }, ipv6: { enabled: false } });
+  await assert.rejects(call("IpamDriver.RequestPool", pool({ V6: true })), /the agent has none \(set enable-ipv6\)/);
+});
