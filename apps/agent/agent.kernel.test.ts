@@ -116,6 +116,18 @@ test("a policy in the folder is in force soon, for both families", async () => {
   assert.ok((await node.probe("b", questions("a"))).every(Boolean));
 });
 
+test("the agent's audit mode lets what is denied pass while it is on", async () => {
+  const shown = async () => (await node.client.getConfig()).status?.realized?.options?.["PolicyAuditMode"];
+  await node.client.patchConfig({ options: { PolicyAuditMode: "enable" } });
+  await node.until("everything passes", async () => (await node.probe("a", questions("b"))).every(Boolean));
+  assert.equal(await shown(), "Enabled");
+  assert.equal((await endpointOf("b")).status.policy?.realized?.["policy-enabled"], "audit-ingress");
+  await node.client.patchConfig({ options: { PolicyAuditMode: "disable" } });
+  await node.until("what is denied is dropped", async () => !(await node.probe("a", questions("b")))[1]);
+  assert.equal(await shown(), "Disabled");
+  await endpointsAreReady(2);
+});
+
 test("a second agent on the state folder is refused, the first goes on", async () => {
   const second = await node.run("node", node.agentCommand());
   assert.equal(second.code, 1);

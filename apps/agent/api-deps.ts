@@ -38,13 +38,13 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       masquerading: () => masqueradingStatus(config, local, datapath),
       cniChaining: config.get(options.cniChainingMode),
     },
-    config: { config, datapath, engine },
+    config: { config, datapath, engine, auditMode: parts.auditMode },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },
       identityArrived: (identity) => parts.arrivals.arrived(identity),
       policyOf: (row) => policyAttribution(engine, row),
       hasPodSource: parts.sources.length > 0,
-      auditMode: config.get(options.policyAuditMode),
+      auditMode: parts.auditMode,
     },
     ipam: { ipam, endpoints },
     identities: {

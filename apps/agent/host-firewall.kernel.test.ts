@@ -2,7 +2,9 @@
 // A node with a policy for itself: what its neighbour and its pods may send to it, with and without its agent.
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { readMonitor } from "../../src/api/index.ts";
 import { AgentNode } from "./testing.ts";
 
 const NODE = "172.31.251.1";
@@ -78,6 +80,20 @@ const enforced = async (mode: string) => {
   });
 };
 
+/** What the agent says on its monitor's socket, from now on. */
+function listen() {
+  const stop = new AbortController();
+  const heard = { listening: false, texts: [] as string[], [Symbol.dispose]: () => stop.abort() };
+  const read = async () => {
+    for await (const records of readMonitor(join(node.stateDir, "monitor1_2.sock"), stop.signal)) {
+      heard.listening = true;
+      heard.texts.push(...records.map(({ data }) => Buffer.from(data).toString()));
+    }
+  };
+  void read();
+  return heard;
+}
+
 test("without a policy the host takes everything; its endpoint has the labels of its Node object", async () => {
   await enforced("none");
   assert.deepEqual((await host())?.status.labels?.["security-relevant"], ["reserved:host", "k8s:role=edge"]);
@@ -96,6 +112,20 @@ test("threats: the host's policy is in force while its agent is gone, starts, an
   const starting = node.startAgent();
   assert.deepEqual(await reached(), [onlyFirst, closed, open]);
   ({ child: agent } = await starting);
+  await enforced("ingress");
+  assert.deepEqual(await reached(), [onlyFirst, closed, open]);
+});
+
+test("the host's own audit mode outlives its agent", async () => {
+  const set = (word: string) => node.client.patchEndpointConfig("65535", { options: { PolicyAuditMode: word } });
+  const everythingPasses = async () => (await reached()).flat().every(Boolean);
+  await set("enable");
+  await node.until("everything passes", everythingPasses);
+  await node.end(agent, "SIGKILL");
+  ({ child: agent } = await node.startAgent());
+  await enforced("audit-ingress");
+  assert.ok(await everythingPasses());
+  await set("disable");
   await enforced("ingress");
   assert.deepEqual(await reached(), [onlyFirst, closed, open]);
 });
@@ -121,8 +151,13 @@ test("a policy that cuts the node off from what it needs is reverted, stays so o
   node.writeManifest("policy.yaml", policy());
   await enforced("ingress");
   await node.until("the good policy is confirmed", async () => (await confirmation())?.message === undefined);
+  using heard = listen();
+  await node.until("the monitor listens", async () => heard.listening);
   node.writeManifest("cut.yaml", cut);
   await node.until("it is reverted", isReverted);
+  await node.until("listeners of the monitor were told", async () =>
+    heard.texts.some((text) => text.includes("io.cilium.k8s.policy.name=cut") && text.includes('"reverted"')),
+  );
   await node.until("the neighbour is there again", async () => (await reached())[2]?.every(Boolean) === true);
   assert.deepEqual(await reached(), [onlyFirst, closed, open]);
   await node.end(agent, "SIGKILL");

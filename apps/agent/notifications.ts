@@ -52,16 +52,20 @@ export function ofEndpoint(change: Change<EndpointRow>): Notification[] {
   return [...created, ["Failed endpoint regeneration", { ...message, error: row.status.error }]];
 }
 
-/** Updated or deleted, with the labels that Cilium gives a policy's rules. */
+/** Updated or deleted. */
 export function ofPolicy({ kind, row }: Change<PolicyRow>): Notification[] {
+  return [[kind === "delete" ? "Policy deleted" : "Policy updated", policyMessage(row)]];
+}
+
+/** With the labels that Cilium gives a policy's rules. */
+export function policyMessage(row: PolicyRow): Readonly<Record<string, unknown>> {
   const labels = [
     ["derived-from", row.kind],
     ["name", row.name],
     ["namespace", row.namespace],
     ["uid", row.uid],
   ].flatMap(([key, value]) => (value === "" ? [] : [`k8s:io.cilium.k8s.policy.${key}=${value}`]));
-  const message = { labels, revision: row.revision, rule_count: row.rules.length };
-  return [[kind === "delete" ? "Policy deleted" : "Policy updated", message]];
+  return { labels, revision: row.revision, rule_count: row.rules.length };
 }
 
 /** Upserted when what it says about the address changed, not when the kernel got it. */

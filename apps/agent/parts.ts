@@ -2,7 +2,7 @@
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
 import { type Config, systemClock } from "../../src/core/index.ts";
 import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
-import { createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
+import { AuditMode, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
 import { createCluster } from "./cluster.ts";
@@ -28,11 +28,13 @@ export function createParts(config: Config) {
   const datapath = createDatapath(datapathConfig(config, local));
   const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
   const cluster = createCluster({ config, local, datapath, podPorts });
+  const events = createEventModule(datapath);
   const policyParts = createPolicyParts({
-    ...{ config, cluster, resources, endpoints, families: local.families },
+    ...{ config, cluster, resources, endpoints, families: local.families, events },
     directory: paths.policies,
   });
   const { engine } = policyParts;
+  const auditMode = new AuditMode(config.get(options.policyAuditMode), () => manager.regenerate("all"));
   const manager = createEndpointManager(
     {
       endpoints,
@@ -48,14 +50,13 @@ export function createParts(config: Config) {
       deviceExists,
       clock: systemClock,
     },
-    { directory: paths.endpoints, auditMode: config.get(options.policyAuditMode) },
+    { directory: paths.endpoints, auditMode },
   );
   const arrivals = createIdentityArrivals({
     ...{ endpoints, allocator: cluster.allocator, arrivals: cluster.arrivals },
     known: () => datapath.maps.identities,
     patience: config.get(options.identityArrivalTimeout),
   });
-  const events = createEventModule(datapath);
   const { podAddresses } = policyParts;
   const podLabels = {
     ...podLabelConfig(config),
@@ -72,6 +73,7 @@ export function createParts(config: Config) {
     cluster,
     ...policyParts,
     manager,
+    auditMode,
     arrivals,
     events,
     ...healthOf(config, cluster, datapath),

@@ -10,17 +10,18 @@ import {
   toError,
 } from "../../src/core/index.ts";
 import { type EndpointRow, hostEndpointId } from "../../src/endpoint/index.ts";
+import { Identity } from "../../src/identity/index.ts";
 import { etcdEndpoints } from "../../src/kvstore/index.ts";
 import type { NodeRow } from "../../src/node/index.ts";
-import { admitsPort, type HostPolicyGuard, type PolicyEngine } from "../../src/policy/index.ts";
+import { admitsPort, type HostPolicyGuard, type PolicyEngine, type PolicyRow } from "../../src/policy/index.ts";
+import type { EventModule } from "./events.ts";
+import { policyMessage } from "./notifications.ts";
 import { options } from "./options.ts";
 import { connects, listeningPorts, type Target } from "./reachability.ts";
 
 /** Time between two looks while a policy is on trial, and while none is. Milliseconds. */
 const TRIAL_MS = 2000;
 const QUIET_MS = 15_000;
-const HEALTH_PORT = 4240;
-const HOST_IDENTITY = 1;
 
 export interface PolicyConfirmDeps {
   readonly config: Config;
@@ -28,6 +29,14 @@ export interface PolicyConfirmDeps {
   readonly engine: Pick<PolicyEngine, "resolveEndpoint">;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly nodes: ReadonlyTable<NodeRow, string>;
+  readonly policies: ReadonlyTable<PolicyRow, string>;
+  readonly events: Pick<EventModule, "notify">;
+}
+
+/** What the node needs to reach, or to let in, and whether it does. */
+interface Need {
+  readonly name: string;
+  readonly met: boolean;
 }
 
 /** To be started when policies can come; does nothing without the host firewall. */
@@ -44,13 +53,19 @@ class PolicyConfirm implements Module {
   /** Names of what was reached before the trial: what was not is no policy's fault. */
   #reached: ReadonlySet<string> = new Set();
   #missing: readonly string[] = [];
+  /** As the session with the store has them, which does not read its files again either. */
+  #stores: readonly string[] = [];
 
   constructor(deps: PolicyConfirmDeps) {
     this.#deps = deps;
   }
 
   async start(): Promise<void> {
-    if (!this.#deps.config.get(options.enableHostFirewall)) return;
+    const { config } = this.#deps;
+    if (!config.get(options.enableHostFirewall)) return;
+    if (config.get(options.kvstore) === "etcd") {
+      this.#stores = etcdEndpoints(Object.fromEntries(config.get(options.kvstoreOpt)));
+    }
     await this.#look();
     this.#next();
   }
@@ -94,15 +109,14 @@ class PolicyConfirm implements Module {
       const before = this.#deps.guard.state;
       // Only what is in force in the kernel proves anything.
       const settled = this.#hostRow()?.status.kind === "done";
-      const failed = await this.#failed();
+      const needs = await this.#needs();
       const after = this.#deps.guard.state;
       if (after !== before) return;
       if (after.kind !== "provisional") {
-        const all = [...this.#outward(), ...this.#inward()].map(({ name }) => name);
-        this.#reached = new Set(all.filter((name) => !failed.includes(name)));
+        this.#reached = new Set(needs.filter(({ met }) => met).map(({ name }) => name));
         return;
       }
-      this.#missing = failed.filter((name) => this.#reached.has(name));
+      this.#missing = needs.filter(({ name, met }) => !met && this.#reached.has(name)).map(({ name }) => name);
       if (settled && this.#missing.length === 0) this.#confirm();
       else if (this.#deps.guard.expire(this.#reason(settled))) this.#tellReverted();
     } catch (thrown) {
@@ -117,12 +131,16 @@ class PolicyConfirm implements Module {
   }
 
   #tellReverted(): void {
-    const { guard } = this.#deps;
+    const { guard, policies, events } = this.#deps;
     const reason = guard.state.kind === "reverted" ? guard.state.reason : "";
-    this.#log.warn("Policies for hosts are reverted, those before are in force", {
-      policies: guard.unconfirmed(),
-      reason,
-    });
+    const reverted = guard.unconfirmed();
+    this.#log.warn("Policies for hosts are reverted, those before are in force", { policies: reverted, reason });
+    for (const id of reverted) {
+      const row = policies.get(id);
+      const message = { ...(row === undefined ? { name: id } : policyMessage(row)), reverted: reason };
+      // What was confirmed under this name is in force again.
+      events.notify(guard.isConfirmed(id) ? "Policy updated" : "Policy deleted", message);
+    }
   }
 
   #reason(settled: boolean): string {
@@ -134,43 +152,40 @@ class PolicyConfirm implements Module {
     return this.#deps.endpoints.get(hostEndpointId);
   }
 
-  /** Names of what is not reached now. */
-  async #failed(): Promise<string[]> {
-    const outward = await Promise.all(
-      this.#outward().map(async (target) => ((await connects(target)) ? [] : [target.name])),
-    );
-    const inward = this.#inward().filter(({ admitted }) => !admitted);
-    return [...outward.flat(), ...inward.map(({ name }) => name)];
+  /** Each looked at once: a node that comes meanwhile is not among them. */
+  async #needs(): Promise<Need[]> {
+    const inward = this.#inward();
+    const outward = this.#outward().map(async (target) => ({ name: target.name, met: await connects(target) }));
+    return [...(await Promise.all(outward)), ...inward];
   }
 
   /** Connections that the node has to be able to open. */
   #outward(): Target[] {
     const { config, nodes } = this.#deps;
-    const stores =
-      config.get(options.kvstore) === "etcd" ? etcdEndpoints(Object.fromEntries(config.get(options.kvstoreOpt))) : [];
+    const port = config.get(options.clusterHealthPort);
     const peers = [...nodes.all()].filter(({ source }) => source !== "local");
     return [
-      ...stores.map((url) => ({ name: `etcd ${url}`, ...hostAndPort(url) })),
+      ...this.#stores.map((url) => ({ name: `etcd ${url}`, ...hostAndPort(url) })),
       ...peers.flatMap(({ name, addresses }) =>
         addresses
           .filter(({ type }) => type === "InternalIP")
-          .map(({ ip }) => ({ name: `node ${name} ${ip} port ${HEALTH_PORT}`, host: ip, port: HEALTH_PORT })),
+          .map(({ ip }) => ({ name: `node ${name} ${ip} port ${port}`, host: ip, port })),
       ),
       ...config.get(options.policyConfirmTargets).map((text) => ({ name: text, ...hostAndPort(`tcp://${text}`) })),
     ];
   }
 
   /** Ports at which somebody listens, and whether the host's policy lets anybody get there. */
-  #inward(): { readonly name: string; readonly admitted: boolean }[] {
+  #inward(): Need[] {
     const labels: Labels | undefined = this.#hostRow()?.labels;
     if (labels === undefined) return [];
-    const policy = this.#deps.engine.resolveEndpoint(labels, HOST_IDENTITY);
+    const policy = this.#deps.engine.resolveEndpoint(labels, Identity.host);
     const listening = listeningPorts();
     return this.#deps.config
       .get(options.policyConfirmPorts)
       .map(Number)
       .filter((port) => listening.has(port))
-      .map((port) => ({ name: `own port ${port}`, admitted: admitsPort(policy, port) }));
+      .map((port) => ({ name: `own port ${port}`, met: admitsPort(policy, port) }));
   }
 }
 

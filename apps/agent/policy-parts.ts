@@ -16,6 +16,7 @@ import {
 } from "../../src/policy/index.ts";
 import { createNodeIdentities, createPolicyPrefixes } from "./address-identities.ts";
 import type { Cluster } from "./cluster.ts";
+import type { EventModule } from "./events.ts";
 import { createNamedPorts } from "./named-ports.ts";
 import { options } from "./options.ts";
 import { PodAddresses } from "./pod-addresses.ts";
@@ -29,10 +30,12 @@ export interface PolicyPartsDeps {
   readonly families: readonly (4 | 6)[];
   /** Folder of what policy keeps over a restart. */
   readonly directory: string;
+  readonly events: Pick<EventModule, "notify">;
 }
 
 /** Makes the parts; nothing is touched before their modules start. */
-export function createPolicyParts({ config, cluster, resources, endpoints, families, directory }: PolicyPartsDeps) {
+export function createPolicyParts(deps: PolicyPartsDeps) {
+  const { config, cluster, resources, endpoints, families, directory, events } = deps;
   const matchMode = config.get(options.policyCidrMatchMode);
   const policies = createPolicyTable();
   const store = new PolicyStore(directory);
@@ -86,7 +89,7 @@ export function createPolicyParts({ config, cluster, resources, endpoints, famil
     },
   });
   const namedPorts = createNamedPorts({ engine, ipcache: cluster.ipcache });
-  const confirm = createPolicyConfirm({ config, guard, engine, endpoints, nodes: cluster.nodes });
+  const confirm = createPolicyConfirm({ config, guard, engine, endpoints, policies, events, nodes: cluster.nodes });
   return {
     ...{ policies, engine, guard, confirm, policy, references, namedPorts },
     ...{ prefixes, nodeIdentities, podAddresses },

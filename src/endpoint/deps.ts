@@ -3,6 +3,7 @@
 import type { Clock, Labels } from "../core/index.ts";
 import type { Datapath, Direction, PolicyMapPort } from "../datapath/index.ts";
 import type { IdentityAllocator } from "../identity/index.ts";
+import type { ReadonlyAuditMode } from "./audit-mode.ts";
 import type { EndpointRow } from "./types.ts";
 
 /** What a policy says of each peer in one direction. It follows identities: read it, do not keep copies. */
@@ -61,6 +62,6 @@ export interface EndpointDeps {
 export interface EndpointConfig {
   /** Folder of the endpoints' folders, `<state-dir>/state`. */
   readonly directory: string;
-  /** Denied packets pass and are reported as audited. */
-  readonly auditMode: boolean;
+  /** Of endpoints without one of their own: denied packets pass and are reported as audited. */
+  readonly auditMode: ReadonlyAuditMode;
 }

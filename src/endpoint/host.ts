@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's own endpoint: a row without a pod, of which only the policy is realized. Pure.
 import { type Labels, pendingStatus } from "../core/index.ts";
+import { Identity } from "../identity/index.ts";
 import { withLogEntry } from "./log.ts";
+import type { StoredHost } from "./store.ts";
 import { type EndpointRow, hostEndpointId } from "./types.ts";
 
-const HOST_IDENTITY = 1;
 const noMac = "00:00:00:00:00:00";
 
-/** The row with these labels, to be realized (anew); undefined when `known` is so already. `now` in milliseconds. */
+/**
+ * The row with these labels, to be realized (anew); undefined when `known` is so already. `host`: its device, and what is kept
+ * of it; `now` in milliseconds.
+ */
 export function hostEndpointRow(
   known: EndpointRow | undefined,
   labels: Labels,
-  device: { readonly name: string; readonly ifindex: number },
+  host: StoredHost & { readonly name: string; readonly ifindex: number },
   now: number,
 ): EndpointRow | undefined {
-  if (known?.labels.equals(labels) === true && known.ifindex === device.ifindex) return undefined;
+  if (known?.labels.equals(labels) === true && known.ifindex === host.ifindex) return undefined;
   const row: EndpointRow = {
-    ...{ id: hostEndpointId, host: true, phase: "active", identity: HOST_IDENTITY, labels, identityLabels: labels },
+    ...{ id: hostEndpointId, host: true, phase: "active", identity: Identity.host, labels, identityLabels: labels },
     ...{ containerId: "", containerInterfaceName: "", netnsPath: "", podNamespace: "", podName: "" },
-    ...{ interfaceName: device.name, ifindex: device.ifindex, mac: noMac, nodeMac: noMac },
+    ...{ interfaceName: host.name, ifindex: host.ifindex, mac: noMac, nodeMac: noMac },
     ...(known?.policy === undefined ? {} : { policy: known.policy }),
+    ...(host.auditMode === undefined ? {} : { auditMode: host.auditMode }),
     generation: (known?.generation ?? 0) + 1,
     status: pendingStatus(now),
     log: known?.log ?? [],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/endpoint.
 
+export { AuditMode, type ReadonlyAuditMode } from "./audit-mode.ts";
 export type {
   EndpointAddressPool,
   EndpointAnnouncer,

@@ -229,7 +229,8 @@ class Manager implements EndpointManager {
   }
 
   ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void {
-    const row = hostEndpointRow(this.#table.get(hostEndpointId), labels, device, this.#deps.clock.now());
+    const host = { ...device, ...this.#store.loadHost() };
+    const row = hostEndpointRow(this.#table.get(hostEndpointId), labels, host, this.#deps.clock.now());
     if (row !== undefined) this.#table.upsert(row);
   }
 
@@ -238,8 +239,8 @@ class Manager implements EndpointManager {
     if (row === undefined || row.auditMode === auditMode) return;
     const { auditMode: _, ...rest } = row;
     const next: EndpointRow = auditMode === undefined ? rest : { ...rest, auditMode };
-    // The host has no folder: after a restart it is as the agent is.
-    if (row.host !== true) this.#persist(next);
+    if (row.host === true) this.#store.saveHost(auditMode === undefined ? {} : { auditMode });
+    else this.#persist(next);
     this.#table.upsert(row.phase === "active" ? this.#anew(next) : next);
   }
 

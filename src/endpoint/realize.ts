@@ -223,7 +223,7 @@ export class EndpointRealizer {
       policyRevision: previous === undefined ? firstRevision() : plus(previous.policyRevision, moved ? 2 : 0),
       enforceIngress: ingressEnforced,
       enforceEgress: egressEnforced,
-      audit: row.auditMode ?? this.#config.auditMode,
+      audit: row.auditMode ?? this.#config.auditMode.on,
       ready: true,
       ...(row.traits !== undefined && slotTraits(row.traits)),
     };
@@ -287,7 +287,7 @@ export class EndpointRealizer {
       if (!isEnforced(previous, direction) || !this.#sets.onlyAdds(from, to)) return false;
       return this.#held.lossesSeen(previous.id, from) === this.#sets.losses(from);
     };
-    return previous.audit === (row.auditMode ?? this.#config.auditMode) && directions.every(keeps);
+    return previous.audit === (row.auditMode ?? this.#config.auditMode.on) && directions.every(keeps);
   }
 
   /**

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an endpoint's folder under the state directory holds: enough to restore it without the runtime's help.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { createLogger } from "../core/index.ts";
+
+const log = createLogger("endpoint-store");
 
 const storedEndpoint = z.strictObject({
   version: z.literal(1),
@@ -37,6 +40,11 @@ const storedEndpoint = z.strictObject({
 /** An endpoint as it is kept on disk. */
 export type StoredEndpoint = z.infer<typeof storedEndpoint>;
 
+const storedHost = z.strictObject({ auditMode: z.boolean().optional() });
+
+/** What is kept of the host's endpoint. */
+export type StoredHost = z.infer<typeof storedHost>;
+
 /** A folder that could not be read back; it is left where it is. */
 export interface StoreError {
   /** Of the endpoint, as the folder says. */
@@ -48,6 +56,7 @@ export interface StoreError {
 }
 
 const fileName = "endpoint.json";
+const hostFileName = "host.json";
 
 /**
  * Keeps endpoints under `<directory>/<id>/endpoint.json`; what is there is replaced at once (temporary file,
@@ -88,8 +97,25 @@ export class EndpointStore {
     }
   }
 
+  /** Throws the file system's error. */
+  saveHost(host: StoredHost): void {
+    this.#replace(join(this.#directory, hostFileName), `${JSON.stringify(host)}\n`);
+  }
+
+  /** Nothing when there is no file, or none that can be read: the host is as the agent is then. */
+  loadHost(): StoredHost {
+    const path = join(this.#directory, hostFileName);
+    if (!existsSync(path)) return {};
+    try {
+      return storedHost.parse(JSON.parse(readFileSync(path, "utf8")));
+    } catch (error) {
+      log.error("Cannot read what is kept of the host's endpoint", { path, error: describe(error) });
+      return {};
+    }
+  }
+
   #replace(path: string, text: string): void {
-    const temporary = join(dirname(path), `.${fileName}.tmp`);
+    const temporary = join(dirname(path), `.${basename(path)}.tmp`);
     writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, path);
   }

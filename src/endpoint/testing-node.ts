@@ -73,7 +73,7 @@ export class Node {
         deviceExists: (name, ifindex) => this.devices.has(`${name} ${ifindex}`),
         clock: this.clock,
       },
-      { directory: this.directory, auditMode: this.auditMode },
+      { directory: this.directory, auditMode: { on: this.auditMode } },
     );
   }
 

@@ -80,7 +80,7 @@ export class Rig implements AsyncDisposable {
         deviceExists: () => true,
         clock: systemClock,
       },
-      { directory: this.#directory, auditMode: false },
+      { directory: this.#directory, auditMode: { on: false } },
     );
   }
 

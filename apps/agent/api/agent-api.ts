@@ -3,6 +3,7 @@
 import type { AgentApi, NodeAddressing } from "../../../src/api/index.ts";
 import type { Metrics, Module } from "../../../src/core/index.ts";
 import type { Prefilter } from "../../../src/datapath/index.ts";
+import type { ReadonlyAuditMode } from "../../../src/endpoint/index.ts";
 import type { EventModule } from "../events.ts";
 import { featureCalls } from "../features.ts";
 import { createStatedbApi, type StatedbDeps, statedbTables } from "../statedb/index.ts";
@@ -24,7 +25,7 @@ export interface AgentApiDeps {
   readonly hostAddressing: NodeAddressing;
   readonly status: StatusApiDeps;
   readonly config: Omit<ConfigApiDeps, "hostAddressing">;
-  readonly endpoints: Omit<EndpointApiDeps, "model"> & { readonly auditMode: boolean };
+  readonly endpoints: Omit<EndpointApiDeps, "model"> & { readonly auditMode: ReadonlyAuditMode };
   readonly ipam: Omit<IpamApiDeps, "hostAddressing">;
   readonly identities: IdentityApiDeps;
   readonly policy: PolicyApiDeps;

@@ -3,6 +3,7 @@
 import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
 import { type Config, redactText } from "../../../src/core/index.ts";
 import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
+import type { AuditMode } from "../../../src/endpoint/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
 import { masqueradeConfig } from "../masquerade.ts";
 import { options } from "../options.ts";
@@ -13,9 +14,11 @@ export interface ConfigApiDeps {
   readonly datapath: Pick<Datapath, "mtu" | "maps">;
   readonly engine: PolicyEngine;
   readonly hostAddressing: NodeAddressing;
+  readonly auditMode: AuditMode;
 }
 
 const levels: readonly MonitorAggregation[] = ["none", "low", "medium", "maximum"];
+const AUDIT_MODE = "PolicyAuditMode";
 const eventOptions: Readonly<Record<string, keyof MonitorEvents>> = {
   DropNotification: "drop",
   TraceNotification: "trace",
@@ -66,20 +69,20 @@ function masqueraded(config: Config) {
   return { masquerade: ipv4 || ipv6, masqueradeProtocols: { ipv4, ipv6 } };
 }
 
-function realized({ datapath, config }: ConfigApiDeps): Record<string, string> {
+function realized({ datapath, auditMode }: ConfigApiDeps): Record<string, string> {
   const runtime = datapath.maps.runtimeConfig.get();
   const word = (on: boolean) => (on ? "Enabled" : "Disabled");
   return {
     DropNotification: word(runtime.monitorEvents.drop),
     MonitorAggregationLevel: capitalized(runtime.monitorAggregation),
-    PolicyAuditMode: word(config.get(options.policyAuditMode)),
+    PolicyAuditMode: word(auditMode.on),
     PolicyVerdictNotification: word(runtime.monitorEvents.policyVerdict),
     TraceNotification: word(runtime.monitorEvents.trace),
   };
 }
 
 /** Checks a change and returns what does it; nothing is changed before all of them have passed. */
-function optionChange({ datapath }: ConfigApiDeps, name: string, value: string): () => void {
+function optionChange({ datapath, auditMode }: ConfigApiDeps, name: string, value: string): () => void {
   const { runtimeConfig } = datapath.maps;
   if (name === "MonitorAggregationLevel") {
     const level = levels.find((candidate) => candidate === value.toLowerCase());
@@ -87,14 +90,13 @@ function optionChange({ datapath }: ConfigApiDeps, name: string, value: string):
     return () => runtimeConfig.setMonitorAggregation(level);
   }
   const event = eventOptions[name];
-  if (event === undefined) {
-    throw new ApiError(
-      400,
-      `Cannot change option "${name}": unknown (${["MonitorAggregationLevel", ...Object.keys(eventOptions)].join(", ")} may be changed)`,
-    );
+  if (event === undefined && name !== AUDIT_MODE) {
+    const known = ["MonitorAggregationLevel", AUDIT_MODE, ...Object.keys(eventOptions)].join(", ");
+    throw new ApiError(400, `Cannot change option "${name}": unknown (${known} may be changed)`);
   }
   const on = /^(enabled?|true|on|1)$/i.test(value);
   if (!on && !/^(disabled?|false|off|0)$/i.test(value)) throw badValue(name, value, "Enabled or Disabled");
+  if (event === undefined) return () => auditMode.set(on);
   return () => runtimeConfig.setEvents({ ...runtimeConfig.get().monitorEvents, [event]: on });
 }
 

@@ -2,14 +2,14 @@
 // GET and PATCH /endpoint/{id}/config: the options of one endpoint.
 import { type AgentApi, ApiError, type EndpointConfigurationStatus, type EndpointRef } from "../../../src/api/index.ts";
 import type { ReadonlyTable } from "../../../src/core/index.ts";
-import type { EndpointManager, EndpointRow } from "../../../src/endpoint/index.ts";
+import type { EndpointManager, EndpointRow, ReadonlyAuditMode } from "../../../src/endpoint/index.ts";
 
 export interface EndpointConfigDeps {
   readonly find: (ref: EndpointRef) => EndpointRow | undefined;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly manager: Pick<EndpointManager, "setAuditMode">;
   /** Of the agent. */
-  readonly auditMode: boolean;
+  readonly auditMode: ReadonlyAuditMode;
 }
 
 const OPTION = "PolicyAuditMode";
@@ -19,7 +19,7 @@ export function createEndpointConfigCalls(
   deps: EndpointConfigDeps,
 ): Pick<AgentApi, "endpointConfig" | "patchEndpointConfig"> {
   const status = (row: EndpointRow): EndpointConfigurationStatus => {
-    const on = row.auditMode ?? deps.auditMode;
+    const on = row.auditMode ?? deps.auditMode.on;
     return { realized: { options: { [OPTION]: on ? "Enabled" : "Disabled" } } };
   };
   return {

@@ -47,7 +47,7 @@ export async function setUp(t: TestContext, options: { devices?: boolean; hasPod
       resolvePolicy: (labels, identity) => new PolicyEngine().resolveEndpoint(labels, identity),
       deviceExists: () => devices,
     },
-    { directory, auditMode: false },
+    { directory, auditMode: { on: false } },
   );
   const stop = new AbortController();
   await manager.start(stop.signal);
@@ -58,7 +58,7 @@ export async function setUp(t: TestContext, options: { devices?: boolean; hasPod
     rmSync(directory, { recursive: true });
   });
   const podLabels = { cluster: "default", filter: defaultLabelFilter };
-  const model = { hostAddressing, auditMode: false, policyRevision: () => 1 };
+  const model = { hostAddressing, auditMode: { on: false }, policyRevision: () => 1 };
   return {
     ...{ clock, ipam, resources, endpoints, datapath, identities, manager },
     api: {

@@ -117,6 +117,11 @@ export class HostPolicyGuard {
     return [...[...this.#wanted].filter(changed).map(([id]) => id), ...gone].sort();
   }
 
+  /** Whether a policy of this name is among those confirmed last. */
+  isConfirmed(id: string): boolean {
+    return this.#confirmed.has(id);
+  }
+
   /** Everything is reached: what is in force stays. */
   confirm(): void {
     this.#become(confirm(this.#state));
