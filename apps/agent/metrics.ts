@@ -3,18 +3,17 @@
 import { createServer, type Server } from "node:http";
 import { CiliumError, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
 import { type Datapath, dropReasonText } from "../../src/datapath/index.ts";
-import { type EndpointManager, type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
+import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
-import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
+import type { IpcacheRow } from "../../src/ipcache/index.ts";
 import { registerState, registerSweeps } from "./metrics/index.ts";
+import { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy-metrics.ts";
 
-export interface MetricsDeps {
+export interface MetricsDeps extends PolicyMetricsDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly identities: ReadonlyTable<IdentityRow, number>;
-  readonly policies: ReadonlyTable<PolicyRow, string>;
-  readonly engine: PolicyEngine;
-  readonly manager: Pick<EndpointManager, "policySize" | "policyOverflows">;
+  readonly ipcache: ReadonlyTable<IpcacheRow, string>;
   readonly datapath: Pick<Datapath, "maps" | "sweeps">;
   readonly ipam: Ipam;
 }
@@ -26,11 +25,8 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge({ name, help, collect: (metric) => metric.set(value()) });
   gauge("endpoint", "Endpoints on this node", () => deps.endpoints.size);
-  gauge("policy", "Policies in force", () => deps.policies.size);
-  gauge("policy_max_revision", "Revision of the policy repository", () => deps.engine.revision);
-  gauge("policy_sets", "Policy sets in the kernel", () => deps.manager.policySize().sets);
-  gauge("policy_set_entries", "Entries in all policy sets", () => deps.manager.policySize().entries);
-  registerPolicyMaps(metrics, deps);
+  registerPolicyMetrics(metrics, deps);
+  registerMapPressure(metrics, deps);
   gauge("agent_heap_bytes", "Bytes of the agent's heap in use", () => process.memoryUsage().heapUsed);
   metrics.gauge({
     name: "agent_active_resources",
@@ -71,28 +67,21 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   registerSweeps(metrics, deps.datapath);
 }
 
-function registerPolicyMaps(metrics: Metrics, { manager, datapath }: MetricsDeps): void {
+/** Conntrack maps by their last sweep. */
+function registerMapPressure(metrics: Metrics, { datapath, ipcache }: MetricsDeps): void {
   metrics.gauge({
     name: "bpf_map_pressure",
     help: "Part of a map's room that is in use",
     labels: ["map_name"],
     collect(metric) {
-      for (const { map, entries, capacity } of datapath.maps.policy.usage()) {
+      const { conntrack, ipcache: addresses, policy } = datapath.maps;
+      const prefixes = Array.from(ipcache.all(), ({ prefix }) => prefix);
+      for (const { map, entries, capacity } of [
+        ...policy.usage(),
+        ...conntrack.usage(),
+        ...addresses.usage(prefixes),
+      ]) {
         metric.set(entries / capacity, { map_name: map.replace("cilium_", "") });
-      }
-    },
-  });
-  const seen = new Set<string>();
-  metrics.gauge({
-    name: "policy_overflow_entries",
-    help: "Entries of the policy that adds most where an endpoint's policy does not fit into the maps",
-    labels: ["policy"],
-    collect(metric) {
-      const overflows = manager.policyOverflows();
-      for (const policy of seen) metric.set(overflows.get(policy) ?? 0, { policy });
-      for (const [policy, entries] of overflows) {
-        seen.add(policy);
-        metric.set(entries, { policy });
       }
     },
   });

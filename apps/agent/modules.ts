@@ -38,7 +38,12 @@ export function createAgentModules(config: Config): Agent {
   const parts = createParts(config);
   const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   const metrics = createMetrics();
-  registerMetrics(metrics, { ...parts, identities: cluster.allocator.table, ipam: parts.local.ipam });
+  registerMetrics(metrics, {
+    ...parts,
+    identities: cluster.allocator.table,
+    ipcache: cluster.ipcache,
+    ipam: parts.local.ipam,
+  });
   const { api, modules } = createAgentApi(
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
   );

@@ -227,6 +227,26 @@ test("threats: an imported policy that cannot be restored is told, and kept by l
   await next.module.stop?.();
 });
 
+test("each change of a policy is told with its source and outcome", async (t) => {
+  const { module, resources } = await setUp(t);
+  const changes: string[] = [];
+  const watch = module.onChange(({ source, operation, outcome }) => changes.push(`${source} ${operation} ${outcome}`));
+  module.import([cnp("a", rule(80))]);
+  assert.throws(() => module.import([cnp("b", rule(70_000))]));
+  module.remove("default/a");
+  resources.upsert(file("c", rule(80)));
+  resources.upsert(file("d", rule(70_000)));
+  await turn();
+  resources.delete("CiliumNetworkPolicy/default/c");
+  await turn();
+  watch[Symbol.dispose]();
+  module.import([cnp("a", rule(80))]);
+  assert.deepEqual(changes, [
+    ...["api update success", "api update fail", "api delete success"],
+    ...["directory update success", "directory update fail", "directory delete success"],
+  ]);
+});
+
 test("threats: imports that cannot be read end the start, cookies that cannot do not", async (t) => {
   const { directory, restart } = await setUp(t);
   writeFileSync(join(directory, "policy-imported.json"), '{"a": 1}');

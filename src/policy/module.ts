@@ -24,6 +24,13 @@ export interface PolicyModuleDeps {
   readonly store: PolicyStore;
 }
 
+/** What became of a policy that somebody gave or took back. */
+export interface PolicyChange {
+  readonly source: PolicySourceKind;
+  readonly operation: "update" | "delete";
+  readonly outcome: "success" | "fail";
+}
+
 /** A policy object that is not in force as it is, and why; its last good state stays. */
 export interface RefusedPolicy {
   readonly id: string;
@@ -36,6 +43,8 @@ export interface PolicyModule extends Module {
   /** Takes imported policies out of force: those named `namespace/name` (clusterwide: `name`), or all. Returns how many. */
   remove(name?: string): number;
   refused(): readonly RefusedPolicy[];
+  /** Hears of each policy that is put into force or taken out of it, or that was refused. */
+  onChange(listener: (change: PolicyChange) => void): Disposable;
 }
 
 /** Makes the module; policies are in force when `start` returns, identities follow their table. */
@@ -48,6 +57,7 @@ class Repository implements PolicyModule {
   readonly #deps: PolicyModuleDeps;
   readonly #refused = new Map<string, string>();
   readonly #watches: Disposable[] = [];
+  readonly #listeners = new Set<(change: PolicyChange) => void>();
   readonly #audited = new AuditedNamespaces();
   /** Imported objects of an earlier run that are no valid policies (any more). */
   #unusable: unknown[] = [];
@@ -93,7 +103,21 @@ class Repository implements PolicyModule {
     return Array.from(this.#refused, ([id, message]) => ({ id, message }));
   }
 
+  onChange(listener: (change: PolicyChange) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
   import(resources: readonly unknown[]): number {
+    try {
+      return this.#import(resources);
+    } catch (error) {
+      this.#tell("api", "update", "fail");
+      throw error;
+    }
+  }
+
+  #import(resources: readonly unknown[]): number {
     const { engine, policies } = this.#deps;
     const parsed = resources.map((resource) => ({ policy: this.#parse(resource, "API"), resource }));
     const imported = this.#imported();
@@ -104,7 +128,10 @@ class Repository implements PolicyModule {
     }
     // First on disk: what could not be kept over a restart must not come into force.
     this.#saveImported(imported);
-    for (const { policy, resource } of parsed) this.#put(engine.upsertParsed(policy), resource, "api");
+    for (const { policy, resource } of parsed) {
+      this.#put(engine.upsertParsed(policy), resource, "api");
+      this.#tell("api", "update", "success");
+    }
     this.#deps.store.saveCookies(engine.cookies);
     return engine.revision;
   }
@@ -119,7 +146,7 @@ class Repository implements PolicyModule {
     for (const row of wanted) imported.delete(row.id);
     if (name === undefined) this.#forgetUnusable();
     this.#saveImported(imported);
-    for (const row of wanted) this.#drop(row.id);
+    for (const row of wanted) this.#drop(row);
     return wanted.length + unusable;
   }
 
@@ -165,6 +192,7 @@ class Repository implements PolicyModule {
       const policy = this.#parse(row.object, row.origin);
       this.#put(this.#deps.engine.upsertParsed(policy), row.object, "directory");
       this.#refused.delete(row.id);
+      this.#tell("directory", "update", "success");
       if (wasImported) this.#replaced(row);
       this.#deps.store.manifests.write(row.id, row.object);
       return true;
@@ -173,6 +201,7 @@ class Repository implements PolicyModule {
       if (this.#refused.get(row.id) !== message)
         log.error("Policy refused, its last good state stays", { error: message });
       this.#refused.set(row.id, message);
+      this.#tell("directory", "update", "fail");
       return false;
     }
   }
@@ -207,7 +236,8 @@ class Repository implements PolicyModule {
     if (!isPolicyKind(row.kind)) return;
     this.#refused.delete(row.id);
     // A refused object was not in force; under its name there may be an imported policy.
-    if (this.#deps.policies.get(row.id)?.source === "directory") this.#drop(row.id);
+    const inForce = this.#deps.policies.get(row.id);
+    if (inForce?.source === "directory") this.#drop(inForce);
     this.#deps.store.manifests.remove(row.id);
   }
 
@@ -218,8 +248,14 @@ class Repository implements PolicyModule {
     this.#deps.policies.upsert({ id, uid, kind, namespace, name, resource: object, rules, source, revision });
   }
 
-  #drop(id: string): void {
-    if (this.#deps.engine.deletePolicy(id) !== undefined) this.#deps.policies.delete(id);
+  #drop({ id, source }: PolicyRow): void {
+    if (this.#deps.engine.deletePolicy(id) === undefined) return;
+    this.#deps.policies.delete(id);
+    this.#tell(source, "delete", "success");
+  }
+
+  #tell(source: PolicySourceKind, operation: PolicyChange["operation"], outcome: PolicyChange["outcome"]): void {
+    for (const listener of this.#listeners) listener({ source, operation, outcome });
   }
 
   /** Imported objects by policy id. */

@@ -3,7 +3,7 @@
 import type { BpfMap } from "../../kernel/index.ts";
 import { decodeConntrack, expiresOffset } from "./conntrack-codec.ts";
 import { removeKeys, sweepMaps } from "./expired.ts";
-import type { ConntrackMap, ConntrackRow } from "./types.ts";
+import type { ConntrackMap, ConntrackRow, MapUsage } from "./types.ts";
 
 /** One of the maps with what its entries are. */
 export interface ConntrackPart {
@@ -14,6 +14,8 @@ export interface ConntrackPart {
 
 /** Rows over all four maps. `now` gives seconds of CLOCK_MONOTONIC. */
 export function createConntrackMap(parts: () => readonly ConntrackPart[], now?: () => number): ConntrackMap {
+  /** Entries that the last sweep left. */
+  const left = new Map<string, MapUsage>();
   return {
     list(family) {
       return parts()
@@ -36,9 +38,18 @@ export function createConntrackMap(parts: () => readonly ConntrackPart[], now?: 
       }
       return deleted;
     },
-    sweepExpired(signal) {
-      const maps = parts().map(({ map }) => map);
-      return sweepMaps(maps, { expiresOffset, signal, ...(now && { now }) });
+    async sweepExpired(signal) {
+      const sum = { scanned: 0, deleted: 0, duration: 0 };
+      for (const { map } of parts()) {
+        const { scanned, deleted, duration } = await sweepMaps([map], { expiresOffset, signal, ...(now && { now }) });
+        if (signal?.aborted !== true)
+          left.set(map.name, { map: map.name, entries: scanned - deleted, capacity: map.maxEntries });
+        sum.scanned += scanned;
+        sum.deleted += deleted;
+        sum.duration += duration;
+      }
+      return sum;
     },
+    usage: () => [...left.values()],
   };
 }

@@ -72,6 +72,17 @@ export function createIpcacheMap(exact: BpfMap, prefixes: BpfMap): IpcacheMap {
     list() {
       return [...listRows(exact, exactCodec), ...listRows(prefixes, prefixCodec)];
     },
+    usage(wanted) {
+      let [whole, all] = [0, 0];
+      for (const prefix of wanted) {
+        all++;
+        if (isWhole(prefix)) whole++;
+      }
+      return [
+        { map: exact.name, entries: whole, capacity: exact.maxEntries },
+        { map: prefixes.name, entries: all - whole, capacity: prefixes.maxEntries },
+      ];
+    },
     get(key) {
       if (isWhole(key.prefix)) return getExact(key);
       // A look-up in the trie may answer with a shorter prefix, so the wanted one is searched for.

@@ -103,6 +103,14 @@ function tests(): void {
     const byPrefix = (a: IpcacheMapRow, b: IpcacheMapRow) => (a.prefix < b.prefix ? -1 : 1);
     assert.deepEqual(reopened((other) => other.ipcache.list()).sort(byPrefix), [...rows].sort(byPrefix));
     assert.equal(maps.ipcache.get({ prefix: "10.2.0.5/32" })?.tunnelEndpoint, "192.0.2.2");
+    const usage = maps.ipcache.usage(rows.map(({ prefix }) => prefix));
+    assert.deepEqual(
+      usage.map(({ map, entries }) => [map, entries]),
+      [
+        [mapNames.ipcacheExact, 2],
+        [mapNames.ipcache, rows.length - 2],
+      ],
+    );
     assert.equal(maps.ipcache.get({ prefix: "10.2.0.0/24" }), undefined);
     assert.equal(maps.ipcache.lookup("10.2.0.5")?.prefix, "10.2.0.5/32");
     assert.equal(maps.ipcache.lookup("10.2.0.6")?.prefix, "10.2.0.0/16");
@@ -219,6 +227,8 @@ function tests(): void {
     clearInterval(timer);
     assert.deepEqual([swept.scanned, swept.deleted], [6000, 3000]);
     assert.ok(turns > 0, "the event loop had no turn");
+    const usage = maps.conntrack.usage().find(({ map: name }) => name === map.name);
+    assert.deepEqual([usage?.entries, usage?.capacity], [3000, map.maxEntries]);
     const left = maps.conntrack.list();
     assert.deepEqual([left.length, left.every((row) => row.remotePort >= 10_000)], [3000, true]);
     assert.equal(

@@ -238,6 +238,8 @@ export interface IpcacheMap extends RowMap<IpcacheMapRow, IpcacheMapKey> {
   get(key: IpcacheMapKey): IpcacheMapRow | undefined;
   /** The entry that the programs would use for this address. */
   lookup(address: string): IpcacheMapRow | undefined;
+  /** How full the maps are with these prefixes in them. */
+  usage(prefixes: Iterable<string>): readonly MapUsage[];
 }
 
 export type NodesMap = RowMap<NodeMapRow, Pick<NodeMapRow, "address">>;
@@ -292,6 +294,8 @@ export interface ConntrackMap {
   flush(): readonly { readonly map: string; readonly deleted: number }[];
   /** Deletes expired entries batch by batch, giving the event loop a turn between batches. */
   sweepExpired(signal?: AbortSignal): Promise<SweepResult>;
+  /** How full each map was when it was last swept; none before. */
+  usage(): readonly MapUsage[];
   /** Deletes entries that the predicate accepts, for example those of a removed endpoint. */
   deleteWhere(predicate: (row: ConntrackRow) => boolean): number;
 }

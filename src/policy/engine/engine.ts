@@ -268,6 +268,11 @@ export class PolicyEngine {
     return this.#cache.prefixes();
   }
 
+  /** By class of selectors, how many identities the one with the most matches. */
+  largestMatches(): ReadonlyMap<string, number> {
+    return this.#cache.largestMatches();
+  }
+
   /** Lines of `cilium policy selectors`. */
   selectors(): readonly SelectorRow[] {
     return this.#cache.rows();

@@ -5,6 +5,7 @@ import type { PolicyIdentity, Selector } from "../types.ts";
 import { SelectorIndex } from "./buckets.ts";
 import { IdentitySet } from "./identities.ts";
 import { matchesSelector } from "./match.ts";
+import { type SelectorClass, selectorClass, selectorClasses } from "./selector-class.ts";
 
 /** A selector in the cache. `ids` changes while it is held; read it, do not keep copies. */
 export interface CachedSelector {
@@ -102,6 +103,16 @@ export class SelectorCache {
     for (const { selector } of this.#entries.values()) {
       if (selector.prefix === undefined) continue;
       for (const cidr of [selector.prefix.cidr, ...selector.prefix.except]) found.set(formatCidr(cidr), cidr);
+    }
+    return found;
+  }
+
+  /** How many identities the selector with the most of its class matches. */
+  largestMatches(): ReadonlyMap<SelectorClass, number> {
+    const found = new Map<SelectorClass, number>(selectorClasses.map((each) => [each, 0]));
+    for (const { selector, ids } of this.#entries.values()) {
+      const kind = selectorClass(selector);
+      if (ids.size > (found.get(kind) ?? 0)) found.set(kind, ids.size);
     }
     return found;
   }
