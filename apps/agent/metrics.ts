@@ -7,8 +7,7 @@ import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";
-import { registerState, registerSweeps } from "./metrics/index.ts";
-import { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy-metrics.ts";
+import { type PolicyMetricsDeps, registerPolicyMetrics, registerState, registerSweeps } from "./metrics/index.ts";
 
 export interface MetricsDeps extends PolicyMetricsDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;

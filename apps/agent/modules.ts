@@ -38,12 +38,7 @@ export function createAgentModules(config: Config): Agent {
   const parts = createParts(config);
   const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   const metrics = createMetrics();
-  registerMetrics(metrics, {
-    ...parts,
-    identities: cluster.allocator.table,
-    ipcache: cluster.ipcache,
-    ipam: parts.local.ipam,
-  });
+  registerMetrics(metrics, { ...parts, ...parts.local, ...cluster, identities: cluster.allocator.table });
   const { api, modules } = createAgentApi(
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
   );

@@ -70,7 +70,7 @@ export class IpcacheStore {
 }
 
 /** Whether the kernel's entries for the two are the same. */
-export function sameInKernel(a: IpcacheEntry, b: IpcacheEntry): boolean {
+function sameInKernel(a: IpcacheEntry, b: IpcacheEntry): boolean {
   return (
     a.identity === b.identity &&
     a.tunnelEndpoint === b.tunnelEndpoint &&

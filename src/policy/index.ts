@@ -2,7 +2,7 @@
 // The only import door of src/policy.
 
 export { admitsPort } from "./confirm/admits.ts";
-export { type ConfirmedPolicies, type GuardedEngine, HostPolicyGuard, selectsHosts } from "./confirm/guard.ts";
+export { type ConfirmedPolicies, type GuardedEngine, HostPolicyGuard } from "./confirm/guard.ts";
 export { type ConfirmState, inForce } from "./confirm/state.ts";
 export { type DiffScope, diffPolicies, type FlowChange, type FlowOutcome } from "./diff/diff.ts";
 export { formatSpan, type PortSpan } from "./diff/span.ts";
@@ -20,7 +20,7 @@ export type {
   NearestMiss,
   NearestMissField,
 } from "./engine/explain.ts";
-export { CookieRegistry, type CookieSnapshot, cookieHost, cookieNone } from "./entries/cookies.ts";
+export { CookieRegistry, type CookieSnapshot, cookieHost } from "./entries/cookies.ts";
 export type { PolicyMatch } from "./entries/decide.ts";
 export { type Decision, decide, EntryIndex } from "./entries/decide.ts";
 export { formatPortPrefix } from "./entries/ports.ts";

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// IP protocol numbers that policies speak of.
+// IP protocol numbers and ports that policies speak of.
 
 export const IpProtocol = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
+
+/** The last port. */
+export const maxPort = 65535;
 
 /** Protocol numbers by the name in a policy. ANY stands for those that have ports. */
 export const protocolsByName: ReadonlyMap<string, readonly number[]> = new Map([

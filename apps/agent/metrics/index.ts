@@ -3,5 +3,6 @@
 export { registerAgent } from "./agent.ts";
 export { createApiMetrics, registerLimiters } from "./api.ts";
 export { createChangeMetrics } from "./changes.ts";
+export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
 export { registerState } from "./state.ts";
 export { registerSweeps } from "./sweeps.ts";

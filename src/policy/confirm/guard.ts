@@ -207,7 +207,7 @@ export class HostPolicyGuard {
 }
 
 /** Whether the policy is about hosts. */
-export function selectsHosts(policy: Pick<ParsedPolicy, "rules">): boolean {
+function selectsHosts(policy: Pick<ParsedPolicy, "rules">): boolean {
   return policy.rules.some(({ subjectKind }) => subjectKind === "node");
 }
 

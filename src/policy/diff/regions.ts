@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a resolved policy says to one peer on every protocol and port, cut into regions with one answer each.
+
 import { decide, EntryIndex } from "../entries/decide.ts";
 import { portRange } from "../entries/ports.ts";
+import { maxPort } from "../protocols.ts";
 import type { Direction, EndpointPolicy, PolicyEntry, Verdict } from "../types.ts";
 
 /** The answer to a new flow. */
@@ -21,7 +23,6 @@ export interface Region extends RegionVerdict {
   readonly last: number;
 }
 
-const maxPort = 65535;
 /** A protocol number that IANA keeps for experiments: no rule can name it. */
 const unnamedProtocol = 253;
 const open: RegionVerdict = { verdict: "allow", cookie: 0, detail: "" };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports of several protocols at once.
-import { protocolName } from "../protocols.ts";
+import { maxPort, protocolName } from "../protocols.ts";
 
 /** Ports `first` to `last` (ICMP: types) of these protocols, or with `allBut` of all others. */
 export interface PortSpan {
@@ -10,8 +10,6 @@ export interface PortSpan {
   readonly first: number;
   readonly last: number;
 }
-
-const maxPort = 65535;
 
 /** `ANY`, `ANY-BUT-TCP`, `TCP,UDP`, `80-89/TCP`. */
 export function formatSpan({ protocols, allBut, first, last }: PortSpan): string {

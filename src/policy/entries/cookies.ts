@@ -3,8 +3,6 @@
 import { CiliumError } from "../../core/index.ts";
 import type { RuleOrigin } from "../types.ts";
 
-/** No rule; default deny. */
-export const cookieNone = 0;
 /** The local host's standing right to reach its pods. */
 export const cookieHost = 1;
 const firstCookie = 16;

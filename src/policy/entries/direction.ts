@@ -40,7 +40,7 @@ export class CompiledDirection implements PeerEntries {
   ) {
     this.direction = direction;
     this.enforced = resolved.enforced;
-    this.#set = compileRules(direction, resolved, cache, cookies);
+    this.#set = compileRules(resolved, cache, cookies);
     this.#namedPorts = namedPorts;
     const { rules } = this.#set;
     this.selectors = new Set(rules.flatMap(({ selectors }) => selectors ?? []));

@@ -5,7 +5,7 @@ import type { L7Request } from "../resolve/l7.ts";
 import { numbersOf, type Reading, type ResolvedDirection } from "../resolve/resolve.ts";
 import type { PolicyStage, ResolvedRule } from "../resolve/units.ts";
 import type { CachedSelector, SelectorCache } from "../selectors/cache.ts";
-import type { Direction, NamedPort, PolicyTier, PortMatch, RuleAction } from "../types.ts";
+import type { NamedPort, PolicyTier, PortMatch, RuleAction } from "../types.ts";
 import { type CookieRegistry, cookieHost } from "./cookies.ts";
 import { anyPort, type PortPrefix, portRangeToPrefixes } from "./ports.ts";
 
@@ -34,7 +34,6 @@ export interface CompiledRule {
 
 /** All rules of a direction, in order. */
 export interface RuleSet {
-  readonly direction: Direction;
   readonly rules: readonly CompiledRule[];
   readonly real: Reading;
   readonly unaudited: Reading | undefined;
@@ -58,15 +57,10 @@ export const hostRule: CompiledRule = {
 const authTypes = { disabled: 0, required: 1, "test-always-fail": 2 } as const;
 
 /** Compiles a resolved direction. Selectors that are not in the cache select nobody. */
-export function compileRules(
-  direction: Direction,
-  resolved: ResolvedDirection,
-  cache: SelectorCache,
-  cookies: CookieRegistry,
-): RuleSet {
+export function compileRules(resolved: ResolvedDirection, cache: SelectorCache, cookies: CookieRegistry): RuleSet {
   const rules = resolved.enforced ? resolved.rules.map((rule, order) => compileRule(rule, order, cache, cookies)) : [];
   const { real, unaudited, staged } = resolved;
-  return { direction, rules, real, unaudited, staged };
+  return { rules, real, unaudited, staged };
 }
 
 function compileRule(rule: ResolvedRule, order: number, cache: SelectorCache, cookies: CookieRegistry): CompiledRule {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks for rules that cannot mean what they say. Exact: rules are judged by the flows that they decide, not by text.
 import { policyName } from "../names.ts";
-import { protocolsByName } from "../protocols.ts";
+import { maxPort, protocolsByName } from "../protocols.ts";
 import { matchesSelector } from "../selectors/match.ts";
 import { type DirectionRule, directions, type ParsedPolicy, type PolicyIdentity, type Rule } from "../types.ts";
 import { EffectFinder, type RuleEffect } from "./effect.ts";
@@ -112,7 +112,7 @@ function coversEverything({ peers, toPorts }: DirectionRule, world: LintWorld): 
 }
 
 function coversEveryPort(toPorts: NonNullable<DirectionRule["toPorts"]>): boolean {
-  const whole = toPorts.flatMap(({ ports }) => ports).filter(({ first, last }) => first === 0 && last === 65535);
+  const whole = toPorts.flatMap(({ ports }) => ports).filter(({ first, last }) => first === 0 && last === maxPort);
   return (protocolsByName.get("ANY") ?? []).every((protocol) =>
     whole.some(({ protocols }) => protocols.includes(protocol)),
   );

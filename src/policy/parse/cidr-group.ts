@@ -37,10 +37,10 @@ function parseObject(node: DocumentNode): CidrGroup {
   if (node.field("kind").value !== cidrGroupKind) throw node.field("kind").fail("bad-type", cidrGroupKind);
   const version = node.field("apiVersion");
   if (!apiVersions.includes(version.string())) throw version.fail("bad-type", apiVersions.join(" or "));
-  node.checkFields({ supported: ["apiVersion", "kind", "metadata", "spec"] });
+  node.checkFields(["apiVersion", "kind", "metadata", "spec"]);
   const { name } = parseMetadata(node.field("metadata"), false);
   const spec = node.field("spec");
-  spec.checkFields({ supported: ["externalCIDRs"] });
+  spec.checkFields(["externalCIDRs"]);
   const prefixes = spec.field("externalCIDRs").items().map(parsePrefix);
   const cidrs = [...new Map(prefixes.map((cidr) => [formatCidr(cidr), cidr])).values()].sort(compareCidr);
   return { name, labels: parseLabels(node.field("metadata").field("labels")), cidrs };

@@ -28,7 +28,7 @@ function parseSpecs(node: DocumentNode, scope: SpecScope): readonly Rule[] {
   if (!spec.present && !specs.present) {
     throw node.failWith("no-spec", "the policy has no spec, expected spec or specs");
   }
-  const several = specs.present ? specs.items() : [];
+  const several = specs.optionalItems();
   // Cilium finds bad ICMP types while it decodes, before it looks at anything else.
   for (const item of [spec, ...several]) checkIcmpTypes(item);
   const rules: Rule[] = [];

@@ -46,7 +46,7 @@ function parseDirectionRule(
   const kinds = peerKinds.filter((kind) => kind.field[direction] !== undefined && (allows || kind.deniable));
   const peerFields = kinds.flatMap((kind) => kind.field[direction] ?? []);
   const common = [...peerFields, requires[direction], "toPorts", "icmps"];
-  node.checkFields({ supported: allows ? [...common, "authentication"] : common });
+  node.checkFields(allows ? [...common, "authentication"] : common);
   refuseRequires(node.field(requires[direction]));
   const peers = parsePeers(node, kinds, direction, scope);
   if (allows) checkL7Sections(node.field("toPorts"), direction, hostPolicy);
@@ -66,7 +66,7 @@ function parsePorts(
   node: DocumentNode,
   { direction, action, section }: { direction: Direction; action: RuleAction; section: string },
 ): readonly PortRule[] | undefined {
-  const items = (name: string) => (node.field(name).present ? node.field(name).items() : []);
+  const items = (name: string) => node.field(name).optionalItems();
   const [ports, icmps] = [items("toPorts"), items("icmps")];
   if (ports.length > 0 && icmps.length > 0) {
     throw node.failWith(
@@ -112,7 +112,7 @@ function refuseRequires(node: DocumentNode): void {
 }
 
 function parseAuthentication(node: DocumentNode): AuthenticationMode {
-  node.checkFields({ supported: ["mode"] });
+  node.checkFields(["mode"]);
   const found = authenticationModes.find((mode) => mode === node.field("mode").value);
   if (found === undefined) throw node.field("mode").fail("bad-type", `one of ${authenticationModes.join(", ")}`);
   return found;

@@ -11,14 +11,17 @@ type HeaderMatch = NonNullable<HttpRule["headerMatches"]>[number];
 
 /** Reads one rule; empty fields are left out. The host is not compiled, as in Cilium. */
 export function parseHttpRule(node: DocumentNode): HttpRule {
-  node.checkFields({ supported: fields });
+  node.checkFields(fields);
   const path = text(node.field("path"));
   if (path !== "") checkRegex(path, node.field("path"));
   const method = text(node.field("method"));
   if (method !== "") checkRegex(method, node.field("method"));
   const host = text(node.field("host"));
-  const headers = list(node.field("headers")).map((item) => item.string("bad-header"));
-  const headerMatches = list(node.field("headerMatches")).map(parseHeaderMatch);
+  const headers = node
+    .field("headers")
+    .optionalItems()
+    .map((item) => item.string("bad-header"));
+  const headerMatches = node.field("headerMatches").optionalItems().map(parseHeaderMatch);
   return {
     ...(method === "" ? {} : { method }),
     ...(path === "" ? {} : { path }),
@@ -29,7 +32,7 @@ export function parseHttpRule(node: DocumentNode): HttpRule {
 }
 
 function parseHeaderMatch(node: DocumentNode): HeaderMatch {
-  node.checkFields({ supported: ["name", "value", "mismatch", "secret"] });
+  node.checkFields(["name", "value", "mismatch", "secret"]);
   const name = node.field("name");
   if (name.string("bad-header") === "") throw name.fail("bad-header", "the name of a header");
   const value = text(node.field("value"));
@@ -51,7 +54,7 @@ function parseMismatch(node: DocumentNode): HeaderMatch["mismatch"] {
 }
 
 function parseSecret(node: DocumentNode): NonNullable<HeaderMatch["secret"]> {
-  node.checkFields({ supported: ["namespace", "name"] });
+  node.checkFields(["namespace", "name"]);
   const name = node.field("name");
   if (name.string("bad-header") === "") throw name.fail("bad-header", "the name of a secret");
   const namespace = text(node.field("namespace"));
@@ -69,8 +72,4 @@ function checkRegex(regex: string, node: DocumentNode): void {
 
 function text(node: DocumentNode): string {
   return node.present ? node.string() : "";
-}
-
-function list(node: DocumentNode): readonly DocumentNode[] {
-  return node.present ? node.items() : [];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // icmps: types by number or name. Names and numbers are Cilium's (IANA's in one word).
-import { IpProtocol } from "../protocols.ts";
+import { IpProtocol, maxPort } from "../protocols.ts";
 import type { PortMatch, PortRule } from "../types.ts";
 import type { DocumentNode } from "./node.ts";
 import { parsePortText } from "./port-text.ts";
@@ -69,9 +69,9 @@ export function checkIcmpTypes(spec: DocumentNode): void {
 
 /** Reads one `icmps` item; `section` names it in verdicts. */
 export function parseIcmpRule(node: DocumentNode, section: string): PortRule {
-  node.checkFields({ supported: ["fields"] });
+  node.checkFields(["fields"]);
   const fields = node.field("fields");
-  const items = fields.present ? fields.items() : [];
+  const items = fields.optionalItems();
   if (items.length > maxFields) {
     const problem = `${fields.pathText} has ${items.length} types, expected at most ${maxFields} (use another icmps item)`;
     throw fields.failWith("too-many-icmp", problem);
@@ -80,7 +80,7 @@ export function parseIcmpRule(node: DocumentNode, section: string): PortRule {
 }
 
 function parseField(node: DocumentNode): PortMatch {
-  node.checkFields({ supported: ["family", "type"] });
+  node.checkFields(["family", "type"]);
   const family = node.field("family");
   if (family.present && family.value !== "" && !families.includes(family.string("bad-icmp"))) {
     throw family.fail("bad-icmp", `one of ${families.join(", ")}`);
@@ -88,7 +88,7 @@ function parseField(node: DocumentNode): PortMatch {
   const type = parseType(node);
   const protocols = [family.value === "IPv6" ? IpProtocol.icmpv6 : IpProtocol.icmp];
   // As in Cilium, type 0 is every type of the family.
-  return type === 0 ? { protocols, first: 0, last: 65535 } : { protocols, first: type, last: type };
+  return type === 0 ? { protocols, first: 0, last: maxPort } : { protocols, first: type, last: type };
 }
 
 function parseType(node: DocumentNode): number {
@@ -96,7 +96,7 @@ function parseType(node: DocumentNode): number {
   const known = node.field("family").value === "IPv6" ? ipv6Types : ipv4Types;
   const { value } = type;
   const number = typeof value === "string" ? (ownNumber(known, value) ?? parsePortText(value)) : value;
-  if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number <= 65535) return number;
+  if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number <= maxPort) return number;
   throw type.fail("bad-icmp", `a type 0-255, or one of ${Object.keys(known).join(", ")}`);
 }
 

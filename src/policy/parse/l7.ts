@@ -19,12 +19,12 @@ export function hasDnsRules(rules: DocumentNode): boolean {
 
 /** Refuses protocols that a direction, or a policy for hosts, cannot have. `toPorts` is the whole list. */
 export function checkL7Sections(toPorts: DocumentNode, direction: Direction, hostPolicy: boolean): void {
-  for (const item of toPorts.present ? toPorts.items() : []) {
+  for (const item of toPorts.optionalItems()) {
     const rules = item.field("rules");
     const refuse = hostPolicy && (direction === "ingress" ? hasL7Rules(rules) : hasRequestRules(rules));
     if (refuse) throw rules.failWith("l7-on-host", `Field "${rules.pathText}" is not allowed in a policy for nodes`);
   }
-  for (const item of toPorts.present ? toPorts.items() : []) {
+  for (const item of toPorts.optionalItems()) {
     const dns = item.field("rules").field("dns");
     if (direction === "ingress" && hasDnsRules(item.field("rules"))) {
       throw dns.failWith(
@@ -38,7 +38,7 @@ export function checkL7Sections(toPorts: DocumentNode, direction: Direction, hos
 /** Reads `rules` of an item with these ports; undefined when it has none. */
 export function parseL7Rules(node: DocumentNode, ports: readonly PortMatch[]): L7Rules | undefined {
   if (!node.present) return undefined;
-  node.checkFields({ supported: [...sections, "l7proto"] });
+  node.checkFields([...sections, "l7proto"]);
   if (!hasL7Rules(node)) return undefined;
   if (ports.some(({ first, name }) => first === 0 && name === undefined)) {
     throw node.failWith("l7-port-zero", `${node.pathText} stands beside port 0, expected ports of their own`);
@@ -74,7 +74,7 @@ function parseCustomRules(node: DocumentNode): L7Rules | undefined {
   return {
     parser: "custom",
     name: proto.string(),
-    rules: rules.present ? rules.items().map(stringMap) : [],
+    rules: rules.optionalItems().map(stringMap),
   };
 }
 

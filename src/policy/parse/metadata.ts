@@ -3,7 +3,7 @@
 import type { DocumentNode } from "./node.ts";
 
 /** Makes a policy of any kind staged: its verdicts are computed beside the enforced ones and change nothing. */
-export const stagedAnnotation = "policy.cilium.io/staged";
+const stagedAnnotation = "policy.cilium.io/staged";
 /** Puts a policy of any kind into audit mode: what it alone denies is reported and passes. */
 export const auditAnnotation = "policy.cilium.io/audit";
 

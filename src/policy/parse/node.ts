@@ -3,13 +3,6 @@
 import { type DocumentPath, formatPath, PolicyParseError, type PolicyRejection } from "../errors.ts";
 import { nearestName } from "./nearest.ts";
 
-/** Names of the fields that an object may have. */
-export interface FieldNames {
-  readonly supported: readonly string[];
-  /** Known to Cilium, refused by name. */
-  readonly unsupported?: readonly string[];
-}
-
 /** A read-only cursor into a document. A missing field is a node too (`present` is false); null is never "missing". */
 export class DocumentNode {
   readonly value: unknown;
@@ -36,14 +29,11 @@ export class DocumentNode {
   }
 
   /** Throws unless this is an object with no other fields than these. */
-  checkFields({ supported, unsupported = [] }: FieldNames): void {
+  checkFields(supported: readonly string[]): void {
     for (const [name] of this.entries()) {
       if (supported.includes(name)) continue;
       const field = formatPath([...this.path, name]);
-      if (unsupported.includes(name)) {
-        throw this.field(name).failWith("not-supported", `Field "${field}" is not supported yet`);
-      }
-      const nearest = nearestName(name, [...supported, ...unsupported]);
+      const nearest = nearestName(name, supported);
       const advice = nearest === undefined ? `known ones: ${supported.join(", ")}` : `did you mean "${nearest}"?`;
       throw this.field(name).failWith("unknown-field", `Field "${field}" is unknown (${advice})`);
     }
@@ -59,6 +49,11 @@ export class DocumentNode {
   items(): readonly DocumentNode[] {
     if (!Array.isArray(this.value)) throw this.fail("bad-type", "a list");
     return this.value.map((item: unknown, index) => new DocumentNode(item, [...this.path, index]));
+  }
+
+  /** As `items`, but no items where the field is missing. */
+  optionalItems(): readonly DocumentNode[] {
+    return this.present ? this.items() : [];
   }
 
   string(reason: PolicyRejection = "bad-type"): string {

@@ -51,7 +51,7 @@ export function parsePolicy(resource: unknown, options: ParsePolicyOptions = {})
 
 function parseObject(node: DocumentNode, options: ParsePolicyOptions): ParsedPolicy {
   const kind = parseKind(node);
-  node.checkFields({ supported: ["apiVersion", "kind", "metadata", "status", ...kind.fields] });
+  node.checkFields(["apiVersion", "kind", "metadata", "status", ...kind.fields]);
   const { namespace, name, uid, staged, audit } = parseMetadata(node.field("metadata"), kind.namespaced);
   const parsed = kind.parse(node, specScope(namespace, options));
   const rules = wholeWorldLeavesOutNodes(options.cidrMatchMode ?? []) ? withoutNodesInWholeWorld(parsed) : parsed;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports as policies write them: numbers in Go's syntax, and names of container ports.
+import { maxPort } from "../protocols.ts";
 import type { PortMatch } from "../types.ts";
 
-const maxPort = 65535;
 const namePattern = /^(?=.*[A-Za-z])[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 const maxNameLength = 15;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // toPorts: ports, ranges, names and protocols, and what the proxy has to check on them.
-import { protocolsByName } from "../protocols.ts";
+import { maxPort, protocolsByName } from "../protocols.ts";
 import type { Direction, PortMatch, PortRule } from "../types.ts";
 import { hasDnsRules, hasL7Rules, parseL7Rules } from "./l7.ts";
 import type { DocumentNode } from "./node.ts";
@@ -14,7 +14,7 @@ const fields = ["ports", "rules", "listener", "originatingTLS", "terminatingTLS"
 
 /** Reads one `toPorts` item of an allowing rule; `section` names it in verdicts. */
 export function parsePortRule(node: DocumentNode, section: string, direction: Direction): PortRule {
-  node.checkFields({ supported: fields });
+  node.checkFields(fields);
   const rules = node.field("rules");
   const serverNames = parseServerNames(node.field("serverNames"), hasL7Rules(rules), node.field("terminatingTLS"));
   const ports = parsePorts(node.field("ports"), rules);
@@ -33,12 +33,12 @@ export function parsePortRule(node: DocumentNode, section: string, direction: Di
 
 /** As parsePortRule for a denying rule, which can tell ports only. */
 export function parseDenyPortRule(node: DocumentNode, section: string): PortRule {
-  node.checkFields({ supported: ["ports"] });
+  node.checkFields(["ports"]);
   return { section, ports: parsePorts(node.field("ports"), undefined) };
 }
 
 function parsePorts(node: DocumentNode, rules: DocumentNode | undefined): readonly PortMatch[] {
-  const items = node.present ? node.items() : [];
+  const items = node.optionalItems();
   if (items.length > maxPorts) {
     const problem = `${node.pathText} has ${items.length} ports, expected at most ${maxPorts} (use another toPorts item, or endPort)`;
     throw node.failWith("too-many-ports", problem);
@@ -56,12 +56,12 @@ function parsePorts(node: DocumentNode, rules: DocumentNode | undefined): readon
 }
 
 function parsePort(node: DocumentNode, dns: boolean): PortMatch {
-  node.checkFields({ supported: ["port", "endPort", "protocol"] });
+  node.checkFields(["port", "endPort", "protocol"]);
   const port = node.field("port");
   if (!port.present) throw port.fail("bad-port", `${portHelp} in quotes ("0" for every port)`);
   const parsed = parsePortText(port.string("bad-port"));
   const endNode = node.field("endPort");
-  const end = endNode.present ? endNode.integer(0, 65535, "bad-port") : 0;
+  const end = endNode.present ? endNode.integer(0, maxPort, "bad-port") : 0;
   if (typeof parsed === "string") {
     return { protocols: parseProtocol(node.field("protocol")), first: 0, last: 0, name: parsed };
   }

@@ -12,7 +12,7 @@ export function parseServerNames(
   hasRules: boolean,
   terminatingTls: DocumentNode,
 ): readonly string[] | undefined {
-  const items = node.present ? node.items() : [];
+  const items = node.optionalItems();
   if (items.length === 0) return undefined;
   if (hasRules && !terminatingTls.present) {
     const problem = `${node.pathText} stands beside rules, expected terminatingTLS with them (or a toPorts item of its own)`;
@@ -36,9 +36,9 @@ export function parseListener(
     const where = direction === "ingress" ? "for ingress" : "beside rules";
     throw node.failWith("listener-not-allowed", `Field "${node.pathText}" is not allowed ${where}`);
   }
-  node.checkFields({ supported: ["envoyConfig", "name", "priority"] });
+  node.checkFields(["envoyConfig", "name", "priority"]);
   const config = node.field("envoyConfig");
-  config.checkFields({ supported: ["kind", "name"] });
+  config.checkFields(["kind", "name"]);
   const kind = config.field("kind");
   if (kind.present && !envoyConfigKinds.includes(kind.string())) {
     throw kind.fail("bad-type", envoyConfigKinds.join(" or "));
@@ -60,10 +60,10 @@ export function parseTls(portRule: DocumentNode): PortRule["tls"] {
 }
 
 function checkTls(node: DocumentNode): void {
-  node.checkFields({ supported: tlsFields });
+  node.checkFields(tlsFields);
   for (const name of tlsFields.slice(1)) if (node.field(name).present) node.field(name).string();
   const secret = node.field("secret");
-  secret.checkFields({ supported: ["namespace", "name"] });
+  secret.checkFields(["namespace", "name"]);
   secret.field("name").string();
   if (secret.field("namespace").present) secret.field("namespace").string();
 }

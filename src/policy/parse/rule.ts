@@ -9,7 +9,7 @@ import { parseSelector } from "./selector.ts";
 
 const lists = ["ingress", "ingressDeny", "egress", "egressDeny"] as const;
 const subjects = ["endpointSelector", "nodeSelector"] as const;
-const fields = { supported: [...subjects, ...lists, "description", "labels", "enableDefaultDeny", "log"] };
+const fields = [...subjects, ...lists, "description", "labels", "enableDefaultDeny", "log"];
 
 interface Subject {
   readonly selector: Selector;
@@ -69,14 +69,14 @@ function parseSubject(node: DocumentNode, outer: SpecScope): Subject {
 
 function parseDefaultDeny(node: DocumentNode): Rule["defaultDeny"] {
   if (!node.present) return { ingress: true, egress: true };
-  node.checkFields({ supported: directions });
+  node.checkFields(directions);
   const read = (name: string) => !node.field(name).present || node.field(name).boolean();
   return { ingress: read("ingress"), egress: read("egress") };
 }
 
 function parseTexts(node: DocumentNode): Pick<Rule, "description" | "log"> {
   const [description, log] = [node.field("description"), node.field("log")];
-  if (log.present) log.checkFields({ supported: ["value"] });
+  if (log.present) log.checkFields(["value"]);
   const value = log.field("value");
   return {
     ...(description.present ? { description: description.string() } : {}),
@@ -89,7 +89,7 @@ function parseLabels(node: DocumentNode): readonly RuleLabel[] {
   if (!node.present) return [];
   return node.items().map((item) => {
     if (typeof item.value === "string") return parseShortLabel(item.value, item);
-    item.checkFields({ supported: ["key", "value", "source"] });
+    item.checkFields(["key", "value", "source"]);
     const text = (name: string) => (item.field(name).present ? item.field(name).string() : "");
     const key = item.field("key");
     if (key.string() === "") throw key.fail("bad-type", "a label key");

@@ -18,12 +18,12 @@ export interface ParsedSelector {
 
 /** Reads a selector. `{}` has no requirements and selects everything; null and lists are refused. */
 export function parseSelector(node: DocumentNode): ParsedSelector {
-  node.checkFields({ supported: ["matchLabels", "matchExpressions"] });
+  node.checkFields(["matchLabels", "matchExpressions"]);
   const labels = node.field("matchLabels");
   const expressions = node.field("matchExpressions");
   return {
     matchLabels: labels.present ? labels.entries().map(([key, value]) => parseMatchLabel(key, value)) : [],
-    matchExpressions: expressions.present ? expressions.items().map(parseExpression) : [],
+    matchExpressions: expressions.optionalItems().map(parseExpression),
   };
 }
 
@@ -32,7 +32,7 @@ function parseMatchLabel(text: string, node: DocumentNode): Requirement {
 }
 
 function parseExpression(node: DocumentNode): Requirement {
-  node.checkFields({ supported: ["key", "operator", "values"] });
+  node.checkFields(["key", "operator", "values"]);
   const keyNode = node.field("key");
   const key = parseKey(keyNode.string("bad-selector"), keyNode);
   const operatorNode = node.field("operator");
@@ -40,7 +40,7 @@ function parseExpression(node: DocumentNode): Requirement {
   const operator = operators.find((known) => known === text);
   if (operator === undefined) throw operatorNode.fail("bad-selector", `one of ${operators.join(", ")}`);
   const valuesNode = node.field("values");
-  const values = valuesNode.present ? valuesNode.items().map(parseValue) : [];
+  const values = valuesNode.optionalItems().map(parseValue);
   const takesValues = operator === "In" || operator === "NotIn";
   if (takesValues && values.length === 0) throw valuesNode.fail("bad-selector", `at least one value for ${operator}`);
   if (!takesValues && values.length > 0) throw valuesNode.fail("bad-selector", `no values for ${operator}`);

@@ -33,10 +33,8 @@ export interface Reading {
 export interface ResolvedDirection {
   /** Whether entries decide; otherwise everything is allowed. */
   readonly enforced: boolean;
-  /** Policies (`namespace/name`, sorted) that made it default deny; none if the mode or `reserved:init` did. */
+  /** Policies (by their names, sorted) that made it default deny; none if the mode or `reserved:init` did. */
   readonly defaultDenyBy: readonly string[];
-  /** Whether any rule in force selects the endpoint, also one that allows nothing. */
-  readonly selected: boolean;
   /** In the order in which they are asked. Named ports of ingress are numbers here. */
   readonly rules: readonly ResolvedRule[];
   /** The rules in force. */
@@ -131,7 +129,6 @@ function resolveDirection(units: readonly RuleUnit[], direction: Direction, subj
   return {
     enforced,
     defaultDenyBy: enforced ? [...new Set(denying.map(({ policy }) => policy))].sort() : [],
-    selected: present.some(({ stage }) => stage !== "staged"),
     rules,
     real,
     ...(has("audited") ? { unaudited: reading(unauditedStages) } : {}),

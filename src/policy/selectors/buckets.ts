@@ -9,7 +9,7 @@ import { bucketOfName, bucketOfPrefix, bucketsOfPrefixes } from "./addresses.ts"
  * Buckets that hold every label set that may satisfy the selector; undefined: any label set may. A selector with its
  * namespace has buckets of that namespace: apps often have the same names in many.
  */
-export function bucketsOfSelector(selector: Selector): readonly string[] | undefined {
+function bucketsOfSelector(selector: Selector): readonly string[] | undefined {
   const address = bucketOfAddresses(selector);
   if (address !== undefined) return [address];
   let best: Requirement | undefined;

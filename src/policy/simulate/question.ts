@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One question on plain manifests: pods, namespaces, nodes and policies become a case with a single flow.
+
 import { FormatError, isIp, NAMESPACE_KEY, nearest, podLabels } from "../../core/index.ts";
 import type { ResourceRow } from "../../kubernetes/index.ts";
 import { cidrGroupKind } from "../parse/cidr-group.ts";
 import { isPolicyKind } from "../parse/policy.ts";
+import { maxPort } from "../protocols.ts";
 import type { CaseEndpoint, CaseFlow, CaseNode, PolicyCase } from "./types.ts";
 
 /** Who to whom: `[NAMESPACE/]POD`, a node's name, an address or an entity; and `80/TCP` or `8/ICMP`. */
@@ -61,7 +63,7 @@ function endOf(text: string, names: readonly string[]): string {
 
 function portOf(text: string): Pick<CaseFlow, "proto" | "port"> {
   const [number, proto] = /^([0-9]{1,5})\/(TCP|UDP|SCTP|ICMP|ICMPv6)$/i.exec(text)?.slice(1) ?? [];
-  if (number === undefined || proto === undefined || Number(number) > 65535) {
+  if (number === undefined || proto === undefined || Number(number) > maxPort) {
     throw new FormatError(`Cannot use port "${text}": NUMBER/PROTOCOL expected (TCP, UDP, SCTP, ICMP or ICMPv6)`);
   }
   return { proto, port: Number(number) };

@@ -80,7 +80,7 @@ function structured({ from, to, protocols, allBut, first, last, before, after }:
 }
 
 /** The table: ports with the same change in one row, sources with the same changes of a destination too. */
-export function formatChanges(changes: readonly FlowChange[], scene: Pick<Scene, "nameOf">): string[] {
+function formatChanges(changes: readonly FlowChange[], scene: Pick<Scene, "nameOf">): string[] {
   if (changes.length === 0) return ["No flow would change"];
   const rows = new Map<string, { from: Set<string>; to: string; ports: Set<string>; before: string; after: string }>();
   for (const [key, row] of pairRows(changes, scene)) {

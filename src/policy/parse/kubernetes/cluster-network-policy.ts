@@ -27,7 +27,7 @@ export const clusterNetworkPolicy = {
 
 function parseClusterNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): readonly Rule[] {
   if (!spec.present) throw spec.fail("no-spec", "an object with tier, priority, subject and rules");
-  spec.checkFields({ supported: ["tier", "priority", "subject", "ingress", "egress"] });
+  spec.checkFields(["tier", "priority", "subject", "ingress", "egress"]);
   return [
     {
       path: "spec",
@@ -66,7 +66,7 @@ function parseRule(
   scope: KubernetesScope,
 ): readonly DirectionRule[] {
   const field = peersField[direction];
-  node.checkFields({ supported: ["name", "action", field, "protocols"] });
+  node.checkFields(["name", "action", field, "protocols"]);
   checkName(node.field("name"));
   const action = oneOf(node.field("action"), actions);
   const { selectors, names, portless } = parseClusterPeers(node.field(field), { direction, action, scope });

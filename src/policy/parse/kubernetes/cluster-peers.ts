@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `from` and `to` of a ClusterNetworkPolicy: pods, namespaces, nodes, networks, domain names.
+import { canonicalDnsName } from "../../dns-name.ts";
 import { nameSelector, prefixSelector } from "../../selectors/address-selector.ts";
 import { makeSelector } from "../../selectors/selector.ts";
 import type { Direction, NameCondition, Requirement, RuleAction, Selector } from "../../types.ts";
@@ -53,7 +54,7 @@ export function parsePods(node: DocumentNode, scope: KubernetesScope): Selector 
   const namespaces = node.field("namespaces");
   const pods = node.field("pods");
   if (namespaces.present) return podsOfNamespaces(namespaces, pods, scope);
-  pods.checkFields({ supported: ["namespaceSelector", "podSelector"] });
+  pods.checkFields(["namespaceSelector", "podSelector"]);
   const podSelector = pods.field("podSelector");
   if (!podSelector.present) throw podSelector.fail("bad-selector", "a selector ({} for all pods)");
   return podsOfNamespaces(pods.field("namespaceSelector"), podSelector, scope);
@@ -86,7 +87,7 @@ function parseDomainNames(node: DocumentNode, action: RuleAction): readonly Name
     if (text.length > 255 || !domainPattern.test(text)) {
       throw item.fail("bad-dns-name", "a domain name such as example.com, or *.example.com for those below it");
     }
-    const name = text.toLowerCase().replace(/\.$/, "");
+    const name = canonicalDnsName(text);
     return name.startsWith("*") ? { matchPattern: `*${name}` } : { matchName: name };
   });
 }

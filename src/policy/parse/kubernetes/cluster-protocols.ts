@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `protocols` of a ClusterNetworkPolicy: TCP, UDP, SCTP with a port or a range, or a named port.
-import { IpProtocol, protocolsByName } from "../../protocols.ts";
+import { IpProtocol, maxPort, protocolsByName } from "../../protocols.ts";
 import type { PortMatch, PortRule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
 import { boundedItems, onlyField } from "./fields.ts";
 import { parsePortName } from "./ports.ts";
 
 const maxProtocols = 25;
-const maxPort = 65535;
 const numbers: Readonly<Record<string, number>> = {
   tcp: IpProtocol.tcp,
   udp: IpProtocol.udp,
@@ -46,7 +45,7 @@ function parseNumberedPort(node: DocumentNode, protocol: number): PortMatch {
     const number = value.integer(1, maxPort, "bad-port");
     return { protocols: [protocol], first: number, last: number };
   }
-  value.checkFields({ supported: ["start", "end"] });
+  value.checkFields(["start", "end"]);
   const first = value.field("start").integer(1, maxPort, "bad-port");
   const last = value.field("end").integer(first + 1, maxPort, "bad-port");
   return { protocols: [protocol], first, last };

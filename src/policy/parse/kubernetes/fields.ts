@@ -3,14 +3,9 @@
 import type { PolicyRejection } from "../../errors.ts";
 import type { DocumentNode } from "../node.ts";
 
-/** The items of a list, none when it is missing. */
-export function optionalItems(node: DocumentNode): readonly DocumentNode[] {
-  return node.present ? node.items() : [];
-}
-
 /** The items of a list that has at least one and at most `max`. */
 export function boundedItems(node: DocumentNode, max: number): readonly DocumentNode[] {
-  const items = node.present ? node.items() : [];
+  const items = node.optionalItems();
   if (items.length === 0 || items.length > max) throw node.fail("bad-type", `a list of 1 to ${max} items`);
   return items;
 }
@@ -21,7 +16,7 @@ export function onlyField(
   names: readonly string[],
   reason: PolicyRejection,
 ): readonly [string, DocumentNode] {
-  node.checkFields({ supported: names });
+  node.checkFields(names);
   const [first, second] = node.entries();
   if (first === undefined || second !== undefined) {
     const found =

@@ -6,7 +6,6 @@ import { type Direction, type DirectionRule, directions, type Peer, type Rule } 
 import type { DocumentNode } from "../node.ts";
 import { scopeSubject } from "../scope.ts";
 import { parseIpBlock } from "./addresses.ts";
-import { optionalItems } from "./fields.ts";
 import { parsePorts } from "./ports.ts";
 import { parseLabelSelector, podsOfNamespace, podsOfNamespaces } from "./selectors.ts";
 import type { KubernetesPolicyKind, KubernetesScope } from "./types.ts";
@@ -24,7 +23,7 @@ export const networkPolicy = {
 
 /** A spec that is missing is an empty one, as in Kubernetes: it isolates the pods of its namespace for ingress. */
 function parseNetworkPolicy(spec: DocumentNode, scope: KubernetesScope): readonly Rule[] {
-  if (spec.present) spec.checkFields({ supported: ["podSelector", "policyTypes", "ingress", "egress"] });
+  if (spec.present) spec.checkFields(["podSelector", "policyTypes", "ingress", "egress"]);
   const types = parsePolicyTypes(spec.field("policyTypes"));
   const rules = (direction: Direction) => parseRules(spec, direction, types, scope);
   return [
@@ -70,8 +69,8 @@ function parseRules(
 
 function parseRule(node: DocumentNode, direction: Direction, section: string, scope: KubernetesScope): DirectionRule {
   const field = peersField[direction];
-  node.checkFields({ supported: [field, "ports"] });
-  const peers = optionalItems(node.field(field));
+  node.checkFields([field, "ports"]);
+  const peers = node.field(field).optionalItems();
   return {
     section,
     action: "allow",
@@ -82,7 +81,7 @@ function parseRule(node: DocumentNode, direction: Direction, section: string, sc
 
 /** One peer: pods, or a block of addresses. One without fields selects nobody. */
 function parsePeer(node: DocumentNode, scope: KubernetesScope): readonly Peer[] {
-  node.checkFields({ supported: ["podSelector", "namespaceSelector", "ipBlock"] });
+  node.checkFields(["podSelector", "namespaceSelector", "ipBlock"]);
   const pods = node.field("podSelector");
   const namespaces = node.field("namespaceSelector");
   const block = node.field("ipBlock");

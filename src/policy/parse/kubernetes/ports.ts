@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ports` of a NetworkPolicy: numbers, ranges and named ports; TCP unless said otherwise.
-import { IpProtocol } from "../../protocols.ts";
+import { IpProtocol, maxPort } from "../../protocols.ts";
 import type { PortMatch, PortRule } from "../../types.ts";
 import type { DocumentNode } from "../node.ts";
 import { parsePortText, portRange } from "../port-text.ts";
 import { parseProtocol } from "../ports.ts";
-import { optionalItems } from "./fields.ts";
 
-const maxPort = 65535;
 const portHelp = "a number 0-65535 or the name of a container's port";
 
 /** Reads `ports` of a rule; missing or empty means every protocol and port, ICMP too. */
 export function parsePorts(node: DocumentNode, section: string): readonly PortRule[] | undefined {
-  const items = optionalItems(node);
+  const items = node.optionalItems();
   if (items.length === 0) return undefined;
   return items.map((item, index) => ({ section: `${section}.ports[${index}]`, ports: [parsePort(item)] }));
 }
@@ -25,7 +23,7 @@ export function parsePortName(node: DocumentNode): string {
 }
 
 function parsePort(node: DocumentNode): PortMatch {
-  node.checkFields({ supported: ["protocol", "port", "endPort"] });
+  node.checkFields(["protocol", "port", "endPort"]);
   const protocol = node.field("protocol");
   const protocols = protocol.present ? parseProtocol(protocol) : [IpProtocol.tcp];
   const port = parsePortOrName(node.field("port"));

@@ -25,7 +25,7 @@ export function parseLabelSelector(node: DocumentNode, source = "k8s", prefix = 
 }
 
 /** Reads a selector of namespaces. `{}` is every namespace; pods outside of any (such as host ones) stay out. */
-export function parseNamespaceSelector(node: DocumentNode): readonly Requirement[] {
+function parseNamespaceSelector(node: DocumentNode): readonly Requirement[] {
   const found = requirementsOf(parseLabelSelector(node, "k8s", namespaceLabelPrefix));
   return found.length === 0 ? [anyNamespace] : found;
 }

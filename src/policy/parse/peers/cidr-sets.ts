@@ -17,7 +17,7 @@ export const cidrSets = {
 } satisfies PeerKind;
 
 function parseCidrSet(node: DocumentNode): Peer {
-  node.checkFields({ supported: [...sources, "except"] });
+  node.checkFields([...sources, "except"]);
   const [cidr, group, selectorNode] = [node.field("cidr"), node.field("cidrGroupRef"), node.field("cidrGroupSelector")];
   const selector = selectorNode.present ? groupSelector(selectorNode) : undefined;
   const given = [cidr, group, selectorNode].filter(({ value }) => value !== undefined && value !== "");
@@ -28,17 +28,12 @@ function parseCidrSet(node: DocumentNode): Peer {
   if (selector !== undefined) return { kind: "cidr-group-selector", selector, except: parseExcept(node) };
   if (given[0] === group) return { kind: "cidr-group", name: group.string(), except: parseExcept(node) };
   const outer = parsePrefix(cidr);
-  return prefixSelector(outer, parseExceptions(exceptItems(node), outer));
+  return prefixSelector(outer, parseExceptions(node.field("except").optionalItems(), outer));
 }
 
 /** Exceptions from groups need not lie inside of anything. */
 function parseExcept(node: DocumentNode) {
-  return exceptItems(node).map(parsePrefix);
-}
-
-function exceptItems(node: DocumentNode): readonly DocumentNode[] {
-  const except = node.field("except");
-  return except.present ? except.items() : [];
+  return node.field("except").optionalItems().map(parsePrefix);
 }
 
 /** Bare keys and those with source `cidrgroup` are the groups' own labels; keys of other sources match no group. */

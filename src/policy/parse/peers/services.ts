@@ -14,7 +14,7 @@ export const services = {
 } satisfies PeerKind;
 
 function parseService(node: DocumentNode, { namespace }: PolicyScope): readonly PeerReference[] {
-  node.checkFields({ supported: ["k8sService", "k8sServiceSelector"] });
+  node.checkFields(["k8sService", "k8sServiceSelector"]);
   const [named, selected] = [node.field("k8sService"), node.field("k8sServiceSelector")];
   if (!named.present && !selected.present) throw node.fail("bad-type", "k8sService or k8sServiceSelector");
   return [
@@ -25,7 +25,7 @@ function parseService(node: DocumentNode, { namespace }: PolicyScope): readonly 
 
 /** A service without a namespace is one of the policy's own; a clusterwide policy has to name it. */
 function parseNamed(node: DocumentNode, ownNamespace: string): PeerReference {
-  node.checkFields({ supported: ["serviceName", "namespace"] });
+  node.checkFields(["serviceName", "namespace"]);
   const namespaceNode = node.field("namespace");
   const namespace = namespaceNode.present ? namespaceNode.string() : ownNamespace;
   if (namespace === "") throw namespaceNode.fail("bad-type", "a namespace");
@@ -33,7 +33,7 @@ function parseNamed(node: DocumentNode, ownNamespace: string): PeerReference {
 }
 
 function parseSelected(node: DocumentNode): PeerReference {
-  node.checkFields({ supported: ["selector", "namespace"] });
+  node.checkFields(["selector", "namespace"]);
   const namespaceNode = node.field("namespace");
   const namespace = namespaceNode.present && namespaceNode.value !== "" ? namespaceNode.string() : undefined;
   const { matchLabels, matchExpressions } = parseSelector(node.field("selector"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics about policies: how many, how they change, and what they come to.
-import type { Metrics, ReadonlyTable } from "../../src/core/index.ts";
-import type { EndpointManager } from "../../src/endpoint/index.ts";
-import type { PolicyEngine, PolicyModule, PolicyRow } from "../../src/policy/index.ts";
+import type { Metrics, ReadonlyTable } from "../../../src/core/index.ts";
+import type { EndpointManager } from "../../../src/endpoint/index.ts";
+import type { PolicyEngine, PolicyModule, PolicyRow } from "../../../src/policy/index.ts";
 
 export interface PolicyMetricsDeps {
   readonly policies: ReadonlyTable<PolicyRow, string>;
