@@ -8,7 +8,7 @@ import { mapCaches } from "./api/map-caches.ts";
 import { masqueradingStatus } from "./masquerade.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
-import { hostAddressing } from "./settings.ts";
+import { hostAddressing, routingStatus } from "./settings.ts";
 
 /** What only the running agent knows. */
 export interface RunningState {
@@ -37,6 +37,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       hostFirewall: config.get(options.enableHostFirewall),
       masquerading: () => masqueradingStatus(config, local, datapath),
       cniChaining: config.get(options.cniChainingMode),
+      routing: routingStatus(config),
     },
     config: { config, datapath, engine, auditMode: parts.auditMode },
     endpoints: {

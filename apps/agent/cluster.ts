@@ -81,7 +81,8 @@ export function createCluster({ config, local, datapath, podPorts }: ClusterDeps
   );
   const nodes = createNodes({ kvstore }, { local: node });
   const underlayFamily = local.ipv4 === undefined ? 6 : 4;
-  const ipcache = createIpcache({ nodes, kvstore }, { tunnel: true, underlayFamily, families: local.families });
+  const tunnel = config.get(options.routingMode) === "tunnel";
+  const ipcache = createIpcache({ nodes, kvstore }, { tunnel, underlayFamily, families: local.families });
   const endpointsKnown = ipcache.table.registerInitializer("endpoints");
   const reconciler = createIpcacheReconciler({
     table: ipcache.table,

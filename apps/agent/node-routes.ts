@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes to the pod prefixes of other nodes.
 import { createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
-import type { Datapath } from "../../src/datapath/index.ts";
-import { type NodeRow, nodeKey } from "../../src/node/index.ts";
+import type { Datapath, RemoteNode } from "../../src/datapath/index.ts";
+import { type NodeRow, nodeAddress, nodeKey } from "../../src/node/index.ts";
 
 const log = createLogger("node-routes");
 
@@ -21,9 +21,10 @@ export function createNodeRoutes(
   const apply = () => {
     const remote = [...nodes.all()]
       .filter(({ source }) => source !== "local")
-      .map((node) => {
+      .map((node): RemoteNode => {
         const routeMtu = narrow.get(nodeKey(node));
-        return routeMtu === undefined ? node : { ...node, routeMtu };
+        const [ipv4, ipv6] = ([4, 6] as const).map((family) => nodeAddress(node, "InternalIP", family));
+        return { ...node, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }), ...(routeMtu && { routeMtu }) };
       });
     datapath.setRemoteNodes(remote).catch((thrown: unknown) => {
       log.error("Cannot set routes to other nodes, trying again with the next check", {

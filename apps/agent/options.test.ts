@@ -47,6 +47,18 @@ for (const [what, argv, key, message] of [
     "enable-ip-masq-agent",
     /true, without masquerading/,
   ],
+  [
+    "routes to nodes beside the tunnel",
+    ["--auto-direct-node-routes"],
+    "auto-direct-node-routes",
+    /false with routing-mode=tunnel/,
+  ],
+  [
+    "unreachable nodes to skip without routes to nodes",
+    ["--routing-mode=native", "--direct-routing-skip-unreachable"],
+    "direct-routing-skip-unreachable",
+    /false without auto-direct-node-routes/,
+  ],
   ["etcd without an address", ["--kvstore=etcd"], "kvstore-opt", /etcd\.address=URL or etcd\.config=FILE/],
 ] as const) {
   test(`the configuration with ${what} is refused in one line that names the key`, () => {

@@ -2,8 +2,8 @@
 // The agent's configuration keys. Names and defaults are Cilium's where Cilium has them.
 import { hostname } from "node:os";
 import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
-
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
+import { routingChecks, routingOptions } from "./routing-options.ts";
 
 const { boolean, int, string, pattern, oneOf, cidr, list, map, duration } = configTypes;
 
@@ -49,24 +49,13 @@ export const options = {
   }),
   enableIpv4: defineOption({ name: "enable-ipv4", schema: boolean(), default: true, description: "Carry IPv4" }),
   enableIpv6: defineOption({ name: "enable-ipv6", schema: boolean(), default: true, description: "Carry IPv6" }),
-  enableTcx: defineOption({
-    name: "enable-tcx",
-    schema: boolean(),
-    default: true,
-    description: "Attach programs by tcx links where the kernel has them; false: by clsact filters",
-  }),
   cniChainingMode: defineOption({
     name: "cni-chaining-mode",
     schema: oneOf("none", "portmap", "generic-veth", "flannel"),
     default: "none" as const,
     description: "generic-veth, flannel: other CNI plugins make pods' networks, the agent needs no pod CIDRs",
   }),
-  tunnelPort: defineOption({
-    name: "tunnel-port",
-    schema: int(1, 65535),
-    default: 8472,
-    description: "UDP port of VXLAN",
-  }),
+  ...routingOptions,
   enableHealthChecking: defineOption({
     name: "enable-health-checking",
     schema: boolean(),
@@ -303,6 +292,15 @@ export function isChaining(config: Config): boolean {
 /** Rules over several keys. */
 export const checks: readonly ConfigCheck[] = [
   ...masqueradeChecks,
+  ...routingChecks,
+  (config) =>
+    config.get(options.enableEndpointRoutes) && config.get(options.enableHostFirewall)
+      ? {
+          key: "enable-endpoint-routes",
+          found: "true",
+          allowed: "false with enable-host-firewall: what the host sends to pods is judged on cilium_host",
+        }
+      : undefined,
   (config) =>
     config.get(options.enableIpv4) || config.get(options.enableIpv6)
       ? undefined

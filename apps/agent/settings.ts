@@ -20,6 +20,7 @@ import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { masqueradeConfig } from "./masquerade.ts";
 import { isChaining, options } from "./options.ts";
+import { defaultTunnelPort } from "./routing-options.ts";
 
 /** Addresses of this node on the underlay. */
 interface NodeAddresses {
@@ -116,8 +117,7 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     devices: config.get(options.devices),
     ...(masquerade !== undefined && { masquerade }),
     natMax: config.get(options.natMax),
-    enableTcx: config.get(options.enableTcx),
-    tunnelPort: config.get(options.tunnelPort),
+    ...routingConfig(config),
     mtu: config.get(options.mtu),
     ctTcpMax: config.get(options.ctTcpMax),
     ctAnyMax: config.get(options.ctAnyMax),
@@ -131,6 +131,33 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
       policyVerdict: config.get(options.eventsVerdict),
     },
   };
+}
+
+function routingConfig(config: Config) {
+  const tunnelProtocol = config.get(options.tunnelProtocol);
+  return {
+    routingMode: config.get(options.routingMode),
+    tunnelProtocol,
+    tunnelPort: config.get(options.tunnelPort) || defaultTunnelPort[tunnelProtocol],
+    autoDirectNodeRoutes: config.get(options.autoDirectNodeRoutes),
+    directRoutingSkipUnreachable: config.get(options.directRoutingSkipUnreachable),
+    endpointRoutes: config.get(options.enableEndpointRoutes),
+    enableTcx: config.get(options.enableTcx),
+  };
+}
+
+/** How packets of pods go on, as status says it: by the stack where they are routed. */
+export function routingStatus(config: Config) {
+  if (config.get(options.routingMode) === "native") {
+    return { "inter-host-routing-mode": "Native", "intra-host-routing-mode": "Legacy" } as const;
+  }
+  const protocol = config.get(options.tunnelProtocol);
+  const local = config.get(options.enableEndpointRoutes) ? "Legacy" : "BPF";
+  return {
+    "inter-host-routing-mode": "Tunnel",
+    "intra-host-routing-mode": local,
+    "tunnel-protocol": protocol,
+  } as const;
 }
 
 /** Router addresses and pod prefixes, as the CNI plugin and `endpoint get` see them. */

@@ -8,11 +8,17 @@
 const volatile __u8 enable_ipv4 = 1;
 const volatile __u8 enable_ipv6 = 1;
 
-/* cilium_vxlan; 0: no tunnel, remote pods are reached through the stack. */
+/* The tunnel device; 0: no tunnel, remote pods are reached through the stack, and known by their addresses. */
 const volatile __u32 tunnel_ifindex = 0;
 
 /* UDP port of the tunnel; 0: only the tunnel device encapsulates. */
 const volatile __u16 tunnel_port = 0;
+
+/* Geneve; else VXLAN. */
+const volatile __u8 tunnel_is_geneve = 0;
+
+/* Whether the stack brings packets to pods' devices by itself, instead of over cilium_host. */
+const volatile __u8 enable_endpoint_routes = 0;
 
 /* This node's address for the tunnel, if that is IPv4; 0: only the tunnel device decapsulates. */
 const volatile __be32 tunnel_ipv4 = 0;

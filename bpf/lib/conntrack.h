@@ -136,6 +136,12 @@ __verified_alone int look_up_peer(struct packet *packet, int family)
 	return 0;
 }
 
+/* Not of a run that had a tunnel, when there is none now. */
+static __always_inline bool knows_route(const struct ct_entry *entry)
+{
+	return entry->route != CT_ROUTE_UNKNOWN && (tunnel_ifindex || entry->route != CT_ROUTE_TUNNEL);
+}
+
 /* Who is at the other end, and how to get there: as the entry says, if it is fresh. */
 static __always_inline void find_peer(struct packet *packet, const struct ct_flow *flow, int family)
 {
@@ -150,7 +156,7 @@ static __always_inline void find_peer(struct packet *packet, const struct ct_flo
 			look_up_peer(packet, family);
 		return;
 	}
-	if (unlikely(!entry || entry->route == CT_ROUTE_UNKNOWN)) {
+	if (unlikely(!entry || !knows_route(entry))) {
 		look_up_peer(packet, family);
 		return;
 	}

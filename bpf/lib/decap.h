@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Receiving VXLAN over an IPv4 underlay without the stack and the tunnel device: they route, allocate and queue each packet
+/* Receiving the tunnel over an IPv4 underlay without the stack and the tunnel device: they route, allocate and queue each packet
  * once more. Only what is beyond doubt is taken. The rest is left to the device, with its checks and its reasons to drop:
  * senders that are no nodes, fragments, options, UDP checksums, marks of congestion, merged segments, packets for the
  * host, inner addresses that do not belong where they are.
@@ -9,13 +9,13 @@
 #include "config.h"
 #include "endpoint.h"
 #include "ipcache.h"
-#include "vxlan.h"
+#include "tunnel_header.h"
 
 #define IPV4_OFFSET_AND_MORE 0x3fff
 /* Since Linux 6.3; earlier ones refuse it, and the device gets the packet. */
 #define ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
 
-#define INNER_IP (ETH_LENGTH + VXLAN4_ROOM)
+#define INNER_IP (ETH_LENGTH + TUNNEL4_ROOM)
 
 struct inner_frame {
 	__be16 protocol;	/* of its Ethernet header */
@@ -35,7 +35,7 @@ static __always_inline bool is_intact(const struct iphdr *ip)
 }
 
 /* length: of the IP packet, as it arrived. */
-static __always_inline bool is_plain_vxlan(const struct vxlan4_headers *headers, __u32 length)
+static __always_inline bool is_plain_tunnel(const struct tunnel4_headers *headers, __u32 length)
 {
 	const struct iphdr *ip = &headers->ip;
 	const struct udphdr *udp = &headers->udp;
@@ -44,7 +44,7 @@ static __always_inline bool is_plain_vxlan(const struct vxlan4_headers *headers,
 	       ip->daddr == tunnel_ipv4 && !(ip->frag_off & bpf_htons(IPV4_OFFSET_AND_MORE)) &&
 	       (ip->tos & ECN_MASK) != ECN_CE && bpf_ntohs(ip->tot_len) == length &&
 	       bpf_ntohs(udp->len) == length - sizeof(*ip) && !udp->check &&
-	       headers->vxlan_flags == bpf_htonl(VXLAN_HAS_VNI) && !(headers->vni & bpf_htonl(VXLAN_RESERVED)) && is_intact(ip);
+	       headers->kind == tunnel_header() && !(headers->vni & bpf_htonl(VNI_RESERVED)) && is_intact(ip);
 }
 
 static __always_inline bool is_node(__be32 address)
@@ -88,7 +88,7 @@ static __always_inline void find_inner_ends(struct __sk_buff *skb, struct packet
 /* Is it a tunnel packet that we take? Fills inner, and what find_inner_ends() does. */
 static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packet *packet, struct inner_frame *inner)
 {
-	const struct vxlan4_headers *headers;
+	const struct tunnel4_headers *headers;
 	__u32 identity;
 	void *frame;
 
@@ -98,7 +98,7 @@ static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packe
 	if (!frame)
 		return false;
 	headers = frame + ETH_LENGTH;
-	if (!is_plain_vxlan(headers, skb->len - ETH_LENGTH))
+	if (!is_plain_tunnel(headers, skb->len - ETH_LENGTH))
 		return false;
 	identity = bpf_ntohl(headers->vni) >> 8;
 	inner->protocol = ((const struct ethhdr *)(headers + 1))->h_proto;
@@ -116,5 +116,5 @@ static __always_inline bool remove_tunnel_headers(struct __sk_buff *skb, const s
 {
 	__u64 flags = inner->protocol == bpf_htons(ETH_P_IPV6) ? ADJ_ROOM_DECAP_L3_IPV6 : 0;
 
-	return !bpf_skb_adjust_room(skb, -(__s32)VXLAN4_ROOM, BPF_ADJ_ROOM_MAC, flags);
+	return !bpf_skb_adjust_room(skb, -(__s32)TUNNEL4_ROOM, BPF_ADJ_ROOM_MAC, flags);
 }

@@ -51,7 +51,7 @@ static __always_inline bool is_nodes_tunnel(const struct packet *packet, int fam
 	bool egress = packet->direction == DIRECTION_EGRESS;
 	struct node_key node = { .family = family, .address = egress ? packet->destination : packet->source };
 
-	return tunnel_port && packet->protocol == IPPROTO_UDP && packet->destination_port == bpf_htons(tunnel_port) &&
+	return tunnel_ifindex && tunnel_port && packet->protocol == IPPROTO_UDP && packet->destination_port == bpf_htons(tunnel_port) &&
 	       bpf_map_lookup_elem(&cilium_node_map_v2, &node);
 }
 

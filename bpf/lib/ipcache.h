@@ -91,6 +91,19 @@ __verified_alone int find_place(const union ip_address *address, struct place *p
 	return 0;
 }
 
+/* Of a packet that this node forwards: does it say to come from somebody who does not come this way? Pods of this node
+ * come from their devices, pods and hosts of others through the tunnel, if there is one.
+ */
+static __always_inline bool is_forged(struct __sk_buff *skb, const struct place *source)
+{
+	const struct endpoint_config *endpoint;
+
+	if (source->route != CT_ROUTE_LOCAL)
+		return tunnel_ifindex && (source->route == CT_ROUTE_TUNNEL || is_pod_identity(source->identity));
+	endpoint = endpoint_by_id(source->endpoint);
+	return !endpoint || !comes_from_endpoint(skb, endpoint);
+}
+
 /* Writes what find_place() found into the packet's destination fields. */
 static __always_inline void take_destination(struct packet *packet, const struct place *place)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* VXLAN over an IPv4 underlay without the tunnel device: that one allocates and asks the routing table for each packet.
+/* The tunnel over an IPv4 underlay without the tunnel device: that one allocates and asks the routing table for each packet.
  * What does not fit here is left to the device: no way known, larger than the route's MTU, encapsulated already, and
  * segments to be cut, whose cost the device shares out among them (and which the kernel would check again after us).
  */
@@ -7,16 +7,20 @@
 #include "../maps/underlay.h"
 #include "config.h"
 #include "drop.h"
-#include "vxlan.h"
+#include "tunnel_header.h"
 
 #define TUNNEL_TTL 64
 #define LEFT_TO_DEVICE 0
 #define NS_IN_SECOND 1000000000ULL
 #define IPV4_DONT_FRAGMENT 0x4000
 #define ROUTE_IPV4 2	/* AF_INET */
-/* The kernel's default range, and its way to pick one: packets of a flow have one source port, whoever sends them. */
-#define SOURCE_PORT_FIRST 32768
-#define SOURCE_PORTS 28231
+/* The ranges of the kernel's devices, and their way to pick one: packets of a flow have one source port, whoever sends
+ * them.
+ */
+#define VXLAN_PORT_FIRST 32768
+#define VXLAN_PORTS 28231
+#define GENEVE_PORT_FIRST 1
+#define GENEVE_PORTS 65534
 
 /* Asks the routing table. */
 static __always_inline void find_way4(struct __sk_buff *skb, struct underlay4_way *way, __be32 node, __u32 second)
@@ -81,14 +85,23 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct underlay4_
 	ip->check = ~sum;
 }
 
+static __always_inline __be16 source_port_of(__u32 hash)
+{
+	__u64 scattered = (__u32)(hash ^ (hash << 16));
+
+	if (tunnel_is_geneve)
+		return bpf_htons(GENEVE_PORT_FIRST + (scattered * GENEVE_PORTS >> 32));
+	return bpf_htons(VXLAN_PORT_FIRST + (scattered * VXLAN_PORTS >> 32));
+}
+
 /* A TC action, LEFT_TO_DEVICE with the packet untouched, or what drop() gives. */
 static __always_inline int encapsulate_ipv4(struct __sk_buff *skb, struct packet *packet)
 {
 	__be32 node = packet->tunnel_endpoint.ipv4;
 	const struct underlay4_way *way = way_to(skb, node);
-	__u32 length = skb->len - ETH_LENGTH + VXLAN4_ROOM, hash;
+	__u32 length = skb->len - ETH_LENGTH + TUNNEL4_ROOM, hash;
 	struct bpf_redir_neigh next_hop = { .nh_family = ROUTE_IPV4 };
-	struct vxlan4_headers *headers;
+	struct tunnel4_headers *headers;
 	struct ethhdr *eth;
 	__u8 ecn;
 
@@ -96,23 +109,23 @@ static __always_inline int encapsulate_ipv4(struct __sk_buff *skb, struct packet
 		return LEFT_TO_DEVICE;
 	ecn = outer_ecn(skb, packet->family);
 	hash = bpf_get_hash_recalc(skb);
-	if (bpf_skb_adjust_room(skb, VXLAN4_ROOM, BPF_ADJ_ROOM_MAC,
+	if (bpf_skb_adjust_room(skb, TUNNEL4_ROOM, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
 				BPF_F_ADJ_ROOM_ENCAP_L2_ETH | BPF_F_ADJ_ROOM_ENCAP_L2(ETH_LENGTH) |
 				BPF_F_ADJ_ROOM_NO_CSUM_RESET))
 		return LEFT_TO_DEVICE;
-	eth = packet_bytes(skb, 0, ETH_LENGTH + VXLAN4_ROOM);
+	eth = packet_bytes(skb, 0, ETH_LENGTH + TUNNEL4_ROOM);
 	if (!eth)
 		return drop(packet, DROP_WRITE_ERROR);
 	headers = (void *)(eth + 1);
 	*(struct ethhdr *)(headers + 1) = *eth;
 	eth->h_proto = bpf_htons(ETH_P_IP);
 	write_ipv4(&headers->ip, way, node, length, ecn);
-	headers->udp.source = bpf_htons(SOURCE_PORT_FIRST + ((__u64)(hash ^ (hash << 16)) * SOURCE_PORTS >> 32));
+	headers->udp.source = source_port_of(hash);
 	headers->udp.dest = bpf_htons(tunnel_port);
 	headers->udp.len = bpf_htons(length - sizeof(struct iphdr));
 	headers->udp.check = 0;
-	headers->vxlan_flags = bpf_htonl(VXLAN_HAS_VNI);
+	headers->kind = tunnel_header();
 	headers->vni = bpf_htonl(packet->source_identity << 8);
 	skb->mark = 0;
 	next_hop.ipv4_nh = way->next_hop;

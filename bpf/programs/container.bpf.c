@@ -160,19 +160,18 @@ int cil_from_container(struct __sk_buff *skb)
 }
 
 /* Who sent what the stack brings to a pod by itself. What the node sends on its own has any of its addresses; what it
- * forwards may lie. 0 or what drop() gives.
+ * forwards may lie, and where others route (by_stack) pods of other nodes do not come through the tunnel. 0 or what
+ * drop() gives.
  */
 static __always_inline int find_stack_source(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	const struct endpoint_config *source;
 	struct place place = {};
 
 	packet->source_identity = IDENTITY_HOST;
 	if (!skb->ingress_ifindex)
 		return 0;
 	find_place(&packet->source, &place, family);
-	source = place.route == CT_ROUTE_LOCAL ? endpoint_by_id(place.endpoint) : NULL;
-	if (source && !comes_from_endpoint(skb, source))
+	if ((!packet->by_stack || place.route == CT_ROUTE_LOCAL) && is_forged(skb, &place))
 		return drop(packet, DROP_INVALID_SIP);
 	packet->source_identity = place.is_host ? world_identity(family) : place.identity;
 	return 0;
@@ -192,7 +191,7 @@ static __always_inline int to_container_ip(struct __sk_buff *skb, struct packet 
 		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? TC_ACT_OK : drop(packet, DROP_FORBIDDEN_ICMP6);
 	if (packet->by_stack && at_ingress)
 		return send_by_device(skb, packet, endpoint);
-	if (packet->by_stack && !packet->source_identity) {
+	if ((packet->by_stack || (enable_endpoint_routes && !at_ingress)) && !packet->source_identity) {
 		verdict = find_stack_source(skb, packet, family);
 		if (verdict)
 			return verdict;

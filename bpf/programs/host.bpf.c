@@ -19,19 +19,6 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, struct packet *pa
 	return bpf_redirect(endpoint->ifindex, 0);
 }
 
-/* Of a packet that this node forwards: does it say to come from somebody who does not come this way? Pods of this node
- * come from their devices, pods and hosts of others through the tunnel.
- */
-static __always_inline bool is_forged(struct __sk_buff *skb, const struct place *source)
-{
-	const struct endpoint_config *endpoint;
-
-	if (source->route != CT_ROUTE_LOCAL)
-		return source->route == CT_ROUTE_TUNNEL || is_pod_identity(source->identity);
-	endpoint = endpoint_by_id(source->endpoint);
-	return !endpoint || !comes_from_endpoint(skb, endpoint);
-}
-
 static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	struct place source = {}, destination = {};

@@ -166,7 +166,7 @@ function tests(): void {
         rtnl.createVxlan({ name: "cilium_vxlan", port: 4789, externalMetadata: true });
         rtnl.setLink("cilium_vxlan", { up: true, mtu: 1500 });
       },
-      repaired: () => rtnl.link("cilium_vxlan")?.externalVxlanPort === 8472 && rtnl.link("cilium_vxlan")?.up === true,
+      repaired: () => rtnl.link("cilium_vxlan")?.externalTunnelPort === 8472 && rtnl.link("cilium_vxlan")?.up === true,
     },
     {
       name: "a deleted cilium_host with its addresses, routes and program",

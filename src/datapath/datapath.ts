@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
-import { ktimeNs, type Link, type NetlinkEvent, probeFeature, Rtnetlink, requireFeature } from "../kernel/index.ts";
+import {
+  ktimeNs,
+  type Link,
+  type NetlinkEvent,
+  probeFeature,
+  type Route,
+  Rtnetlink,
+  requireFeature,
+} from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
 import { ensureBpffs } from "./bpffs.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
-import { type Devices, ensureDevices } from "./devices/device-keeper.ts";
-import { deviceNames } from "./devices/names.ts";
+import { type Devices, ensureDevices, removeOtherTunnels } from "./devices/device-keeper.ts";
+import { ownDevices, tunnelOf } from "./devices/names.ts";
 import { concernsOutward, OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
-import { addressHolder, carriesEthernet } from "./devices/underlay.ts";
+import { findUnderlay } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
-import type { ForeignDevices } from "./loader/attachments.ts";
+import type { HookDevices } from "./loader/attachments.ts";
 import { type AttachMode, hookWays } from "./loader/device-hooks.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
@@ -23,25 +31,16 @@ import { settleReplaced } from "./maps/migration.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
 import { Masquerade, type MasqueradeState } from "./masquerade/masquerade.ts";
-import { computeMtu, underlayMtu } from "./mtu.ts";
+import { findMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
-import { ensureRoutes } from "./routes/route-keeper.ts";
-import { wantedRoutes } from "./routes/wanted-routes.ts";
+import { EndpointRoutes } from "./routes/endpoint-routes.ts";
+import { NodeRoutes } from "./routes/node-routes.ts";
 import { type Sweeper, type SweepTotals, sweeper } from "./sweep.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
 
 /** Without one of these the programs do not load, or the devices cannot be made. */
-const neededFeatures = [
-  "redirect_peer",
-  "tunnel_key",
-  "ringbuf",
-  "lpm_trie",
-  "lru_hash",
-  "percpu_hash",
-  "veth",
-  "vxlan",
-] as const;
+const neededFeatures = ["redirect_peer", "ringbuf", "lpm_trie", "lru_hash", "percpu_hash", "veth"] as const;
 
 const BEAT = 500;
 /** Beats between two whole passes. */
@@ -65,6 +64,8 @@ class NodeDatapath implements Datapath {
   readonly #log = createLogger("datapath");
   readonly #programs: NodePrograms;
   #endpoints: EndpointLinks;
+  readonly #routes: NodeRoutes;
+  readonly #endpointRoutes: EndpointRoutes;
   readonly #status: ObjectStatus;
   readonly #outward: OutwardDevices;
   readonly #masquerade = new Masquerade();
@@ -98,6 +99,8 @@ class NodeDatapath implements Datapath {
     );
     this.#programs = new NodePrograms(config, hooks);
     this.#endpoints = this.#createEndpoints();
+    this.#routes = new NodeRoutes(config);
+    this.#endpointRoutes = new EndpointRoutes(config.endpointRoutes === true, () => this.#running().rtnl);
     this.#status = new ObjectStatus((row) => this.#report(row));
   }
 
@@ -115,14 +118,16 @@ class NodeDatapath implements Datapath {
 
   async start(): Promise<void> {
     const { bpfRoot } = this.#config;
+    const tunnel = tunnelOf(this.#config);
     for (const feature of neededFeatures) requireFeature(feature);
     if (this.attachMode === "tc") requireFeature("clsact");
+    for (const feature of tunnel === undefined ? [] : (["tunnel_key", tunnel] as const)) requireFeature(feature);
     const notes = new MachineNotes(this.#config, this.#log);
     ensureBpffs(bpfRoot, (folders) => notes.mount(folders));
     this.#rtnl ??= new Rtnetlink();
     try {
       notes.sysctls(this.#rtnl);
-      this.#mtu = this.#findMtu(this.#rtnl);
+      this.#mtu = findMtu(this.#rtnl, this.#config);
       this.#endpoints.adopt();
       const [first] = this.#pass();
       if (first !== undefined) throw first;
@@ -162,15 +167,19 @@ class NodeDatapath implements Datapath {
   async attachEndpoint(endpoint: EndpointDevice): Promise<void> {
     this.#running();
     this.#endpoints.attach(endpoint);
+    this.#endpointRoutes.ensure(endpoint, { isNew: true });
   }
 
   async detachEndpoint(id: number): Promise<void> {
+    this.#endpointRoutes.remove(id);
     this.#endpoints.detach(id);
   }
 
   async ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean> {
     this.#running();
-    return this.#endpoints.ensure(endpoint);
+    const attached = this.#endpoints.ensure(endpoint);
+    this.#endpointRoutes.ensure(endpoint, { isNew: !attached });
+    return attached;
   }
 
   expectEndpoints(ids: readonly number[]): void {
@@ -214,17 +223,21 @@ class NodeDatapath implements Datapath {
     this.#devices = devices;
     this.#indexes = new Set(Object.values<Link | undefined>({ ...devices }).flatMap((link) => link?.ifindex ?? []));
     ensureSysctls(this.#status, this.#config);
-    if (devices.host !== undefined) {
-      const { ifindex } = devices.host;
-      ensureAddresses(rtnl, this.#status, ifindex, this.#routerAddresses());
-      const wanted = wantedRoutes(this.#config, mtu, this.#nodes ?? []);
-      ensureRoutes(rtnl, this.#status, ifindex, wanted, { prune: this.#nodes !== undefined });
-    }
+    if (devices.host !== undefined) this.#ensureRoutes(devices.host.ifindex);
     if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
     if (this.#masquerade.keep(this.#outward.masquerading, this.#maps)) this.#natSweeper?.sweep();
     this.#ensurePrograms(devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
+    if (this.#switched) removeOtherTunnels(rtnl, this.#status, this.#config);
     return this.#status.end();
+  }
+
+  #ensureRoutes(hostIfindex: number): void {
+    const { rtnl, mtu } = this.#running();
+    ensureAddresses(rtnl, this.#status, hostIfindex, this.#routerAddresses());
+    const endpointsRouted = this.#endpoints.list().every((id) => this.#endpointRoutes.has(id));
+    this.#routes.ensure(rtnl, this.#status, { hostIfindex, mtu, nodes: this.#nodes, endpointsRouted });
+    this.#endpointRoutes.keep(this.#status, (ifindex) => rtnl.link(ifindex)?.up === true);
   }
 
   /** Looks at what changes without notification: sysctls and programs. */
@@ -238,45 +251,32 @@ class NodeDatapath implements Datapath {
   }
 
   #ensurePrograms(devices: Devices): void {
-    const tunnel = devices.vxlan;
-    if (tunnel === undefined) return;
-    const ifindexes = new Map([
-      [deviceNames.host as string, devices.host?.ifindex],
-      [deviceNames.vxlan, tunnel.ifindex],
-    ]);
-    const underlay = this.#underlay();
-    if (underlay !== undefined) ifindexes.set(underlay.name, underlay.ifindex);
-    const ifindexOf = (device: string) => ifindexes.get(device) ?? this.#outward.ifindexOf(device);
-    const foreign = { outward: this.#outward.names, underlay: underlay?.name };
+    const { host, tunnel } = devices;
+    if (tunnel === undefined && tunnelOf(this.#config) !== undefined) return;
+    const underlay = tunnel === undefined ? undefined : findUnderlay(this.#running().rtnl, this.#config);
+    const known = [host, tunnel, underlay].filter((link) => link !== undefined);
+    const ifindexOf = (device: string) =>
+      known.find(({ name }) => name === device)?.ifindex ?? this.#outward.ifindexOf(device);
+    const places = { outward: this.#outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
+    const tunnelIfindex = tunnel?.ifindex ?? 0;
     this.#status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
-      if (this.#programs.tunnelIfindex === tunnel.ifindex && this.#switched) return false;
+      if (this.#programs.tunnelIfindex === tunnelIfindex && this.#switched) return false;
       this.#switched = false;
-      if (this.#programs.tunnelIfindex !== tunnel.ifindex) {
-        this.#loads.run(() => this.#programs.load(tunnel.ifindex));
-      }
-      this.#switch(ifindexOf, foreign);
+      if (this.#programs.tunnelIfindex !== tunnelIfindex) this.#loads.run(() => this.#programs.load(tunnelIfindex));
+      this.#switch(ifindexOf, places);
       this.#switched = true;
       return true;
     });
     for (const { name, reason } of this.#programs.keptSizes) this.#status.note("map", name, reason);
-    if (this.#programs.tunnelIfindex !== 0) this.#programs.keepAttached(this.#status, ifindexOf, foreign);
-  }
-
-  /** The device that holds the tunnel's address, if our program fits there. */
-  #underlay(): Link | undefined {
-    const { rtnl } = this.#running();
-    const { nodeIpv4 } = this.#config;
-    const holder = nodeIpv4 === undefined ? undefined : addressHolder(rtnl.addresses({ family: 4 }), [nodeIpv4]);
-    const link = holder === undefined ? undefined : rtnl.link(holder);
-    return link !== undefined && carriesEthernet(link) ? link : undefined;
+    if (this.#programs.tunnelIfindex !== undefined) this.#programs.keepAttached(this.#status, ifindexOf, places);
   }
 
   /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
-  #switch(ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
+  #switch(ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
     using entries = this.#endpoints.prepare();
     this.#programs.commit();
-    this.#programs.attach(ifindexOf, foreign);
+    this.#programs.attach(ifindexOf, places);
     entries.replace();
     settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
     for (const [endpoint, error] of entries.failed) {
@@ -304,14 +304,14 @@ class NodeDatapath implements Datapath {
   }
 
   #watch(): void {
-    const ours: readonly string[] = Object.values(deviceNames);
+    const ours = ownDevices(this.#config);
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
       if (this.#outward.watches && event.kind !== "route") return true;
       if (this.#config.masquerade !== undefined && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name);
       if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
-      return event.kind === "route" && this.#indexes.has(event.route.ifindex ?? 0);
+      return event.kind === "route" && this.#isRouteRelevant(event.route);
     };
     this.#stops.push(
       watchKernel({
@@ -335,6 +335,12 @@ class NodeDatapath implements Datapath {
     return [this.#ctSweeper, this.#natSweeper].flatMap((each) => each?.totals ?? []);
   }
 
+  /** Of our own devices, and what goes of those of pods and of other nodes. */
+  #isRouteRelevant({ ifindex = 0, gateway }: Route): boolean {
+    const isNodes = gateway !== undefined && this.#config.autoDirectNodeRoutes === true;
+    return this.#indexes.has(ifindex) || this.#endpointRoutes.isOn(ifindex) || isNodes;
+  }
+
   /** Whether filters of ours belong on the device. */
   #isFiltered(ifindex: number): boolean {
     return this.#programs.isOn(ifindex) || this.#endpoints.isFiltered(ifindex);
@@ -354,14 +360,6 @@ class NodeDatapath implements Datapath {
     } catch (error) {
       this.#log.error("Cannot check the datapath", { error: toError(error) });
     }
-  }
-
-  #findMtu(rtnl: Rtnetlink): MtuInfo {
-    const { mtu, nodeIpv4, nodeIpv6, enableIpv6 } = this.#config;
-    const underlay = nodeIpv4 === undefined && nodeIpv6 !== undefined ? 6 : 4;
-    const addresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
-    const device = mtu > 0 ? mtu : underlayMtu({ links: rtnl.links(), addresses: rtnl.addresses() }, addresses);
-    return computeMtu(device, underlay, enableIpv6);
   }
 
   #writeRuntimeConfig({ runtimeConfig }: PinnedMaps): void {

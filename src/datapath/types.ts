@@ -58,8 +58,18 @@ export interface DatapathConfig {
   readonly devices?: readonly string[];
   /** Programs are tcx links where the kernel has those; false: clsact filters everywhere. Default true. */
   readonly enableTcx?: boolean;
-  /** UDP port of the tunnel, 8472. */
+  /** How packets reach pods of other nodes: through a tunnel, or by the network's routes as they are. Default tunnel. */
+  readonly routingMode?: "tunnel" | "native";
+  /** Default vxlan. */
+  readonly tunnelProtocol?: "vxlan" | "geneve";
+  /** UDP port of the tunnel: 8472 for vxlan, 6081 for geneve. */
   readonly tunnelPort: number;
+  /** With native routing: routes to the pod CIDRs of nodes on the same segment are kept. Default false. */
+  readonly autoDirectNodeRoutes?: boolean;
+  /** Nodes that are not on the same segment are left to the network's routes; otherwise each is an error. */
+  readonly directRoutingSkipUnreachable?: boolean;
+  /** Each endpoint has a route to its own device, instead of one to cilium_host for all. Default false. */
+  readonly endpointRoutes?: boolean;
   /** Device MTU in bytes; 0 takes it from the device that holds the node address. */
   readonly mtu: number;
   readonly ctTcpMax: number;
@@ -78,7 +88,10 @@ export interface DatapathConfig {
   readonly ctSweepInterval?: number;
 }
 
-/** MTUs in bytes. `device` for cilium_host and pods' devices, `route` for routes that may lead into the tunnel. */
+/**
+ * MTUs in bytes. `device` for cilium_host and pods' devices, `route` for routes that may lead into the tunnel; the same
+ * without one.
+ */
 export interface MtuInfo {
   readonly device: number;
   readonly route: number;
@@ -90,11 +103,16 @@ export interface EndpointDevice {
   readonly ifindex: number;
   /** Name of the host side, `lxc…`, for messages. */
   readonly hostDevice: string;
+  /** For a route of its own (`endpointRoutes`): the pod's MAC and IP addresses. None: others route to it. */
+  readonly routed?: { readonly mac: string; readonly addresses: readonly string[] };
 }
 
 /** Another node, as far as routes are concerned. */
 export interface RemoteNode {
   readonly name: string;
+  /** Addresses on the underlay. */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
   readonly ipv4PodCidr?: string;
   readonly ipv6PodCidr?: string;
   /** What was found to pass on the way to its pods, where that is less than `MtuInfo.route`. */

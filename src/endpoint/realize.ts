@@ -112,9 +112,12 @@ export class EndpointRealizer {
   }
 
   /** Filters of others on a device would run before ours: there our programs begin as links, which go first. */
-  async #ensureAttached({ id, ifindex, interfaceName: hostDevice, traits }: EndpointRow): Promise<void> {
+  async #ensureAttached(row: EndpointRow): Promise<void> {
+    const { id, ifindex, interfaceName: hostDevice, mac, traits } = row;
     const { datapath } = this.#deps;
-    const device = { id, ifindex, hostDevice };
+    // Where others made the device, they route to it.
+    const routed = traits === undefined ? { routed: { mac, addresses: endpointAddresses(row) } } : {};
+    const device = { id, ifindex, hostDevice, ...routed };
     if (traits?.byStack === true && !datapath.attachedEndpoints().includes(id)) await datapath.attachEndpoint(device);
     else await datapath.ensureEndpointAttached(device);
   }

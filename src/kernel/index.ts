@@ -39,7 +39,7 @@ export { bindMount, isMounted, type Mount, mountBpffs, mounts, unmount } from ".
 export type { Address, AddressSpec } from "./netlink/address.ts";
 export type { Scope } from "./netlink/family.ts";
 export type { Link, LinkChange, OperState } from "./netlink/link.ts";
-export type { NewLink, NewVeth, NewVxlan } from "./netlink/link-kinds.ts";
+export type { NewLink, NewTunnel, NewVeth } from "./netlink/link-kinds.ts";
 export { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "./netlink/monitor.ts";
 export type { Neighbor, NeighborSpec } from "./netlink/neighbor.ts";
 export { ROUTE_TABLE_LOCAL, ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";

@@ -17,10 +17,11 @@ export class TunnelNode implements Disposable {
   readonly netns: Fd;
   readonly rtnl: Rtnetlink;
 
-  constructor() {
+  /** `variables` are of bpf/lib/config.h. */
+  constructor(variables: Record<string, number> = {}) {
     const address = ipToBytes(thisNode);
-    const variables = { tunnel_ipv4: new DataView(address.buffer, address.byteOffset).getUint32(0, true) };
-    this.world = new World({ tunnelPort: TUNNEL_PORT, variables });
+    const tunnel_ipv4 = new DataView(address.buffer, address.byteOffset).getUint32(0, true);
+    this.world = new World({ tunnelPort: TUNNEL_PORT, variables: { tunnel_ipv4, ...variables } });
     this.netns = createAnonymousNetns();
     this.rtnl = new Rtnetlink({ netns: this.netns });
     withNetns(this.netns, () => writeSysctl("net.ipv4.conf.all.forwarding", "1"));

@@ -24,6 +24,7 @@ export interface StatusApiDeps {
   readonly kvstore: Kvstore;
   readonly ipam: Ipam;
   readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices" | "attachMode">;
+  readonly routing: NonNullable<StatusResponse["routing"]>;
   readonly hostFirewall: boolean;
   readonly masquerading: () => MasqueradingStatus;
   readonly cniChaining: string;
@@ -59,7 +60,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "datapath-mode": "veth",
         "attach-mode": deps.datapath.attachMode,
         masquerading: deps.masquerading(),
-        routing: { "inter-host-routing-mode": "Tunnel", "intra-host-routing-mode": "BPF", "tunnel-protocol": "vxlan" },
+        routing: deps.routing,
         encryption: { mode: "Disabled" },
         hubble: { state: "Disabled" },
         "missing-features": usedFeatures().flatMap(({ name, fallback = "", replaced }) =>

@@ -14,15 +14,18 @@ import {
   probeFeature,
   programIds,
   queryTcx,
+  type Route,
   Rtnetlink,
   SyscallError,
 } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
+import { isTunnel } from "../devices/device-keeper.ts";
 import { deviceNames } from "../devices/names.ts";
 import { findDeviceFilters } from "../loader/device-hooks.ts";
 import { findEntryFilters } from "../loader/entry-filters.ts";
 import { pinRoot } from "../loader/pins.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
+import { findDirectRoutes } from "../routes/direct-routes.ts";
 import type { CleanupItem, CleanupOptions } from "./types.ts";
 
 /** The CNI plugin's name for the host side of a pod's pair. */
@@ -58,7 +61,7 @@ export function findDevices(rtnl: Rtnetlink, bpfRoot: string, known: CleanupOpti
   const withPrograms = new Set(findPins(bpfRoot).links.flatMap((path) => linkedDevice(path) ?? []));
   for (const { ifindex } of findEntryFilters(rtnl)) withPrograms.add(ifindex);
   return links.filter((link) => {
-    if (link.name === deviceNames.vxlan) return link.externalVxlanPort !== undefined;
+    if (isTunnel(link)) return true;
     if (link.kind !== "veth") return false;
     const peer = links.find(({ ifindex }) => ifindex === link.peerIfindex);
     if (link.name === deviceNames.host) return peer?.name === deviceNames.net;
@@ -92,6 +95,15 @@ export function findRoutes(rtnl: Rtnetlink, devices: readonly Link[]): CleanupIt
       .filter(({ table, destination }) => table === 254 && !/^f[ef]/.test(destination))
       .map(({ destination }): CleanupItem => ({ kind: "route", name: `${destination} dev ${name}` })),
   );
+}
+
+/** Routes to the pods of other nodes over those nodes, for people. */
+export function directRouteItems(rtnl: Rtnetlink): CleanupItem[] {
+  return findDirectRoutes(rtnl).map((route) => ({ kind: "route", name: directRouteName(route) }));
+}
+
+export function directRouteName({ destination, gateway }: Route): string {
+  return `${destination} via ${gateway}`;
 }
 
 /** Objects of the kernel by their ids, with names for people. */
@@ -226,5 +238,6 @@ export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
     ...items,
     ...devices.map(({ name }): CleanupItem => ({ kind: "device", name })),
     ...findRoutes(rtnl, devices),
+    ...directRouteItems(rtnl),
   ];
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's own devices as they should be: made when missing, put right when changed, removed with the datapath.
 import { randomMac } from "../../core/index.ts";
-import type { Link, LinkChange, Rtnetlink } from "../../kernel/index.ts";
+import { type Link, type LinkChange, type Rtnetlink, requireFeature } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { deviceNames } from "./names.ts";
+import { deviceNames, type TunnelProtocol, tunnelOf, tunnelProtocols } from "./names.ts";
 
 const TX_QUEUE_LENGTH = 1000;
 const IFF_NOARP = 0x80;
@@ -14,29 +14,46 @@ const IFF_NOARP = 0x80;
 export interface Devices {
   readonly host: Link | undefined;
   readonly net: Link | undefined;
-  readonly vxlan: Link | undefined;
+  /** Undefined without a tunnel too. */
+  readonly tunnel: Link | undefined;
 }
 
-/** Makes and repairs cilium_host, cilium_net and cilium_vxlan; errors go to `status`. `mtu` is the device MTU. */
-export function ensureDevices(
-  rtnl: Rtnetlink,
-  status: ObjectStatus,
-  config: Pick<DatapathConfig, "tunnelPort">,
-  mtu: number,
-): Devices {
+type TunnelConfig = Pick<DatapathConfig, "tunnelPort" | "routingMode" | "tunnelProtocol">;
+
+/** Makes and repairs cilium_host, cilium_net and the tunnel; errors go to `status`. `mtu` is the device MTU. */
+export function ensureDevices(rtnl: Rtnetlink, status: ObjectStatus, config: TunnelConfig, mtu: number): Devices {
   status.keep("device", `${deviceNames.host}/${deviceNames.net}`, () => ensurePair(rtnl, mtu));
   for (const name of [deviceNames.host, deviceNames.net]) {
     status.keep("device", name, () => ensureSettings(rtnl, name, { mtu, noArp: true, txQueueLength: TX_QUEUE_LENGTH }));
   }
-  status.keep("device", deviceNames.vxlan, () => {
-    const made = ensureVxlan(rtnl, config.tunnelPort, mtu);
-    return ensureSettings(rtnl, deviceNames.vxlan, { mtu }) || made;
-  });
+  const tunnel = tunnelOf(config);
+  if (tunnel !== undefined) {
+    status.keep("device", deviceNames[tunnel], () => {
+      requireFeature(tunnel);
+      const made = ensureTunnel(rtnl, tunnel, config.tunnelPort, mtu);
+      return ensureSettings(rtnl, deviceNames[tunnel], { mtu }) || made;
+    });
+  }
   return {
     host: rtnl.link(deviceNames.host),
     net: rtnl.link(deviceNames.net),
-    vxlan: rtnl.link(deviceNames.vxlan),
+    tunnel: tunnel && rtnl.link(deviceNames[tunnel]),
   };
+}
+
+/** Removes tunnel devices of an earlier configuration. Programs that send there are to be gone. */
+export function removeOtherTunnels(rtnl: Rtnetlink, status: ObjectStatus, config: TunnelConfig): void {
+  for (const protocol of tunnelProtocols) {
+    if (protocol === tunnelOf(config)) continue;
+    const link = rtnl.link(deviceNames[protocol]);
+    if (link === undefined || !isTunnel(link)) continue;
+    status.keep("device", `${link.name} (to go)`, () => rtnl.deleteLink(link.ifindex));
+  }
+}
+
+/** Whether a device is one of ours by its kind too. */
+export function isTunnel({ name, kind, externalTunnelPort }: Link): boolean {
+  return externalTunnelPort !== undefined && tunnelProtocols.some((p) => p === kind && deviceNames[p] === name);
 }
 
 function ensurePair(rtnl: Rtnetlink, mtu: number): boolean {
@@ -56,18 +73,15 @@ function ensurePair(rtnl: Rtnetlink, mtu: number): boolean {
   return true;
 }
 
-function ensureVxlan(rtnl: Rtnetlink, port: number, mtu: number): boolean {
-  const present = rtnl.link(deviceNames.vxlan);
-  if (present?.externalVxlanPort === port) return false;
+function ensureTunnel(rtnl: Rtnetlink, protocol: TunnelProtocol, port: number, mtu: number): boolean {
+  const name = deviceNames[protocol];
+  const present = rtnl.link(name);
+  if (present?.externalTunnelPort === port && present.kind === protocol) return false;
   // A stranger under the name, or of an earlier configuration: port and mode of a device cannot be changed.
   if (present !== undefined) rtnl.deleteLink(deviceNames.vxlan);
-  rtnl.createVxlan({
-    name: deviceNames.vxlan,
-    port,
-    externalMetadata: true,
-    mac: randomMac(),
-    mtu,
-  });
+  const spec = { name, port, externalMetadata: true, mac: randomMac(), mtu } as const;
+  if (protocol === "vxlan") rtnl.createVxlan(spec);
+  else rtnl.createGeneve(spec);
   return true;
 }
 
@@ -92,7 +106,10 @@ function ensureSettings(
     rtnl.setLink(link.ifindex, { ...change, noAddrGen: true });
     if (!link.up) rtnl.setLink(link.ifindex, { up: true });
   } catch (error) {
-    const advice = name === deviceNames.vxlan ? "another tunnel device may use its UDP port" : undefined;
+    const advice =
+      name === deviceNames.vxlan || name === deviceNames.geneve
+        ? "another tunnel device may use its UDP port"
+        : undefined;
     throw datapathError(`Cannot set up device "${name}"`, error, advice);
   }
   return true;

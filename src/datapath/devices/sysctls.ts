@@ -4,7 +4,7 @@ import { readSysctl, writeSysctl } from "../../kernel/index.ts";
 import { datapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { deviceNames } from "./names.ts";
+import { ownDevices } from "./names.ts";
 
 type Families = Pick<DatapathConfig, "enableIpv4" | "enableIpv6">;
 
@@ -28,8 +28,11 @@ export function wantedSysctls(config: Families, devices: readonly string[]): rea
 }
 
 /** Writes what differs. */
-export function ensureSysctls(status: ObjectStatus, config: Families): void {
-  for (const [name, value] of wantedSysctls(config, Object.values(deviceNames))) {
+export function ensureSysctls(
+  status: ObjectStatus,
+  config: Families & Pick<DatapathConfig, "routingMode" | "tunnelProtocol">,
+): void {
+  for (const [name, value] of wantedSysctls(config, ownDevices(config))) {
     status.keep("sysctl", name, () => ensureSysctl(name, value));
   }
 }

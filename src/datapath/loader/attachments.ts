@@ -20,10 +20,13 @@ export interface TailCallProgram {
   readonly slot: number;
 }
 
-const own: readonly Attachment[] = [
-  { part: "host", program: "cil_from_host", device: deviceNames.host, hook: "egress" },
-  { part: "overlay", program: "cil_from_overlay", device: deviceNames.vxlan, hook: "ingress" },
-  { part: "overlay", program: "cil_to_overlay", device: deviceNames.vxlan, hook: "egress" },
+type HookProgram = Omit<Attachment, "device">;
+
+const host = { part: "host", program: "cil_from_host", hook: "egress" } as const;
+
+const tunnel: readonly HookProgram[] = [
+  { part: "overlay", program: "cil_from_overlay", hook: "ingress" },
+  { part: "overlay", program: "cil_to_overlay", hook: "egress" },
 ];
 
 /** Takes tunnel packets for pods where they come in. */
@@ -41,49 +44,45 @@ const hostFirewall: readonly TailCallProgram[] = [
 ];
 
 /** Of the host firewall and masquerading, on a device that leads out. */
-const netdev = [
+const netdev: readonly HookProgram[] = [
   { part: "netdev", program: "cil_from_netdev", hook: "ingress" },
   { part: "netdev", program: "cil_to_netdev", hook: "egress" },
-] as const;
+];
 
 /** Hook of each program that is put on a device of the node, by its name. */
 export const hookPrograms: ReadonlyMap<string, TcxHook> = new Map(
-  [...own, underlay, ...netdev].map(({ program, hook }) => [program, hook]),
+  [host, ...tunnel, underlay, ...netdev].map(({ program, hook }) => [program, hook]),
 );
 
-/** Devices of others on which programs are: those that lead out, if needed, and the tunnel's underlay. */
-export interface ForeignDevices {
+/** Devices with programs, by name, beside cilium_host. */
+export interface HookDevices {
+  /** Those that lead out, if programs are needed there. */
   readonly outward: readonly string[];
+  /** The tunnel's own, and the one that holds its address. */
+  readonly tunnel: string | undefined;
   readonly underlay: string | undefined;
 }
 
-/** Programs on devices of others, and where each belongs. */
-export function foreignAttachments({ outward, underlay: tunnel }: ForeignDevices): readonly {
-  readonly program: Omit<Attachment, "device">;
-  readonly devices: readonly string[];
-}[] {
-  // What the underlay's program leaves goes on to the host firewall, but not the other way round.
-  return [
-    { program: underlay, devices: tunnel === undefined ? [] : [tunnel] },
-    ...netdev.map((program) => ({ program, devices: outward })),
-  ];
-}
-
 /** Hooks of the node's own devices and of those of others. */
-export function attachmentsOf(foreign: ForeignDevices): readonly Attachment[] {
-  const elsewhere = foreignAttachments(foreign).flatMap(({ program, devices }) =>
-    devices.map((device) => ({ ...program, device })),
-  );
-  return [...own, ...elsewhere];
+export function attachmentsOf(devices: HookDevices): readonly Attachment[] {
+  const on = (device: string | undefined, programs: readonly HookProgram[]) =>
+    device === undefined ? [] : programs.map((program) => ({ ...program, device }));
+  return [
+    ...on(deviceNames.host, [host]),
+    ...on(devices.tunnel, tunnel),
+    // What the underlay's program leaves goes on to the host firewall, but not the other way round.
+    ...on(devices.underlay, [underlay]),
+    ...devices.outward.flatMap((device) => on(device, netdev)),
+  ];
 }
 
 export function tailCallsOf(config: { readonly hostFirewall?: boolean }): readonly TailCallProgram[] {
   return config.hostFirewall === true ? [...pods, ...hostFirewall] : pods;
 }
 
-/** Everything that a load has to hold. */
+/** Everything that a load has to hold; the tunnel's programs also where there is none: maps are theirs. */
 export function programsOf(
   config: Pick<DatapathConfig, "hostFirewall" | "masquerade">,
 ): readonly Omit<TailCallProgram, "slot">[] {
-  return [...tailCallsOf(config), ...own, underlay, ...(usesOutwardDevices(config) ? netdev : [])];
+  return [...tailCallsOf(config), host, ...tunnel, underlay, ...(usesOutwardDevices(config) ? netdev : [])];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for the whole node: load-time constants of the programs and sizes of the maps. Pure.
 import { ipToBytes } from "../../core/index.ts";
+import { tunnelOf } from "../devices/names.ts";
 import { mapNames } from "../maps/names.ts";
 import type { ConntrackTimeouts, DatapathConfig } from "../types.ts";
 
@@ -12,7 +13,12 @@ const WORLD_IPV4 = 9;
 const WORLD_IPV6 = 10;
 
 type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeouts" | "nodeIpv4"> &
-  Partial<Pick<DatapathConfig, "tunnelPort" | "hostFirewall" | "masquerade">>;
+  Partial<
+    Pick<
+      DatapathConfig,
+      "tunnelPort" | "hostFirewall" | "masquerade" | "routingMode" | "tunnelProtocol" | "endpointRoutes"
+    >
+  >;
 
 /** Variables of bpf/lib/config.h. */
 export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
@@ -23,6 +29,8 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     enable_ipv6: config.enableIpv6 ? 1 : 0,
     tunnel_ifindex: tunnelIfindex,
     tunnel_port: config.tunnelPort ?? 0,
+    tunnel_is_geneve: tunnelOf(config) === "geneve" ? 1 : 0,
+    enable_endpoint_routes: config.endpointRoutes === true ? 1 : 0,
     tunnel_ipv4: config.nodeIpv4 === undefined ? 0 : inNetworkOrder(config.nodeIpv4),
     enable_host_firewall: config.hostFirewall === true ? 1 : 0,
     enable_ipv4_masquerade: config.masquerade?.ipv4 === true ? 1 : 0,

@@ -9,14 +9,7 @@ import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import {
-  attachmentsOf,
-  type ForeignDevices,
-  foreignAttachments,
-  hookPrograms,
-  programsOf,
-  tailCallsOf,
-} from "./attachments.ts";
+import { attachmentsOf, type HookDevices, hookPrograms, programsOf, tailCallsOf } from "./attachments.ts";
 import type { HookPlace, HookWays } from "./device-hooks.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
 import { mapSizes } from "./node-values.ts";
@@ -33,8 +26,8 @@ export class NodePrograms implements Disposable {
   /** Devices that programs were put on. */
   readonly #devices = new Set<number>();
   #generation: Generation | undefined;
-  /** Tunnel device that the programs were made for; 0: nothing is loaded. */
-  #tunnelIfindex = 0;
+  /** Tunnel device that the programs were made for; 0: none. Undefined: nothing is loaded. */
+  #tunnelIfindex: number | undefined;
   #kept: readonly KeptSize[] = [];
   /** Of the load that is not committed yet. */
   #migrations: MapMigrations | undefined;
@@ -47,7 +40,8 @@ export class NodePrograms implements Disposable {
     this.#objects = new ObjectSet(config);
   }
 
-  get tunnelIfindex(): number {
+  /** Of the tunnel device that the loaded programs are for; 0: there is none. Undefined: nothing is loaded. */
+  get tunnelIfindex(): number | undefined {
     return this.#tunnelIfindex;
   }
 
@@ -91,8 +85,8 @@ export class NodePrograms implements Disposable {
    * Puts the loaded programs on the node's devices and on those of others, in place of what is there of an earlier load.
    * What an earlier run put there in the other way goes when all are in place.
    */
-  attach(ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
-    for (const { program, device, hook } of attachmentsOf(foreign)) {
+  attach(ifindexOf: (device: string) => number | undefined, devices: HookDevices): void {
+    for (const { program, device, hook } of attachmentsOf(devices)) {
       const ifindex = ifindexOf(device);
       if (ifindex !== undefined) this.#ensure({ program, device, ifindex, hook });
     }
@@ -103,15 +97,16 @@ export class NodePrograms implements Disposable {
     }
   }
 
-  /** Attaches what is not in place, and takes programs off devices of others where they do not belong any more. */
-  keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined, foreign: ForeignDevices): void {
+  /** Attaches what is not in place, and takes programs off devices where they do not belong any more. */
+  keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined, devices: HookDevices): void {
     const { current } = this.#hooks;
-    for (const { program, devices } of foreignAttachments(foreign)) {
-      for (const device of current.devicesWith(program.program)) {
-        if (!devices.includes(device)) current.detach(device, program.program);
+    const wanted = attachmentsOf(devices);
+    for (const program of hookPrograms.keys()) {
+      for (const device of current.devicesWith(program)) {
+        if (!wanted.some((row) => row.program === program && row.device === device)) current.detach(device, program);
       }
     }
-    for (const { program, device, hook } of attachmentsOf(foreign)) {
+    for (const { program, device, hook } of wanted) {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
@@ -123,7 +118,8 @@ export class NodePrograms implements Disposable {
   /** Entry programs of one endpoint; the caller closes the object. */
   loadEntry(endpointId: number): BpfObject {
     const calls = this.#generation?.calls;
-    if (calls === undefined) throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
+    if (calls === undefined || this.#tunnelIfindex === undefined)
+      throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
     const constants = { endpoint_id: endpointId };
     return this.#objects.load("entry", this.#tunnelIfindex, { constants, calls, ...this.#exchange });
   }
@@ -150,7 +146,7 @@ export class NodePrograms implements Disposable {
     this.#migrations = undefined;
     this.#generation?.close();
     this.#generation = undefined;
-    this.#tunnelIfindex = 0;
+    this.#tunnelIfindex = undefined;
     this.#devices.clear();
     this.#hooks.current.forget();
   }

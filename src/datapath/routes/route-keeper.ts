@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the kernel's routes over cilium_host to the wanted ones: writes, changes, prunes; touches no others.
-import type { Route, RouteSpec, Rtnetlink } from "../../kernel/index.ts";
+import { ROUTE_TABLE_MAIN, type Route, type RouteSpec, type Rtnetlink } from "../../kernel/index.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { WantedRoute } from "./wanted-routes.ts";
 
-const RTPROT_KERNEL = 2;
-const RT_TABLE_MAIN = 254;
+/** Protocol of all routes that are ours, as on a Cilium node. */
+export const RTPROT_KERNEL = 2;
 
 /** Routes that are ours are those over `ifindex` in the main table with protocol kernel. */
 export function ensureRoutes(
@@ -15,7 +15,7 @@ export function ensureRoutes(
   wanted: readonly WantedRoute[],
   options: { readonly prune: boolean } = { prune: true },
 ): void {
-  const present = rtnl.routes({ table: RT_TABLE_MAIN, ifindex }).filter((route) => isOurs(route, ifindex));
+  const present = rtnl.routes({ table: ROUTE_TABLE_MAIN, ifindex }).filter((route) => isOurs(route, ifindex));
   const byDestination = Map.groupBy(present, (route) => route.destination);
   for (const route of wanted) {
     const found = byDestination.get(route.destination) ?? [];
@@ -33,7 +33,7 @@ function ensureRoute(rtnl: Rtnetlink, ifindex: number, wanted: WantedRoute, foun
   const wrong = found.filter((route) => route !== right);
   if (right === undefined) {
     const { family: _, ...route } = wanted;
-    rtnl.replaceRoute({ ...route, ifindex, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL });
+    rtnl.replaceRoute({ ...route, ifindex, table: ROUTE_TABLE_MAIN, protocol: RTPROT_KERNEL });
   }
   // What the write replaced is gone already; others of the destination have another metric.
   for (const route of wrong) if (right !== undefined) rtnl.deleteRoute(spec(route));
@@ -43,7 +43,7 @@ function ensureRoute(rtnl: Rtnetlink, ifindex: number, wanted: WantedRoute, foun
 function isOurs(route: Route, ifindex: number): boolean {
   return (
     route.ifindex === ifindex &&
-    route.table === RT_TABLE_MAIN &&
+    route.table === ROUTE_TABLE_MAIN &&
     route.protocol === RTPROT_KERNEL &&
     route.type === "unicast" &&
     !/^f[ef]/.test(route.destination)

@@ -17,10 +17,20 @@ export interface WantedRoute {
 
 type RouteConfig = Pick<
   DatapathConfig,
-  "enableIpv4" | "enableIpv6" | "routerIpv4" | "routerIpv6" | "ipv4PodCidr" | "ipv6PodCidr"
+  | "enableIpv4"
+  | "enableIpv6"
+  | "routerIpv4"
+  | "routerIpv6"
+  | "ipv4PodCidr"
+  | "ipv6PodCidr"
+  | "routingMode"
+  | "endpointRoutes"
 >;
 
-/** In the order in which they must be written: a gateway before what goes through it. Later duplicates are dropped. */
+/**
+ * In the order in which they must be written: a gateway before what goes through it. Later duplicates are dropped. Pods of
+ * this node are not among them with endpoint routes, those of others not with native routing.
+ */
 export function wantedRoutes(config: RouteConfig, mtu: MtuInfo, nodes: readonly RemoteNode[]): readonly WantedRoute[] {
   const routes = new Map<string, WantedRoute>();
   const add = (route: WantedRoute) => {
@@ -33,8 +43,8 @@ export function wantedRoutes(config: RouteConfig, mtu: MtuInfo, nodes: readonly 
   for (const { router, local, pick } of families) {
     if (router === undefined) continue;
     add({ family: ipFamily(router), destination: hostCidr(router), scope: "link" });
-    if (local !== undefined) add(viaRouter(router, local));
-    for (const node of nodes) {
+    if (local !== undefined && config.endpointRoutes !== true) add(viaRouter(router, local));
+    for (const node of config.routingMode === "native" ? [] : nodes) {
       const remote = node[pick];
       if (remote !== undefined) add({ ...viaRouter(router, remote), mtu: routeMtu(router, mtu, node) });
     }

@@ -17,6 +17,10 @@ const IFLA_VXLAN_PORT = 15;
 const IFLA_VXLAN_UDP_ZERO_CSUM6_TX = 19;
 const IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20;
 const IFLA_VXLAN_COLLECT_METADATA = 25;
+const IFLA_GENEVE_PORT = 5;
+const IFLA_GENEVE_COLLECT_METADATA = 6;
+const IFLA_GENEVE_UDP_ZERO_CSUM6_TX = 9;
+const IFLA_GENEVE_UDP_ZERO_CSUM6_RX = 10;
 
 export interface NewLink {
   readonly name: string;
@@ -30,7 +34,7 @@ export interface NewVeth extends NewLink {
   readonly peer: NewLink & { readonly netns?: Fd };
 }
 
-export interface NewVxlan extends NewLink {
+export interface NewTunnel extends NewLink {
   readonly port: number;
   /** The tunnel's address and VNI come with each packet (bpf_skb_set_tunnel_key). */
   readonly externalMetadata: true;
@@ -47,7 +51,7 @@ export function createVeth(socket: NetlinkSocket, o: NewVeth): Link {
 }
 
 /** A VXLAN device for programs: no learning, no fixed peer; UDP checksums of IPv6 may be zero. */
-export function createVxlan(socket: NetlinkSocket, o: NewVxlan): Link {
+export function createVxlan(socket: NetlinkSocket, o: NewTunnel): Link {
   return create(socket, "vxlan", o, (data) =>
     data
       .u8(IFLA_VXLAN_COLLECT_METADATA, 1)
@@ -55,6 +59,17 @@ export function createVxlan(socket: NetlinkSocket, o: NewVxlan): Link {
       .u16be(IFLA_VXLAN_PORT, o.port)
       .u8(IFLA_VXLAN_UDP_ZERO_CSUM6_TX, 1)
       .u8(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1),
+  );
+}
+
+/** The same of kind geneve. */
+export function createGeneve(socket: NetlinkSocket, o: NewTunnel): Link {
+  return create(socket, "geneve", o, (data) =>
+    data
+      .u16be(IFLA_GENEVE_PORT, o.port)
+      .bytes(IFLA_GENEVE_COLLECT_METADATA, new Uint8Array())
+      .u8(IFLA_GENEVE_UDP_ZERO_CSUM6_TX, 1)
+      .u8(IFLA_GENEVE_UDP_ZERO_CSUM6_RX, 1),
   );
 }
 

@@ -34,8 +34,11 @@ export const Ifla = {
 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
-const IFLA_VXLAN_PORT = 15;
-const IFLA_VXLAN_COLLECT_METADATA = 25;
+/** Kinds that may take the tunnel from each packet: attributes of the UDP port, and of that. */
+const TUNNELS: Readonly<Record<string, { readonly port: number; readonly metadata: number }>> = {
+  vxlan: { port: 15, metadata: 25 },
+  geneve: { port: 5, metadata: 6 },
+};
 const IFLA_XDP_PROG_ID = 4;
 const AF_INET6 = 10;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
@@ -69,8 +72,8 @@ export interface Link {
   readonly peerIfindex: number | undefined;
   readonly peerNetnsId: number | undefined;
   readonly xdpProgramId: number | undefined;
-  /** UDP port of a vxlan device that takes the tunnel from each packet; undefined for all others. */
-  readonly externalVxlanPort: number | undefined;
+  /** UDP port of a vxlan or geneve device that takes the tunnel from each packet; undefined for all others. */
+  readonly externalTunnelPort: number | undefined;
 }
 
 export interface LinkChange {
@@ -117,15 +120,17 @@ export function parseLink(message: Message): Link {
     peerIfindex: attributes.u32(Ifla.IFLA_LINK),
     peerNetnsId: attributes.u32(Ifla.IFLA_LINK_NETNSID),
     xdpProgramId: xdp === 0 ? undefined : xdp,
-    externalVxlanPort: externalVxlanPort(attributes.nested(Ifla.IFLA_LINKINFO)),
+    externalTunnelPort: externalTunnelPort(attributes.nested(Ifla.IFLA_LINKINFO)),
   };
 }
 
-function externalVxlanPort(info: Attributes | undefined): number | undefined {
-  if (info?.string(IFLA_INFO_KIND) !== "vxlan") return undefined;
-  const data = info.nested(IFLA_INFO_DATA);
-  if (data?.u8(IFLA_VXLAN_COLLECT_METADATA) !== 1) return undefined;
-  return data.u16be(IFLA_VXLAN_PORT);
+/** That of vxlan is a byte, 1 or 0; that of geneve is there or not. */
+function externalTunnelPort(info: Attributes | undefined): number | undefined {
+  const kind = TUNNELS[info?.string(IFLA_INFO_KIND) ?? ""];
+  const data = info?.nested(IFLA_INFO_DATA);
+  const metadata = kind && data?.bytes(kind.metadata);
+  if (kind === undefined || metadata === undefined || metadata[0] === 0) return undefined;
+  return data?.u16be(kind.port);
 }
 
 export function listLinks(socket: NetlinkSocket): Link[] {

@@ -2,6 +2,7 @@
 // Routes: RTM_*ROUTE.
 import { type Family, ipFamily, ipFromBytes, ipToBytes, parseCidr } from "../address.ts";
 import { Errno } from "../errno.ts";
+import { SyscallError } from "../errors.ts";
 import { Attributes, fixedPart, type Message, MessageBuilder, Nlm } from "./codec.ts";
 import { anyAddress, familyNumber, familyOf, type Scope, scopeName, scopeNumber } from "./family.ts";
 import type { NetlinkSocket } from "./socket.ts";
@@ -21,6 +22,9 @@ const RTA_VIA = 18;
 const RTAX_MTU = 2;
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
+
+/** EINVAL, EACCES: a blackhole, a prohibition. */
+const noRoute: readonly number[] = [Errno.ENETUNREACH, Errno.EHOSTUNREACH, Errno.EINVAL, Errno.EACCES];
 
 export const ROUTE_TABLE_MAIN = 254;
 export const ROUTE_TABLE_LOCAL = 255;
@@ -80,10 +84,15 @@ export interface RouteSpec {
 
 /** Undefined for cached entries and for what is not IP. */
 export function parseRoute(message: Message): Route | undefined {
+  const cached = (fixedPart(message, RTMSG_SIZE).readUInt32LE(8) & RTM_F_CLONED) !== 0;
+  return cached ? undefined : parseAny(message);
+}
+
+function parseAny(message: Message): Route | undefined {
   const header = fixedPart(message, RTMSG_SIZE);
   const family = familyOf(header.readUInt8(0));
   const flags = header.readUInt32LE(8);
-  if (family === undefined || (flags & RTM_F_CLONED) !== 0) return undefined;
+  if (family === undefined) return undefined;
   const attributes = new Attributes(message.body, RTMSG_SIZE);
   const address = (type: number) => {
     const bytes = attributes.bytes(type);
@@ -136,6 +145,23 @@ export function listRoutes(
     .filter((route) => route !== undefined)
     .filter((route) => filter.table === undefined || route.table === filter.table)
     .filter((route) => filter.ifindex === undefined || route.ifindex === filter.ifindex);
+}
+
+/** Asks the kernel which way it would send; undefined when it would not. */
+export function findRouteTo(socket: NetlinkSocket, address: string): Route | undefined {
+  const family = ipFamily(address);
+  const message = new MessageBuilder(RTM_GETROUTE, Nlm.REQUEST | Nlm.ACK).header(RTMSG_SIZE, (header) => {
+    header.writeUInt8(familyNumber(family), 0);
+    header.writeUInt8(family === 4 ? 32 : 128, 1);
+  });
+  try {
+    const [answer] = socket.request(message.bytes(RTA_DST, ipToBytes(address)), `Cannot find the route to ${address}`);
+    const route = answer && parseAny(answer);
+    return route?.ifindex === undefined ? undefined : route;
+  } catch (error) {
+    if (error instanceof SyscallError && noRoute.includes(error.errno)) return undefined;
+    throw error;
+  }
 }
 
 /** Takes the place of the route with the same destination, table and metric. */

@@ -66,7 +66,7 @@ test("createVxlan(), createBridge() and master; deleteLink() says whether there 
   using netlink = new Rtnetlink({ netns: ns.path });
   const vxlan = netlink.createVxlan({ name: "vx0", port: 8472, externalMetadata: true, mac: "02:00:00:00:00:05" });
   assert.equal(vxlan.kind, "vxlan");
-  assert.equal(vxlan.externalVxlanPort, 8472);
+  assert.equal(vxlan.externalTunnelPort, 8472);
   const bridge = netlink.createBridge({ name: "br0" });
   netlink.createVeth({ name: "v0", peer: { name: "v1" } });
   netlink.setLink("v0", { master: bridge.ifindex });

@@ -6,12 +6,13 @@ import { type Address, type AddressSpec, addAddress, deleteAddress, listAddresse
 import { deleteLink, getLink, type Link, type LinkChange, listLinks, setLink } from "./link.ts";
 import {
   createBridge,
+  createGeneve,
   createPlain,
   createVeth,
   createVxlan,
   type NewLink,
+  type NewTunnel,
   type NewVeth,
-  type NewVxlan,
 } from "./link-kinds.ts";
 import {
   addProxyNeighbor,
@@ -21,7 +22,7 @@ import {
   type NeighborSpec,
   replaceNeighbor,
 } from "./neighbor.ts";
-import { deleteRoute, listRoutes, type Route, type RouteSpec, replaceRoute } from "./route.ts";
+import { deleteRoute, findRouteTo, listRoutes, type Route, type RouteSpec, replaceRoute } from "./route.ts";
 import { addRule, deleteRule, listRules, type Rule } from "./rule.ts";
 import { NetlinkSocket } from "./socket.ts";
 import {
@@ -61,8 +62,13 @@ export class Rtnetlink implements Disposable {
     return createVeth(this.#socket, spec);
   }
 
-  createVxlan(spec: NewVxlan): Link {
+  createVxlan(spec: NewTunnel): Link {
     return createVxlan(this.#socket, spec);
+  }
+
+  /** EOPNOTSUPP when the kernel lacks it. */
+  createGeneve(spec: NewTunnel): Link {
+    return createGeneve(this.#socket, spec);
   }
 
   createBridge(spec: NewLink): Link {
@@ -100,6 +106,11 @@ export class Rtnetlink implements Disposable {
 
   routes(filter: { readonly family?: Family; readonly table?: number; readonly ifindex?: number } = {}): Route[] {
     return listRoutes(this.#socket, filter);
+  }
+
+  /** The route that a packet to the address would take; undefined when there is none. */
+  routeTo(address: string): Route | undefined {
+    return findRouteTo(this.#socket, address);
   }
 
   /** Takes the place of the route with the same destination, table and metric. */

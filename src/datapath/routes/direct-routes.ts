@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Native routing: routes to the pod CIDRs of nodes on the same segment, over those nodes. Others' routes stay as they are.
+import { formatCidr, parseCidr } from "../../core/index.ts";
+import { ROUTE_TABLE_MAIN, type Route, type RouteSpec, type Rtnetlink } from "../../kernel/index.ts";
+import { DatapathError } from "../errors.ts";
+import type { ObjectStatus } from "../object-status.ts";
+import type { DatapathConfig, RemoteNode } from "../types.ts";
+import { RTPROT_KERNEL } from "./route-keeper.ts";
+
+type DirectConfig = Pick<
+  DatapathConfig,
+  "enableIpv4" | "enableIpv6" | "routingMode" | "autoDirectNodeRoutes" | "directRoutingSkipUnreachable"
+>;
+
+/** A pod CIDR and the node that it is behind. */
+export interface DirectRoute {
+  readonly destination: string;
+  readonly node: string;
+  /** Undefined: the node has no address of that family. */
+  readonly gateway: string | undefined;
+  /** What passes on the way there, where that is less than the device's. */
+  readonly mtu: number | undefined;
+}
+
+/** None unless they are asked for. The first node that names a CIDR has it. Pure. */
+export function wantedDirectRoutes(config: DirectConfig, nodes: readonly RemoteNode[]): readonly DirectRoute[] {
+  if (config.routingMode !== "native" || config.autoDirectNodeRoutes !== true) return [];
+  const routes = new Map<string, DirectRoute>();
+  for (const { name, ipv4, ipv6, ipv4PodCidr, ipv6PodCidr, routeMtu: mtu } of nodes) {
+    for (const [enabled, cidr, gateway] of [
+      [config.enableIpv4, ipv4PodCidr, ipv4],
+      [config.enableIpv6, ipv6PodCidr, ipv6],
+    ] as const) {
+      if (!enabled || cidr === undefined) continue;
+      const destination = formatCidr(parseCidr(cidr));
+      if (!routes.has(destination)) routes.set(destination, { destination, node: name, gateway, mtu });
+    }
+  }
+  return [...routes.values()];
+}
+
+/** Writes and prunes them. `nodes` is undefined until somebody has said which there are: then what is there stays. */
+export function ensureDirectRoutes(
+  rtnl: Rtnetlink,
+  status: ObjectStatus,
+  config: DirectConfig,
+  nodes: readonly RemoteNode[] | undefined,
+): void {
+  const wanted = wantedDirectRoutes(config, nodes ?? []);
+  const stale = new Map(findDirectRoutes(rtnl).map((route) => [route.destination, route]));
+  for (const route of wanted) {
+    status.keep("route", route.destination, () => ensureRoute(rtnl, config, route, stale));
+  }
+  if (nodes === undefined) return;
+  for (const [destination, route] of stale) {
+    status.keep("route", `${destination} via ${route.gateway} (to go)`, () => rtnl.deleteRoute(spec(route)));
+  }
+}
+
+/**
+ * Routes that are ours: over a node, of protocol kernel, in the main table. Those that the kernel makes by itself lead
+ * over no gateway.
+ */
+export function findDirectRoutes(rtnl: Rtnetlink): Route[] {
+  return rtnl.routes({ table: ROUTE_TABLE_MAIN }).filter(
+    ({ protocol, type, gateway, source, destination }) =>
+      protocol === RTPROT_KERNEL &&
+      type === "unicast" &&
+      gateway !== undefined &&
+      // Routes over cilium_host lead over the router's address, and name it as source too.
+      gateway !== source &&
+      !destination.endsWith("/0"),
+  );
+}
+
+/** Removes one of `findDirectRoutes()`. */
+export function removeDirectRoute(rtnl: Rtnetlink, route: Route): void {
+  rtnl.deleteRoute(spec(route));
+}
+
+/** What is as it should be, or was replaced, is stale no more. */
+function ensureRoute(
+  rtnl: Rtnetlink,
+  config: DirectConfig,
+  { destination, node, gateway, mtu }: DirectRoute,
+  stale: Map<string, Route>,
+): boolean {
+  const what = `Cannot set route "${destination}"`;
+  if (gateway === undefined) throw new DatapathError(`${what}: node "${node}" has no address of that family`);
+  const way = rtnl.routeTo(gateway);
+  if (way?.ifindex === undefined || way.gateway !== undefined || way.type !== "unicast") {
+    if (config.directRoutingSkipUnreachable === true) return false;
+    const why = way?.gateway === undefined ? "is not reachable" : `is behind gateway ${way.gateway}`;
+    const advice = "set direct-routing-skip-unreachable to leave such nodes to the network's routes";
+    throw new DatapathError(`${what}: node "${node}" at ${gateway} ${why}, not on a segment of this node (${advice})`);
+  }
+  const { ifindex } = way;
+  const present = stale.get(destination);
+  stale.delete(destination);
+  if (present?.gateway === gateway && present.ifindex === ifindex && present.mtu === mtu) return false;
+  rtnl.replaceRoute({ destination, gateway, ifindex, mtu, table: ROUTE_TABLE_MAIN, protocol: RTPROT_KERNEL });
+  // IPv6 takes another gateway as one more way.
+  const others = findDirectRoutes(rtnl).filter((route) => route.destination === destination);
+  for (const route of others) if (route.gateway !== gateway || route.ifindex !== ifindex) rtnl.deleteRoute(spec(route));
+  return true;
+}
+
+function spec({ family: _, ...route }: Route): RouteSpec {
+  return route;
+}
