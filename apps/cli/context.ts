@@ -23,7 +23,7 @@ export interface Io {
 /** Options of every command. */
 interface CommonOptions {
   readonly host?: string;
-  readonly output?: string;
+  readonly output?: string | readonly string[];
 }
 
 /** One run of one command. */
@@ -36,7 +36,9 @@ export class Context {
   constructor(io: Io, command: Command) {
     this.io = io;
     this.#options = command.optsWithGlobals<CommonOptions>();
-    this.#format = parseOutputFormat(this.#options.output);
+    const { output } = this.#options;
+    // Commands that take several have formats of their own.
+    this.#format = typeof output === "string" || output === undefined ? parseOutputFormat(output) : { kind: "text" };
   }
 
   /** Path of the agent's socket, from `--host`, CILIUM_SOCK or the default. */

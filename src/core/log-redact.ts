@@ -8,6 +8,8 @@ const SECRET_KEY = /(?:^|[-_.])key(?:$|[-_.](?:data|file-content|pem))|[a-z]Key(
 const PUBLIC_NAME = /^(?:encryptKey|publicKey|public-key|rowKey|tableKey|configKey|indexKey)$/i;
 const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi;
 const URL_PASSWORD = /(:\/\/[^\s/:@]+):[^\s/@]+@/g;
+/** `password=x` in running text and in queries of URLs. */
+const ASSIGNED = /\b([\w.-]*(?:passw(?:or)?d|passphrase|secret|token)[\w.-]*=)[^\s&,;"'[]+/gi;
 const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 const MAX_DEPTH = 6;
 
@@ -27,10 +29,14 @@ export function isSecretName(name: string): boolean {
   return !PUBLIC_NAME.test(name) && (SECRET_WORD.test(name) || SECRET_KEY.test(name));
 }
 
-/** Takes credentials out of running text: bearer tokens, passwords in URLs, private keys. */
+/** Takes credentials out of running text: bearer tokens, passwords in URLs and behind `password=`, private keys. */
 export function redactText(text: string): string {
-  if (!/earer|asic|:\/\/|-----/i.test(text)) return text;
-  return text.replace(BEARER, `$1 ${REDACTED}`).replace(URL_PASSWORD, `$1:${REDACTED}@`).replace(PEM, REDACTED);
+  if (!/earer|asic|:\/\/|-----|passw|passphrase|secret|token/i.test(text)) return text;
+  return text
+    .replace(BEARER, `$1 ${REDACTED}`)
+    .replace(URL_PASSWORD, `$1:${REDACTED}@`)
+    .replace(ASSIGNED, `$1${REDACTED}`)
+    .replace(PEM, REDACTED);
 }
 
 function redactObject(object: object, describeError: (error: Error) => string, depth: number): Record<string, unknown> {
