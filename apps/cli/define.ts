@@ -24,6 +24,8 @@ export interface CommandSpec {
   readonly commands?: readonly CommandSpec[];
   /** No `-o`. */
   readonly plain?: boolean;
+  /** Not in the help. */
+  readonly hidden?: boolean;
 }
 
 /** Makes the commander command of a specification, with everything below it. */
@@ -42,7 +44,8 @@ export function buildCommand(spec: CommandSpec, io: Io): Command {
       await run(new Context(io, command), { args: command.args, options: command.opts() });
     });
   }
-  for (const child of spec.commands ?? []) command.addCommand(buildCommand(child, io));
+  for (const child of spec.commands ?? [])
+    command.addCommand(buildCommand(child, io), { hidden: child.hidden === true });
   return command;
 }
 

@@ -68,11 +68,11 @@ export const registry: readonly Entry[] = [
 
 async function registerCompletion(program: Command, io: Io): Promise<void> {
   const { completion } = await import("./commands/completion.ts");
-  const tree = async (): Promise<Command> => {
+  const tree = async (words: readonly string[]): Promise<Command> => {
     const { createProgram } = await import("./program.ts");
-    return createProgram(io, []);
+    return createProgram(io, words);
   };
-  program.addCommand(buildCommand(completion(tree), io));
+  program.addCommand(buildCommand(completion({ tree, names: registry.map(({ name }) => name) }), io));
 }
 
 /** `sandbox` is an app of its own beside this one. */

@@ -1,66 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-// completion: scripts that complete commands and options in a shell.
+// completion: scripts that complete commands, options and values in a shell, and what they ask.
 import type { Command } from "commander";
+import { type Candidate, complete } from "../completion/complete.ts";
+import { askCommand, scripts, shells } from "../completion/scripts.ts";
+import { valuesFrom } from "../completion/values.ts";
 import type { Context } from "../context.ts";
-import type { Call, CommandSpec } from "../define.ts";
+import type { CommandSpec } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { neutraliseCell } from "../output/escape.ts";
 
-const shells = ["bash", "zsh", "fish"] as const;
+export interface CompletionDeps {
+  /** The command tree, with at least the command that the words name. */
+  readonly tree: (words: readonly string[]) => Promise<Command>;
+  /** Names of all commands: quicker to have than the tree. */
+  readonly names: readonly string[];
+}
 
-/** `tree` gives the whole command tree. */
-export function completion(tree: () => Promise<Command>): CommandSpec {
+export function completion(deps: CompletionDeps): CommandSpec {
   return {
     usage: "completion <shell>",
     summary: `Print a completion script (${shells.join(", ")})`,
     plain: true,
-    run: async (context: Context, call: Call) => {
-      const shell = shells.find((known) => known === call.args[0]);
+    run: async ({ io }, { args: [wanted] }) => {
+      const shell = shells.find((known) => known === wanted);
       if (shell === undefined) {
-        throw new UsageError(`Cannot complete for "${call.args[0]}": unknown shell (expected ${shells.join(", ")})`);
+        throw new UsageError(`Cannot complete for "${wanted}": unknown shell (expected ${shells.join(", ")})`);
       }
-      const words = wordsOf(await tree());
-      context.io.stdout(shell === "fish" ? fishScript(words) : bashScript(words, shell === "zsh"));
+      io.stdout(scripts[shell]);
     },
+    commands: [
+      {
+        usage: `${askCommand} [words...]`,
+        summary: "Print what may stand at the end of a command line",
+        plain: true,
+        hidden: true,
+        run: async (context, { args }) => {
+          const found = await candidates(deps, args, context);
+          context.io.stdout(found.map(lineOf).join(""));
+        },
+      },
+    ],
   };
 }
 
-/** Command paths ("endpoint list") to the words that may follow. */
-type Words = ReadonlyMap<string, readonly string[]>;
-
-function wordsOf(program: Command): Words {
-  const words = new Map<string, readonly string[]>();
-  const visit = (command: Command, path: string): void => {
-    const options = command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
-    words.set(path, [...command.commands.map((child) => child.name()), ...options, "--help"]);
-    for (const child of command.commands) visit(child, path === "" ? child.name() : `${path} ${child.name()}`);
-  };
-  visit(program, "");
-  return words;
+async function candidates(deps: CompletionDeps, words: readonly string[], context: Context): Promise<Candidate[]> {
+  const [first = ""] = words;
+  if (words.length <= 1 && !first.startsWith("-")) {
+    return deps.names.filter((name) => name.startsWith(first)).map((word) => ({ word, about: "" }));
+  }
+  return complete(await deps.tree(words), words, valuesFrom(context));
 }
 
-function bashScript(words: Words, zsh: boolean): string {
-  const cases = Array.from(words, ([path, next]) => `    "${path}") next="${next.join(" ")}" ;;`).join("\n");
-  return `${zsh ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_cilium() {
-  local path="" word next="" i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word="\${COMP_WORDS[i]}"
-    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
-  done
-  case "$path" in
-${cases}
-  esac
-  COMPREPLY=($(compgen -W "$next" -- "\${COMP_WORDS[COMP_CWORD]}"))
-}
-complete -o default -F _cilium cilium cilium-dbg
-`;
-}
-
-function fishScript(words: Words): string {
-  const lines = Array.from(words, ([path, next]) => {
-    const condition = path === "" ? "__fish_use_subcommand" : `__fish_seen_subcommand_from ${path.split(" ").at(-1)}`;
-    return ["cilium", "cilium-dbg"]
-      .map((name) => `complete -c ${name} -n '${condition}' -a '${next.join(" ")}'`)
-      .join("\n");
-  });
-  return `${lines.join("\n")}\n`;
+function lineOf({ word, about }: Candidate): string {
+  return `${neutraliseCell(word)}\t${neutraliseCell(about)}\n`;
 }
