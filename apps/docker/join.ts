@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // NetworkDriver.Join: the endpoint gets the labels of its container, and is in force before the container runs.
 import { ApiError, type DaemonConfiguration, type EndpointChangeRequest } from "../../src/api/index.ts";
-import { createLogger } from "../../src/core/index.ts";
+import { containerLabels, createLogger } from "../../src/core/index.ts";
 import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts";
 import { deviceNames, hostDevice, openPair } from "./device.ts";
 import type { EngineContainer } from "./engine.ts";
 import { RequestError } from "./errors.ts";
 import { routerOf } from "./ipam-driver.ts";
-import { containerLabels } from "./labels.ts";
 import type { NetworkDeps } from "./network-driver.ts";
 import { type joinRequest, routeTypes } from "./protocol.ts";
 import type { StoredEndpoint } from "./store.ts";
