@@ -48,6 +48,7 @@ export const registry: readonly Entry[] = [
   entry("cgroups", async () => (await import("./commands/cgroups.ts")).cgroups),
   entry("encrypt", async () => (await import("./commands/encrypt.ts")).encrypt),
   entry("loadinfo", async () => (await import("./commands/loadinfo.ts")).loadinfo),
+  entry("build-config", async () => (await import("./commands/build-config.ts")).buildConfig),
   entry("bpf", async () => (await import("./commands/bpf.ts")).bpf),
   entry("monitor", async () => (await import("./commands/monitor.ts")).monitor),
   entry("config", async () => (await import("./commands/config.ts")).config),
