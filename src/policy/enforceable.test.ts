@@ -18,13 +18,19 @@ test("what a proxy has to do is refused with its section; the rest is enforced",
     [ports({ terminatingTLS: { secret: { name: "s" } } }), /: TLS come later/],
     [ports({ listener: { envoyConfig: { name: "e" }, name: "l" } }), /listeners come later/],
     [egress({ toFQDNs: [{ matchName: "a.test" }] }), /Section "egress\[1\]" .*peers by DNS name/],
+    [egress({ toFQDNs: [], toPorts: [tcp(80)] }), /"egress\[1\]\.toFQDNs" is an empty list, which would be anybody/],
     [egress({ authentication: { mode: "required" } }), /egress\[1\]\.authentication" .*mutual authentication/],
   ];
   for (const [resource, message] of refused) {
     assert.throws(() => checkEnforceable(parsePolicy(resource), "p.yaml"), message);
     assert.throws(() => checkEnforceable(parsePolicy(resource), "p.yaml"), /^PolicyParseError|default\/p" \(p\.yaml\)/);
   }
-  for (const item of [{ toCIDR: ["10.0.0.0/8"] }, { toEntities: ["all"] }, { authentication: { mode: "disabled" } }]) {
+  for (const item of [
+    { toCIDR: ["10.0.0.0/8"] },
+    { toEntities: ["all"] },
+    { toFQDNs: [] },
+    { authentication: { mode: "disabled" } },
+  ]) {
     checkEnforceable(parsePolicy(egress(item)));
   }
   checkEnforceable(parsePolicy(cnp("p", { endpointSelector: {}, egressDeny: [{ toEntities: ["world"] }] })));

@@ -9,6 +9,9 @@ export function checkEnforceable(policy: ParsedPolicy, origin?: string, { hostFi
   for (const rule of policy.rules) {
     if (rule.subjectKind === "node" && !hostFirewall) refuseNodes(policy, rule.path, origin);
     for (const item of [...rule.ingress, ...rule.egress]) {
+      if (item.emptyPeers !== undefined && item.peers === undefined && item.toPorts !== undefined) {
+        refuseAnybody(policy, item, origin);
+      }
       const found = unenforceable(item);
       if (found !== undefined) refuse(policy, found.section, found.what, origin);
     }
@@ -41,6 +44,12 @@ function unenforceablePorts(item: PortRule): string | undefined {
 function refuseNodes(policy: ParsedPolicy, section: string, origin?: string): never {
   const remedy = "start the agents with --enable-host-firewall";
   refuseFor(policy, `Section "${section}" cannot be enforced: the host firewall is off (${remedy})`, origin);
+}
+
+/** Cilium takes such a rule for one about anybody, whom its author hardly meant. */
+function refuseAnybody(policy: ParsedPolicy, { section, emptyPeers }: DirectionRule, origin?: string): never {
+  const remedy = "name somebody, or leave it out where anybody is meant";
+  refuseFor(policy, `Section "${section}.${emptyPeers}" is an empty list, which would be anybody (${remedy})`, origin);
 }
 
 function refuse(policy: ParsedPolicy, section: string, what: string, origin?: string): never {

@@ -120,6 +120,8 @@ export interface DirectionRule {
   readonly action: RuleAction;
   /** Undefined: any peer. Empty: nobody. */
   readonly peers: readonly Peer[] | undefined;
+  /** A field whose empty list says nothing, so that the rule is about anybody if no other field has peers. */
+  readonly emptyPeers?: string;
   /** Undefined: every protocol and port, ICMP too. `icmps` are among them. */
   readonly toPorts: readonly PortRule[] | undefined;
   readonly authentication?: AuthenticationMode;

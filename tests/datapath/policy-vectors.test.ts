@@ -56,7 +56,7 @@ describe("policy vectors through the programs", { skip: present ? false : `${fil
 
 /** Returns how many sides were sent. */
 function runCase(world: World, vector: PolicyCase): number {
-  const cluster = new CaseWorld(vector);
+  const cluster = new CaseWorld(vector, true);
   let sent = 0;
   for (const direction of ["ingress", "egress"] as const) {
     const local = (flow: Flow) => (direction === "ingress" ? flow.to : flow.from);

@@ -18,9 +18,9 @@ export interface CidrGroup {
   readonly cidrs: readonly Cidr[];
 }
 
-/** Reads a group. Throws PolicyParseError with origin and the group's name. */
-export function parseCidrGroup(resource: unknown, origin?: string): CidrGroup {
-  const node = new DocumentNode(resource);
+/** Reads a group; `lenient` as in ParsePolicyOptions. Throws PolicyParseError with origin and the group's name. */
+export function parseCidrGroup(resource: unknown, origin?: string, { lenient = false } = {}): CidrGroup {
+  const node = new DocumentNode(resource, [], lenient);
   try {
     return parseObject(node);
   } catch (error) {

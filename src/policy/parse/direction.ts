@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Items of ingress, ingressDeny, egress and egressDeny: who, which ports, which ICMP types.
-import type { AuthenticationMode, Direction, DirectionRule, Peer, PortRule, RuleAction } from "../types.ts";
+import type { AuthenticationMode, Direction, DirectionRule, PortRule, RuleAction } from "../types.ts";
 import { parseIcmpRule } from "./icmp.ts";
 import { checkL7Sections } from "./l7.ts";
 import type { DocumentNode } from "./node.ts";
@@ -55,7 +55,7 @@ function parseDirectionRule(
   return {
     section: rule.section,
     action,
-    peers,
+    ...peers,
     toPorts,
     ...(authentication.present ? { authentication: parseAuthentication(authentication) } : {}),
   };
@@ -84,25 +84,28 @@ function parsePorts(
   return rules.length === 0 ? undefined : rules;
 }
 
-/** Undefined without any peer field. An empty list is nobody, also beside another peer field. */
+/** Undefined without any peer field. An empty list is nobody, also beside another peer field, or says nothing. */
 function parsePeers(
   node: DocumentNode,
   kinds: readonly PeerKind[],
   direction: Direction,
   scope: PolicyScope,
-): readonly Peer[] | undefined {
-  const present = kinds
+): Pick<DirectionRule, "peers" | "emptyPeers"> {
+  const given = kinds
     .map((kind) => ({ kind, list: node.field(kind.field[direction] ?? "") }))
     .filter(({ list }) => list.present);
+  const present = given.filter(({ kind, list }) => kind.emptySaysNothing !== true || list.items().length > 0);
   const filled = present.filter(({ list }) => list.items().length > 0);
   const [first, second] = filled;
   if (second !== undefined) {
     const names = filled.map(({ kind }) => kind.field[direction]).join(" and ");
     throw node.failWith("peer-combination", `${node.pathText} has ${names}, expected one of them (use two rules)`);
   }
-  if (present.length === 0) return undefined;
+  const silent = given.find((item) => !present.includes(item))?.kind.field[direction];
+  const emptyPeers = silent === undefined ? {} : { emptyPeers: silent };
+  if (present.length === 0) return { peers: undefined, ...emptyPeers };
   const peers = first === undefined ? [] : first.kind.parse(first.list, scope);
-  return present.length > filled.length ? [] : peers;
+  return { peers: present.length > filled.length ? [] : peers, ...emptyPeers };
 }
 
 function refuseRequires(node: DocumentNode): void {

@@ -151,17 +151,14 @@ describe("addresses", () => {
 
   test("threats: an empty list of peers is nobody, never anybody, whatever stands beside it", () => {
     const ports = { toPorts: [{ ports: [{ port: "80" }] }] };
-    for (const field of [
-      "toEndpoints",
-      "toCIDR",
-      "toCIDRSet",
-      "toEntities",
-      "toServices",
-      "toFQDNs",
-      "toNodes",
-      "toGroups",
-    ]) {
+    for (const field of ["toEndpoints", "toCIDR", "toCIDRSet", "toEntities", "toNodes"]) {
       assert.deepEqual(egress({ [field]: [], ...ports }).peers, [], field);
+    }
+    // These say nothing, as in Cilium; the agent refuses what is then about anybody.
+    for (const field of ["toServices", "toFQDNs", "toGroups"]) {
+      const { emptyPeers, peers } = egress({ [field]: [], ...ports });
+      assert.deepEqual([emptyPeers, peers], [field, undefined]);
+      assert.deepEqual(egress({ [field]: [], toEndpoints: [], ...ports }).peers, [], field);
     }
     assert.deepEqual(egress({ toEndpoints: [], toCIDR: ["10.0.0.0/8"] }).peers, []);
     assert.equal(egress(ports).peers, undefined);

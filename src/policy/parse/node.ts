@@ -3,14 +3,17 @@
 import { type DocumentPath, formatPath, PolicyParseError, type PolicyRejection } from "../errors.ts";
 import { nearestName } from "./nearest.ts";
 
-/** A read-only cursor into a document. A missing field is a node too (`present` is false); null is never "missing". */
+/** A read-only cursor into a document. A missing field is a node too (`present` is false); null is never "missing", unless it is lenient. */
 export class DocumentNode {
   readonly value: unknown;
   readonly path: DocumentPath;
+  readonly #lenient: boolean;
 
-  constructor(value: unknown, path: DocumentPath = []) {
+  /** `lenient`: as Cilium's own decoder, fields that are unknown or null are not there. */
+  constructor(value: unknown, path: DocumentPath = [], lenient = false) {
     this.value = value;
     this.path = path;
+    this.#lenient = lenient;
   }
 
   get present(): boolean {
@@ -25,13 +28,13 @@ export class DocumentNode {
   field(name: string): DocumentNode {
     const { value } = this;
     const own = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-    return new DocumentNode(own, [...this.path, name]);
+    return this.#child(own === null && this.#lenient ? undefined : own, name);
   }
 
   /** Throws unless this is an object with no other fields than these. */
   checkFields(supported: readonly string[]): void {
     for (const [name] of this.entries()) {
-      if (supported.includes(name)) continue;
+      if (supported.includes(name) || this.#lenient) continue;
       const field = formatPath([...this.path, name]);
       const nearest = nearestName(name, supported);
       const advice = nearest === undefined ? `known ones: ${supported.join(", ")}` : `did you mean "${nearest}"?`;
@@ -48,7 +51,7 @@ export class DocumentNode {
 
   items(): readonly DocumentNode[] {
     if (!Array.isArray(this.value)) throw this.fail("bad-type", "a list");
-    return this.value.map((item: unknown, index) => new DocumentNode(item, [...this.path, index]));
+    return this.value.map((item: unknown, index) => this.#child(item, index));
   }
 
   /** As `items`, but no items where the field is missing. */
@@ -80,6 +83,10 @@ export class DocumentNode {
 
   failWith(reason: PolicyRejection, problem: string): PolicyParseError {
     return new PolicyParseError({ reason, path: this.path, problem });
+  }
+
+  #child(value: unknown, name: string | number): DocumentNode {
+    return new DocumentNode(value, [...this.path, name], this.#lenient);
   }
 
   #found(): string {

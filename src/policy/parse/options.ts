@@ -13,6 +13,8 @@ export interface ParsePolicyOptions {
   readonly nodeSelectorLabels?: boolean;
   /** Whom CIDR rules match by address beside the world: `nodes`, `pods` (policy-cidr-match-mode). Default nobody. */
   readonly cidrMatchMode?: readonly string[];
+  /** Take fields that are unknown or null for fields that are not there, as Cilium's engine does. Default false. */
+  readonly lenient?: boolean;
 }
 
 /** Where a policy lives and what it may say, with the defaults filled in. */

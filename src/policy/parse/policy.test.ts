@@ -235,6 +235,27 @@ describe("mistakes", () => {
     }
   });
 
+  test("as Cilium's engine reads them, fields that are null or unknown are not there", () => {
+    const lenient = (spec: object) => parsePolicy(cnp("p", spec), { lenient: true }).rules;
+    const plainly = (spec: object) => parsePolicy(cnp("p", spec)).rules;
+    assert.deepEqual(
+      lenient({
+        endpointSelector: web,
+        ingress: [{ fromEndpoints: null, toPorts: [{ ...tcp(80), x: 1 }] }],
+        egress: null,
+      }),
+      plainly({ endpointSelector: web, ingress: [{ toPorts: [tcp(80)] }] }),
+    );
+    assert.throws(
+      () => lenient({ endpointSelector: null, ingress: [{}] }),
+      (error) => error instanceof PolicyParseError && error.reason === "no-subject",
+    );
+    assert.throws(
+      () => lenient({ endpointSelector: web, ingres: [{}] }),
+      (error) => error instanceof PolicyParseError && error.reason === "no-rules",
+    );
+  });
+
   test("whatever is no policy at all is refused too", () => {
     for (const value of [undefined, null, 1, "text", [], {}, { kind: {} }, { kind: "CiliumNetworkPolicy" }]) {
       assert.throws(() => parsePolicy(value), PolicyParseError);

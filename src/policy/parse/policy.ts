@@ -36,7 +36,7 @@ export function isPolicyKind(kind: string): boolean {
 
 /** Reads a policy of any kind. Throws PolicyParseError with origin and the policy's name. */
 export function parsePolicy(resource: unknown, options: ParsePolicyOptions = {}): ParsedPolicy {
-  const node = new DocumentNode(resource);
+  const node = new DocumentNode(resource, [], options.lenient);
   try {
     return parseObject(node, options);
   } catch (error) {

@@ -205,6 +205,24 @@ test("addresses are peers by prefix, with exceptions, and never pods or nodes un
   assert.deepEqual(egress(denied, asked), ["deny", "allow", "allow", "allow", "allow"]);
 });
 
+test("an empty list of names or services says nothing, so with ports it is anybody; of other peers it is nobody", () => {
+  const asked = ["203.0.113.7 TCP 80", "default/api TCP 80", "default/api TCP 81"];
+  for (const field of ["toFQDNs", "toServices", "toGroups"]) {
+    assert.deepEqual(egress([web("p", { egress: [{ [field]: [], ...ports(["80/TCP"]) }] })], asked), [
+      "allow",
+      "allow",
+      "deny",
+    ]);
+    assert.deepEqual(egress([web("p", { egress: [{ [field]: [] }] })], asked), ["deny", "deny", "deny"]);
+    const beside = { [field]: [], toEndpoints: [] as object[], ...ports(["80/TCP"]) };
+    assert.deepEqual(egress([web("p", { egress: [beside] })], asked), ["deny", "deny", "deny"]);
+  }
+  for (const field of ["toEndpoints", "toEntities", "toCIDR", "toCIDRSet", "toNodes"]) {
+    const policies = [web("p", { egress: [{ [field]: [], ...ports(["80/TCP"]) }] })];
+    assert.deepEqual(egress(policies, asked), ["deny", "deny", "deny"], field);
+  }
+});
+
 test("in single stack an outside address is plain world; an apiserver outside is world, cluster and itself", () => {
   const of = (entity: string, config: object) =>
     egress([web("p", { egress: [{ toEntities: [entity] }] })], ["203.0.113.7 TCP 80"], { config });

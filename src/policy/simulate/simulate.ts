@@ -15,9 +15,12 @@ const protocols: ReadonlyMap<string, number> = new Map([
   ["ICMPV6", IpProtocol.icmpv6],
 ]);
 
-/** Answers one case. Throws for ends and protocols that it does not know. */
-export function simulateCase(vector: PolicyCase): CaseAnswer {
-  const simulation = new Simulation(vector);
+/**
+ * Answers one case. Throws for ends and protocols that it does not know. Objects are read as Cilium's engine reads them;
+ * with `strict` as the agent does, which refuses unknown fields and null.
+ */
+export function simulateCase(vector: PolicyCase, { strict = false } = {}): CaseAnswer {
+  const simulation = new Simulation(vector, !strict);
   return {
     id: vector.id,
     rejected: simulation.world.rejected,
@@ -36,9 +39,9 @@ class Simulation {
   readonly #case: PolicyCase;
   readonly #subjects = new Map<FlowEnd, Subject>();
 
-  constructor(vector: PolicyCase) {
+  constructor(vector: PolicyCase, lenient: boolean) {
     this.#case = vector;
-    this.world = new World(vector);
+    this.world = new World(vector, lenient);
   }
 
   answer(flow: CaseFlow): FlowAnswer {

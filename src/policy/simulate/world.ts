@@ -35,7 +35,8 @@ export class World {
   readonly #identities = new Map<string, number>();
   #next = 256;
 
-  constructor(vector: PolicyCase) {
+  /** `lenient`: objects are read as Cilium's engine reads them; else as the agent does. */
+  constructor(vector: PolicyCase, lenient: boolean) {
     this.#case = vector;
     const { enforcement, allowLocalhost, hostFirewall = false } = vector.config ?? {};
     this.engine = new PolicyEngine({
@@ -43,7 +44,7 @@ export class World {
       allowLocalhost: allowLocalhost !== "policy",
       hostFirewall,
     });
-    const { policies, rejected } = this.#read();
+    const { policies, rejected } = this.#read(lenient);
     this.rejected = rejected;
     this.#conditions = [...new Map(policies.flatMap(namesOf).map((name) => [JSON.stringify(name), name])).values()];
     this.#names = namesByAddress(vector.fqdn ?? {});
@@ -62,18 +63,23 @@ export class World {
     throw new Error(`Cannot find "${name}": neither an endpoint, a node, reserved:NAME nor an address`);
   }
 
-  #read(): { readonly policies: readonly ParsedPolicy[]; readonly rejected: readonly Rejection[] } {
+  #read(lenient: boolean): { readonly policies: readonly ParsedPolicy[]; readonly rejected: readonly Rejection[] } {
     const {
       policyDefaultLocalCluster = true,
       nodeSelectorLabels = false,
       policyCIDRMatchMode,
     } = this.#case.config ?? {};
-    const options = { policyDefaultLocalCluster, nodeSelectorLabels, cidrMatchMode: policyCIDRMatchMode ?? [] };
+    const options = {
+      policyDefaultLocalCluster,
+      nodeSelectorLabels,
+      cidrMatchMode: policyCIDRMatchMode ?? [],
+      lenient,
+    };
     const policies: ParsedPolicy[] = [];
     const rejected: Rejection[] = [];
     for (const [manifest, resource] of this.#case.manifests.entries()) {
       try {
-        if (isCidrGroup(resource)) this.engine.upsertCidrGroup(parseCidrGroup(resource));
+        if (isCidrGroup(resource)) this.engine.upsertCidrGroup(parseCidrGroup(resource, undefined, { lenient }));
         else policies.push(parsePolicy(resource, options));
       } catch (error) {
         if (!(error instanceof PolicyParseError)) throw error;

@@ -83,7 +83,7 @@ async function answerQuestion(context: Context, call: Call, files: readonly stri
   const texts = await Promise.all(files.map((file) => readInput(context, file)));
   const resources = texts.flatMap((text, index) => parseManifests(text, shownName(files[index] ?? "-")));
   const vector = questionCase(resources, { from, to, port });
-  const answer = simulateCase(vector);
+  const answer = simulateCase(vector, { strict: true });
   const [refused] = answer.rejected;
   if (refused !== undefined) throw new CiliumError(refused.message);
   const [flow] = vector.flows;

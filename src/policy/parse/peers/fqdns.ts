@@ -7,5 +7,6 @@ import type { PeerKind } from "./types.ts";
 export const fqdns = {
   field: { egress: "toFQDNs" },
   deniable: false,
+  emptySaysNothing: true,
   parse: (node) => node.items().map((item) => nameSelector(parseNameCondition(item))),
 } satisfies PeerKind;

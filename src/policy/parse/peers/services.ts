@@ -10,6 +10,7 @@ import type { PeerKind } from "./types.ts";
 export const services = {
   field: { egress: "toServices" },
   deniable: true,
+  emptySaysNothing: true,
   parse: (node, scope) => node.items().flatMap((item) => parseService(item, scope)),
 } satisfies PeerKind;
 

@@ -10,6 +10,8 @@ export interface PeerKind {
   readonly field: Readonly<Partial<Record<Direction, string>>>;
   /** Whether denying rules have it too. */
   readonly deniable: boolean;
+  /** As in Cilium: an empty list says as little as none, while one of the other kinds is nobody. */
+  readonly emptySaysNothing?: true;
   /** Reads the field's value, a list with at least one item. Throws PolicyParseError. */
   parse(node: DocumentNode, scope: PolicyScope): readonly Peer[];
 }
