@@ -157,8 +157,9 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
 /** Commands that others test: with more than an agent, or without any. */
 const elsewhere = [
   ...["completion", "sandbox", "monitor", "statedb", "shell", "debuginfo", "sysdump", "features", "metrics"],
+  ...["build-config", "prefilter update", "prefilter delete"],
   ...["bpf auth", "bpf bandwidth", "bpf egress", "bpf lb", "bpf multicast", "bpf socknat", "bpf srv6", "bpf vtep"],
-  ...["bpf nat", "bpf ipmasq", "prefilter update", "prefilter delete"],
+  ...["bpf nat", "bpf ipmasq"],
   ...["policy import", "policy delete", "policy validate", "policy simulate", "policy trace", "policy diff"],
 ];
 
