@@ -41,9 +41,8 @@ after(async () => await scenario?.delete());
 async function run(commands: readonly string[]): Promise<CommandResult[]> {
   const helper = join(import.meta.dirname, "helpers/commands.ts");
   const lists = commands.map((command) => command.split(" "));
-  const { code, stdout, stderr } = await collect(
-    nodeCommand(scenario.sandbox, "node1", [process.execPath, helper, JSON.stringify(lists)]),
-  );
+  const command = nodeCommand(scenario.sandbox, "node1", [process.execPath, helper, JSON.stringify(lists)]);
+  const { code, stdout, stderr } = await collect(command, 300_000);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as CommandResult[];
 }

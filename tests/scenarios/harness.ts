@@ -174,10 +174,10 @@ async function probeFrom(spawn: Spawn): Promise<boolean[]> {
   return JSON.parse(stdout) as boolean[];
 }
 
-/** Runs a command to its end, at most 30 s. */
-export async function collect(spawn: Spawn): Promise<Output> {
+/** Runs a command to its end, at most `limit` ms. */
+export async function collect(spawn: Spawn, limit = 30_000): Promise<Output> {
   const child = spawnIn(spawn, { stdio: ["ignore", "pipe", "pipe"] });
-  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), limit);
   const exit = new Promise<number>((resolve, reject) => {
     child.once("error", reject).once("exit", (code, signal) => resolve(code ?? (signal === null ? 1 : 137)));
   });
