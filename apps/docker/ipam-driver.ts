@@ -136,7 +136,8 @@ function hostPrefix(address: string): string {
 /** The engine may never come back for it: the agent takes it back unless an endpoint claims it. */
 async function allocate({ agent, store }: IpamDeps, family: Family): Promise<string> {
   const key = family === 4 ? "ipv4" : "ipv6";
-  const answer = await agent.ipamAllocate({ family: key, owner: "docker", expiration: true });
+  const query = { family: key, owner: "docker", expiration: true } as const;
+  const answer = await whenAgentAnswers(() => agent.ipamAllocate(query), agentPatience);
   const address = answer.address[key];
   if (!address) throw new Error(`Cannot give an IPv${family} address: the agent gave none`);
   store.saveLease(address, answer[key]?.["expiration-uuid"] ?? "");

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // NetworkDriver.Join: the endpoint gets the labels of its container, and is in force before the container runs.
-import { ApiError, type DaemonConfiguration, type EndpointChangeRequest } from "../../src/api/index.ts";
+import {
+  type AgentClient,
+  ApiError,
+  type DaemonConfiguration,
+  type EndpointChangeRequest,
+} from "../../src/api/index.ts";
 import { containerLabels, createLogger } from "../../src/core/index.ts";
 import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts";
 import { deviceNames, hostDevice, openPair } from "./device.ts";
@@ -9,7 +14,7 @@ import { RequestError } from "./errors.ts";
 import { routerOf } from "./ipam-driver.ts";
 import type { NetworkDeps } from "./network-driver.ts";
 import { type joinRequest, routeTypes } from "./protocol.ts";
-import type { StoredEndpoint } from "./store.ts";
+import type { Store, StoredEndpoint } from "./store.ts";
 
 const log = createLogger("docker");
 /** Of containers in networks without the option `namespace`. */
@@ -20,12 +25,16 @@ export async function join(deps: NetworkDeps, request: ReturnType<typeof joinReq
   const stored = deps.store.endpoint(id);
   if (stored === undefined) throw new RequestError(`Cannot join endpoint "${id}": there is none of that id`);
   const container = await deps.engine.containerOf(networkId, id);
-  const config = await whenAgentAnswers(() => deps.agent.getConfig(), agentPatience);
-  await refuseSecond(deps, id, container);
   const joined = { ...stored, containerId: container.id };
-  // First: what the agent has, a deletion has to find.
-  deps.store.saveEndpoint(id, joined);
-  await ensureEndpoint(deps, id, request.SandboxKey, joined, labelsOf(container, config));
+  // An agent that starts again meanwhile may have the endpoint or not: all of it can be repeated.
+  const config = await whenAgentAnswers(async () => {
+    const config = await deps.agent.getConfig();
+    await refuseSecond(deps, id, container);
+    // First: what the agent has, a deletion has to find.
+    deps.store.saveEndpoint(id, joined);
+    await ensureEndpoint(deps, id, request.SandboxKey, joined, labelsOf(container, config));
+    return config;
+  }, agentPatience);
   openPair(deviceNames(id), true);
   return joinAnswer(id, joined, config);
 }
@@ -93,8 +102,8 @@ async function ensureEndpoint(
 }
 
 /** With the ids under which the addresses are lent; an agent that started since then knows of no loan. */
-async function putEndpoint(
-  { agent, store }: NetworkDeps,
+export async function putEndpoint(
+  { agent, store }: { readonly agent: Pick<AgentClient, "putEndpoint">; readonly store: Store },
   { ipv4, ipv6 }: StoredEndpoint,
   request: EndpointChangeRequest,
 ): Promise<void> {

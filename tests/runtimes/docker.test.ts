@@ -124,10 +124,13 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
       engine.probe("other", questions),
       scenario.probe("pod", questions),
       engine.probe("client", [tcp(scenario.ip("pod", 4)), tcp(scenario.ip("pod", 6))]),
+      // The node's own processes may reach what is on it.
+      scenario.probeFromNode("node1", [tcp(web4), tcp(web6)]),
+      engine.probe("other", [icmp(nodeOf(scenario.sandbox, "node1").ipv4 ?? "")]),
     ]);
     const allowed = [true, true, false, true, true];
     const denied = [false, false, false, false, false];
-    assert.deepEqual(answers, [allowed, allowed, denied, denied, [true, true]]);
+    assert.deepEqual(answers, [allowed, allowed, denied, denied, [true, true], [true, true], [true]]);
     // Docker's own names.
     assert.deepEqual(await engine.probe("client", [tcp("web")]), [true]);
   });
