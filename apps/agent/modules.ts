@@ -10,6 +10,7 @@ import { createFeatureModule } from "./features.ts";
 import { createGate } from "./gate.ts";
 import { createHealthModules } from "./health.ts";
 import { createHostEndpoint } from "./host-endpoint.ts";
+import { createLiveness } from "./liveness.ts";
 import { createLock } from "./lock.ts";
 import { createMasquerade } from "./masquerade.ts";
 import { createApiMetrics, createChangeMetrics, registerAgent, registerLimiters } from "./metrics/index.ts";
@@ -87,6 +88,7 @@ export function createAgentModules(config: Config): Agent {
       servers.cni,
       createDeleteReplay(paths.socket, api),
       createMetricsModule(metrics, config.get(options.prometheus)),
+      createLiveness(api, config.get(options.agentHealthPort)),
       createFeatureModule(),
     ],
     started(modules) {

@@ -86,6 +86,12 @@ test("endpoints: from what the plugin made to one that the API makes of its devi
     await agent.call("PATCH", `/v1/endpoint/{id}${path}`, 400, { params, body: { nonsense: 1 } });
     await agent.call("PATCH", `/v1/endpoint/{id}${path}`, 404, { ...none, body });
   }
+  const as = await node.client.getEndpoint(params.id);
+  const { mac = "", "interface-index": ifindex = 0 } = as.status.networking;
+  await agent.call("PATCH", "/v1/endpoint/{id}", 200, { params, body: { mac: mac.toUpperCase(), state: "ready" } });
+  for (const body of [{ "interface-index": ifindex + 1 }, { mac: "02:00:00:00:00:09" }, { mac: "x" }, { id: 3 }]) {
+    await agent.call("PATCH", "/v1/endpoint/{id}", 400, { params, body });
+  }
   await agent.call("PATCH", "/v1/endpoint/{id}/labels", 400, { params, body: { user: ["k8s:app=b"] } });
   await remake(params.id);
 });
@@ -239,6 +245,14 @@ test("the metrics of what the agent has are there, under the names that dashboar
   assert.ok(value("cilium_endpoint_regenerations_total", { outcome: "success" }) >= 2);
   assert.ok(value("cilium_bpf_map_ops_total", { map_name: "ipcache_v2", operation: "delete" }) >= 2);
   assert.ok(value("cilium_identity", { type: "reserved" }) >= 10);
+});
+
+test("who asks over TCP on the node learns whether the agent is well", async () => {
+  for (const url of ["http://127.0.0.1:9879/healthz", "http://[::1]:9879/healthz"]) {
+    const { code, stdout } = await node.run("node", ["curl", "-s", "-m", "30", "-H", "brief: true", "-g", url]);
+    assert.equal(code, 0);
+    assert.equal((JSON.parse(stdout) as { cilium: { state: string } }).cilium.state, "Ok");
+  }
 });
 
 test("the health socket", async () => {

@@ -74,6 +74,12 @@ export const options = {
     default: 4240,
     description: "TCP port on which nodes and health endpoints answer probes",
   }),
+  agentHealthPort: defineOption({
+    name: "agent-health-port",
+    schema: int(0, 65535),
+    default: 9879,
+    description: "TCP port of localhost on which GET /healthz tells whether the agent is well; 0: none",
+  }),
   mtu: defineOption({
     name: "mtu",
     schema: int(0, 65535),

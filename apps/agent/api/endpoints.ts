@@ -94,6 +94,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
     patchEndpoint(ref, request) {
       const row = find(ref);
       if (row === undefined) throw new ApiError(404, "Cannot change endpoint: there is none of that name");
+      withStatus(() => checkUnchanged(row, request));
       if (request.labels !== undefined) deps.manager.setLabels(row.id, newLabels(deps, row, request.labels));
       return model(deps.endpoints.get(row.id) ?? row);
     },
@@ -116,6 +117,35 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       return row === undefined ? undefined : toLogModel(row);
     },
   };
+}
+
+/** What an endpoint was made with stays; saying it again is no change. ApiError 400 names what is different. */
+function checkUnchanged(row: EndpointRow, request: EndpointChangeRequest): void {
+  const { ipv4, ipv6 } = request.addressing ?? {};
+  const pairs: readonly (readonly [
+    field: string,
+    wanted: string | number | undefined,
+    is: string | number | undefined,
+  ])[] = [
+    ["id", request.id || undefined, row.id],
+    ["container-id", request["container-id"], row.containerId],
+    ["container-interface-name", request["container-interface-name"], row.containerInterfaceName],
+    ["interface-name", request["interface-name"], row.interfaceName],
+    ["interface-index", request["interface-index"], row.ifindex],
+    ["mac", request.mac && parseMac(request.mac), row.mac],
+    ["host-mac", request["host-mac"] && parseMac(request["host-mac"]), row.nodeMac],
+    ["addressing.ipv4", ipv4 && parseIp(ipv4), row.ipv4],
+    ["addressing.ipv6", ipv6 && parseIp(ipv6), row.ipv6],
+    ["k8s-namespace", request["k8s-namespace"], row.podNamespace],
+    ["k8s-pod-name", request["k8s-pod-name"], row.podName],
+  ];
+  for (const [field, wanted, is] of pairs) {
+    if (wanted === undefined || wanted === "" || wanted === is) continue;
+    throw new ApiError(
+      400,
+      `Cannot change "${field}" of endpoint ${row.id} from "${is ?? ""}" to "${wanted}": it stays as it was made (delete the endpoint and make it anew)`,
+    );
+  }
 }
 
 async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointChangeRequest): Promise<Endpoint> {
