@@ -5,6 +5,7 @@ import { mapPinRoot } from "../../src/datapath/index.ts";
 import type { AgentApiDeps } from "./api/agent-api.ts";
 import { policyAttribution } from "./api/endpoint-policy.ts";
 import { mapCaches } from "./api/map-caches.ts";
+import { mapSizes } from "./api/map-sizes.ts";
 import { masqueradingStatus } from "./masquerade.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
@@ -37,6 +38,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       hostFirewall: config.get(options.enableHostFirewall),
       masquerading: () => masqueradingStatus(config, local, datapath),
       cniChaining: config.get(options.cniChainingMode),
+      mapSizes: mapSizes(config),
       routing: routingStatus(config),
     },
     config: { config, datapath, engine, auditMode: parts.auditMode },

@@ -239,14 +239,3 @@ test("policy wait ends when all endpoints run the revision, or fails in time", a
   const waited = await soon.run(["policy", "wait", "9", "--sleep-time", "0"]);
   assert.equal(waited.stdout, `\rWaiting for endpoints to run policy revision 9: 0/2${" ".repeat(14)}\n`);
 });
-
-test("completion knows every command", async (t) => {
-  const { run } = await setup(t);
-  for (const shell of ["bash", "zsh", "fish"]) {
-    const { code, stdout } = await run(["completion", shell]);
-    assert.equal(code, 0);
-    assert.match(stdout, /policy/);
-    assert.match(stdout, /ipcache/);
-  }
-  assert.equal((await run(["completion", "tcsh"])).code, 2);
-});

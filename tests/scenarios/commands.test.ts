@@ -105,7 +105,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["map events cilium_lxc", /^key="\S+" value="id=.*" time=\S+ action=update desiredState=(ok|insert) lastError=""\n/],
   [
     "config",
-    /^##### Read-write configurations #####\nDropNotification +: Enabled\n[\s\S]*\nPolicyEnforcement +: default\n$/,
+    /^##### Read-write configurations #####\nDebug +: Disabled\nDropNotification +: Enabled\n[\s\S]*\nPolicyEnforcement +: default\n$/,
   ],
   ["config --all", /^#### Read-only configurations ####\n[\s\S]*^cluster-name +: default\n[\s\S]*^##### Read-write/m],
   ["config -r -o json", /"cluster-name": "default"/],

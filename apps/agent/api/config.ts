@@ -2,12 +2,13 @@
 // GET and PATCH /config.
 import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
 import { type Config, redactText } from "../../../src/core/index.ts";
-import type { Datapath, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
+import type { Datapath } from "../../../src/datapath/index.ts";
 import type { AuditMode } from "../../../src/endpoint/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
 import { masqueradeConfig } from "../masquerade.ts";
 import { options } from "../options.ts";
 import { cpuCount } from "./cpu-count.ts";
+import { runtimeOptions } from "./runtime-options.ts";
 
 export interface ConfigApiDeps {
   readonly config: Config;
@@ -17,19 +18,16 @@ export interface ConfigApiDeps {
   readonly auditMode: AuditMode;
 }
 
-const levels: readonly MonitorAggregation[] = ["none", "low", "medium", "maximum"];
-const AUDIT_MODE = "PolicyAuditMode";
-const eventOptions: Readonly<Record<string, keyof MonitorEvents>> = {
-  DropNotification: "drop",
-  TraceNotification: "trace",
-  PolicyVerdictNotification: "policyVerdict",
-};
-
 export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfig" | "patchConfig"> {
   // What the agent was started with does not change.
   const started = Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]));
+  const changeable = runtimeOptions({
+    runtimeConfig: () => deps.datapath.maps.runtimeConfig,
+    auditMode: deps.auditMode,
+  });
   const current = (): DaemonConfiguration => {
-    const spec = { options: realized(deps), "policy-enforcement": deps.engine.mode };
+    const values = Object.fromEntries(Array.from(changeable, ([name, option]) => [name, option.get()]));
+    const spec = { options: values, "policy-enforcement": deps.engine.mode };
     return {
       spec,
       status: {
@@ -50,7 +48,13 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
   return {
     getConfig: current,
     patchConfig(spec) {
-      const changes = Object.entries(spec.options ?? {}).map(([name, value]) => optionChange(deps, name, value));
+      // Nothing is changed before all of them have passed.
+      const changes = Object.entries(spec.options ?? {}).map(([name, value]) => {
+        const option = changeable.get(name);
+        if (option !== undefined) return option.change(value);
+        const known = [...changeable.keys()].join(", ");
+        throw new ApiError(400, `Cannot change option "${name}": unknown (${known} may be changed)`);
+      });
       for (const apply of changes) apply();
       const mode = spec["policy-enforcement"];
       if (mode !== undefined) deps.engine.setMode(mode satisfies EnforcementMode);
@@ -67,45 +71,6 @@ function kvstoreOptions(config: Config): Record<string, string> {
 function masqueraded(config: Config) {
   const { ipv4 = false, ipv6 = false } = masqueradeConfig(config) ?? {};
   return { masquerade: ipv4 || ipv6, masqueradeProtocols: { ipv4, ipv6 } };
-}
-
-function realized({ datapath, auditMode }: ConfigApiDeps): Record<string, string> {
-  const runtime = datapath.maps.runtimeConfig.get();
-  const word = (on: boolean) => (on ? "Enabled" : "Disabled");
-  return {
-    DropNotification: word(runtime.monitorEvents.drop),
-    MonitorAggregationLevel: capitalized(runtime.monitorAggregation),
-    PolicyAuditMode: word(auditMode.on),
-    PolicyVerdictNotification: word(runtime.monitorEvents.policyVerdict),
-    TraceNotification: word(runtime.monitorEvents.trace),
-  };
-}
-
-/** Checks a change and returns what does it; nothing is changed before all of them have passed. */
-function optionChange({ datapath, auditMode }: ConfigApiDeps, name: string, value: string): () => void {
-  const { runtimeConfig } = datapath.maps;
-  if (name === "MonitorAggregationLevel") {
-    const level = levels.find((candidate) => candidate === value.toLowerCase());
-    if (level === undefined) throw badValue(name, value, levels.join(", "));
-    return () => runtimeConfig.setMonitorAggregation(level);
-  }
-  const event = eventOptions[name];
-  if (event === undefined && name !== AUDIT_MODE) {
-    const known = ["MonitorAggregationLevel", AUDIT_MODE, ...Object.keys(eventOptions)].join(", ");
-    throw new ApiError(400, `Cannot change option "${name}": unknown (${known} may be changed)`);
-  }
-  const on = /^(enabled?|true|on|1)$/i.test(value);
-  if (!on && !/^(disabled?|false|off|0)$/i.test(value)) throw badValue(name, value, "Enabled or Disabled");
-  if (event === undefined) return () => auditMode.set(on);
-  return () => runtimeConfig.setEvents({ ...runtimeConfig.get().monitorEvents, [event]: on });
-}
-
-function badValue(name: string, value: string, allowed: string): ApiError {
-  return new ApiError(400, `Cannot change option "${name}": it has "${value}" (allowed: ${allowed})`);
-}
-
-function capitalized(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 function shown(value: unknown): unknown {

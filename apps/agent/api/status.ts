@@ -28,6 +28,7 @@ export interface StatusApiDeps {
   readonly hostFirewall: boolean;
   readonly masquerading: () => MasqueradingStatus;
   readonly cniChaining: string;
+  readonly mapSizes: NonNullable<StatusResponse["bpf-maps"]>;
   readonly events: () => { read: number; lost: number };
   /** Absent when nodes are not probed. */
   readonly health: HealthModule | undefined;
@@ -61,6 +62,9 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "attach-mode": deps.datapath.attachMode,
         masquerading: deps.masquerading(),
         routing: deps.routing,
+        // Programs ask for the monotonic clock.
+        "clock-source": { mode: "ktime" },
+        "bpf-maps": deps.mapSizes,
         encryption: { mode: "Disabled" },
         hubble: { state: "Disabled" },
         "missing-features": usedFeatures().flatMap(({ name, fallback = "", replaced }) =>

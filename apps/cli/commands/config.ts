@@ -9,6 +9,7 @@ import { configRow, configRows, configValue, optionLines, startUpRows } from "./
 
 /** What may be changed while the agent runs. */
 const mutable = [
+  ["Debug", "Log more"],
   ["DropNotification", "Report dropped packets"],
   ["MonitorAggregationLevel", "How much the reports of a flow are summed up: none, low, medium, maximum"],
   ["PolicyAuditMode", "Let denied packets pass, and report them as audited"],

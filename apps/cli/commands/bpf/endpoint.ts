@@ -46,6 +46,6 @@ export function endpointInfo(row: LxcRow, configs: ReadonlyMap<number, EndpointC
   const [id, identity] = [String(row.endpointId).padEnd(5), String(config?.identity ?? 0).padEnd(5)];
   const [mac, nodeMac] = [config?.mac ?? "", config?.nodeMac ?? ""].map((text) => text.toUpperCase());
   const ifindex = String(config?.ifindex ?? 0).padEnd(3);
-  const device = `ifindex=${ifindex} mac=${mac} nodemac=${nodeMac} parent_ifindex=${"0".padEnd(3)}`;
+  const device = `ifindex=${ifindex} mac=${mac} nodemac=${nodeMac} parent_ifindex=${String(config?.parentIfindex ?? 0).padEnd(3)}`;
   return `id=${id} sec_id=${identity} flags=0x0000 ${device} rt_info:0`;
 }
