@@ -9,7 +9,7 @@ import { Backoff, pause } from "./wait.ts";
 
 /** What the loop needs. */
 export interface ListWatchContext {
-  readonly connection: BackendConnection;
+  readonly connection: Pick<BackendConnection, "list" | "watch" | "onReconnect">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -82,12 +82,15 @@ class FailurePacer {
     this.#lastReason = undefined;
   }
 
+  /** Ends early when the store answers again: nobody is to learn late what happened while it did not. */
   async wait(error: unknown): Promise<void> {
-    const { clock, log, signal } = this.#context;
+    const { clock, connection, log, signal } = this.#context;
     const reason = error === undefined ? "the stream ended" : errorChain(error);
     if (error instanceof KvCompactedError) log.info("Watch compacted, listing again", { prefix: this.#prefix });
     else if (reason !== this.#lastReason) log.warn("Watch broken, listing again", { prefix: this.#prefix, reason });
     this.#lastReason = reason;
-    await pause(clock, this.#backoff.next(), signal);
+    const back = new AbortController();
+    using _ = connection.onReconnect(() => back.abort());
+    await pause(clock, this.#backoff.next(), AbortSignal.any([signal, back.signal]));
   }
 }

@@ -113,6 +113,7 @@ export class EtcdClient {
   /** A stream or call on that endpoint broke: the next ones go elsewhere. */
   failed(endpoint: EtcdEndpoint, error: ConnectError): void {
     if (this.#closing.signal.aborted || !isUnreachable(error)) return;
+    endpoint.giveUpConnecting(error);
     endpoint.state = { kind: "down", reason: error.rawMessage };
     if (this.endpoints[this.#current] === endpoint) this.#current = (this.#current + 1) % this.endpoints.length;
     if (this.#connected === true) this.#log.warn("Key-value store lost", { endpoint: endpoint.url, error });
@@ -215,6 +216,7 @@ export class EtcdClient {
         endpoint.state = { kind: "up", version: "unknown version", leader: false, hasLeader: true };
         return true;
       }
+      endpoint.giveUpConnecting(error);
       endpoint.state = { kind: "down", reason: error.rawMessage };
       return false;
     }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // One etcd endpoint: its HTTP/2 session, its clients, and what its last answers said.
 import { create } from "@bufbuild/protobuf";
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import {
+  type Client,
+  Code,
+  type ConnectError,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { etcdpb } from "../../../protos/index.ts";
 import { QuietSessionManager } from "./http2-session.ts";
@@ -62,6 +69,14 @@ export class EtcdEndpoint {
   /** A token for the user; rejects with etcd's words. */
   async authenticate(user: { name: string; password: string }, timeoutMs: number): Promise<string> {
     return (await this.#auth.authenticate(create(etcdpb.AuthenticateRequestSchema, user), { timeoutMs })).token;
+  }
+
+  /**
+   * After a call's failure: gives up a connection that did not come about in the call's whole time. The kernel asks a
+   * host that was away again only up to two minutes after it is back; the next call asks at once.
+   */
+  giveUpConnecting(error: ConnectError): void {
+    if (error.code === Code.DeadlineExceeded && this.#session.state() === "connecting") this.#session.abort();
   }
 
   /** Closes the session with all its streams; the next call opens a new one. */

@@ -2,13 +2,16 @@
 // What real etcds do to a session: freeze, die, let leases run out, ask for a password, hold huge values.
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLogger, systemClock } from "../../../core/index.ts";
+import { listenTcp } from "../../../kernel/index.ts";
 import { createAnnouncements } from "../../announcements.ts";
 import { Mirror } from "../../kvstore.conformance.ts";
 import { openKvstore } from "../../module.ts";
-import { eventually, impatientOptions, TestEtcd } from "../../testing.ts";
+import { eventually, freePorts, impatientOptions, TestEtcd } from "../../testing.ts";
 import { EtcdClient } from "./client.ts";
 import { EtcdConnection } from "./connection.ts";
 import { parseEtcdOptions } from "./options.ts";
@@ -78,6 +81,40 @@ test("a dead endpoint is left for one that works", async () => {
   assert.equal(kv.status().state, "Warning");
   assert.match(kv.status().message, /^etcd: 1\/2 connected, leases=0, has-quorum=true: .*\(Leader\)$/);
 });
+
+test("a connection that does not come about is begun anew by the next call, not left to the kernel's patience", async () => {
+  // A listener that takes nobody: once its queue is full, the kernel lets connections hang, as if nobody were there.
+  const [port = 0] = await freePorts(1);
+  const listener = listenTcp(4, port);
+  const queue: Socket[] = [];
+  try {
+    const waiting = () => queue.filter(({ connecting }) => !connecting).length;
+    for (let before = -1; waiting() > before; await sleep(500)) {
+      before = waiting();
+      for (let n = 0; n < 100; n++) queue.push(connect(port, "127.0.0.1").on("error", () => {}));
+    }
+    for (const socket of queue) if (socket.connecting) socket.destroy();
+    const options = { "etcd.address": `http://127.0.0.1:${port}`, ...impatientOptions, "etcd.operation": "500ms" };
+    await using kv = openKvstore({ kind: "etcd", options, leaseTtl: 60 });
+    await assert.rejects(kv.get("t/a"), { code: "UNAVAILABLE" });
+    const tried = new Set<string>();
+    await eventually("other connections than the first", () => {
+      for (const from of hanging(port)) tried.add(from);
+      return tried.size > 2;
+    });
+  } finally {
+    for (const socket of queue) socket.destroy();
+    listener.close();
+  }
+});
+
+/** Ends here of IPv4 connections to a port that nobody has answered. */
+function hanging(port: number): string[] {
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1);
+  const fields = lines.map((line) => line.trim().split(/\s+/));
+  const to = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return fields.flatMap(([, from = "", remote = "", state]) => (state === "02" && remote.endsWith(to) ? [from] : []));
+}
 
 test("a user is authenticated, again when the token is no longer taken", async () => {
   await using etcd = await TestEtcd.start();
