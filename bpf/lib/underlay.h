@@ -36,10 +36,10 @@ static __always_inline void find_way4(struct __sk_buff *skb, struct underlay4_wa
 	way->mtu = route.mtu_result;
 }
 
-/* NULL: none that we can go. */
-static __always_inline const struct underlay4_way *way_to(struct __sk_buff *skb, __be32 node)
+/* NULL: none that we can go. Who judged the packet knows what time it is. */
+static __always_inline const struct underlay4_way *way_to(struct __sk_buff *skb, const struct packet *packet, __be32 node)
 {
-	__u32 second = bpf_ktime_get_coarse_ns() / NS_IN_SECOND;
+	__u32 second = packet->now ? packet->now : bpf_ktime_get_coarse_ns() / NS_IN_SECOND;
 	__u32 slot = bpf_ntohl(node) % UNDERLAY_WAYS;
 	struct underlay4_way *way = bpf_map_lookup_elem(&cilium_underlay4, &slot);
 
@@ -98,7 +98,7 @@ static __always_inline __be16 source_port_of(__u32 hash)
 static __always_inline int encapsulate_ipv4(struct __sk_buff *skb, struct packet *packet)
 {
 	__be32 node = packet->tunnel_endpoint.ipv4;
-	const struct underlay4_way *way = way_to(skb, node);
+	const struct underlay4_way *way = way_to(skb, packet, node);
 	__u32 length = skb->len - ETH_LENGTH + TUNNEL4_ROOM, hash;
 	struct bpf_redir_neigh next_hop = { .nh_family = ROUTE_IPV4 };
 	struct tunnel4_headers *headers;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeCommand, type SandboxNode, spawnIn } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/kvstore/testing.ts";
 import { concat, ipFrame, type Payload, TcpFlag, tcp, u32, udp } from "../datapath/packet.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { type Attempt, Lab, type PodName } from "./lab.ts";
@@ -121,7 +122,9 @@ test("threats: a pod reaches its node, cilium_host and the other node only when 
         : []),
     ]);
     const expect = (answered: boolean) => probes.map(() => answered);
-    await until(async () => (await lab.scenario.probe("friend", probes)).every(Boolean));
+    await eventually("the friend to reach everything", async () =>
+      (await lab.scenario.probe("friend", probes)).every(Boolean),
+    );
     assert.deepEqual(await lab.scenario.probe("friend", probes), expect(true), "without an egress policy");
     assert.deepEqual(await lab.scenario.probe("captive", probes), expect(false), "with a policy for a friend alone");
     await lab.scenario.apply(toHost);
@@ -184,7 +187,3 @@ kind: CiliumNetworkPolicy
 metadata: {name: victim}
 spec: {endpointSelector: {matchLabels: {role: victim}}, ingress: [{fromEndpoints: [{matchLabels: {who: friend}}]}]}
 `;
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 60_000; performance.now() < end && !(await condition()); ) await sleep(50);
-}

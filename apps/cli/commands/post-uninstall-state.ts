@@ -12,6 +12,7 @@ const ours = [
   /^manifests$/,
   /^deleteQueue$/,
   /^netns$/,
+  /^prefilter(\.tmp)?$/,
   /^machine\.json(\.tmp)?$/,
   /^cilium\.pid(\.\d+)?(\.old)?$/,
   /^(cilium|cni|health)\.sock$/,

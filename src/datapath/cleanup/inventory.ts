@@ -56,9 +56,9 @@ export function findPins(bpfRoot: string): Pins {
 }
 
 /** Devices that are ours by their kind and not by their name alone. */
-export function findDevices(rtnl: Rtnetlink, bpfRoot: string, known: CleanupOptions["podDevices"] = []): Link[] {
+export function findDevices(rtnl: Rtnetlink, pins: Pins, known: CleanupOptions["podDevices"] = []): Link[] {
   const links = rtnl.links();
-  const withPrograms = new Set(findPins(bpfRoot).links.flatMap((path) => linkedDevice(path) ?? []));
+  const withPrograms = new Set(pins.links.flatMap((path) => linkedDevice(path) ?? []));
   for (const { ifindex } of findEntryFilters(rtnl)) withPrograms.add(ifindex);
   return links.filter((link) => {
     if (isTunnel(link)) return true;
@@ -233,7 +233,7 @@ export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
   using rtnl = new Rtnetlink();
   items.push(...filterItems(rtnl));
   if (options.scope === "bpf") return items;
-  const devices = findDevices(rtnl, options.bpfRoot, options.podDevices);
+  const devices = findDevices(rtnl, pins, options.podDevices);
   return [
     ...items,
     ...devices.map(({ name }): CleanupItem => ({ kind: "device", name })),

@@ -64,7 +64,7 @@ class Removal {
     this.#pins = findPins(options.bpfRoot);
     this.#objects = findObjects(this.#pins);
     using rtnl = new Rtnetlink();
-    const devices = options.scope === "bpf" ? [] : findDevices(rtnl, options.bpfRoot, options.podDevices);
+    const devices = options.scope === "bpf" ? [] : findDevices(rtnl, this.#pins, options.podDevices);
     this.#devices = devices;
     this.#routes = findRoutes(rtnl, devices);
   }

@@ -103,7 +103,11 @@ export class NodePrograms implements Disposable {
     const wanted = attachmentsOf(devices);
     for (const program of hookPrograms.keys()) {
       for (const device of current.devicesWith(program)) {
-        if (!wanted.some((row) => row.program === program && row.device === device)) current.detach(device, program);
+        if (wanted.some((row) => row.program === program && row.device === device)) continue;
+        status.keep("link", `${device} ${program}`, () => {
+          current.detach(device, program);
+          return false;
+        });
       }
     }
     for (const { program, device, hook } of wanted) {
