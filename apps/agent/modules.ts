@@ -6,6 +6,7 @@ import { createPodLabelSync } from "../../src/endpoint/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
 import { agentApiDeps } from "./api-deps.ts";
 import { createDeleteReplay } from "./delete-replay.ts";
+import { createEndpointGc } from "./endpoint-gc.ts";
 import { createFeatureModule } from "./features.ts";
 import { createGate } from "./gate.ts";
 import { createHealthModules } from "./health.ts";
@@ -23,7 +24,7 @@ import { createPolicyDelays } from "./policy-delays.ts";
 import { createPolicyLink } from "./policy-link.ts";
 import { createPrefilterModule } from "./prefilter.ts";
 import { createServers } from "./servers.ts";
-import { statePaths } from "./settings.ts";
+import { deviceExists, statePaths } from "./settings.ts";
 
 export interface Agent {
   /** In start order. */
@@ -87,6 +88,7 @@ export function createAgentModules(config: Config): Agent {
       createNotifications({ ...parts, ipcache: cluster.ipcache, clock: systemClock }),
       servers.cni,
       createDeleteReplay(paths.socket, api),
+      endpointGc(parts),
       createMetricsModule(metrics, config.get(options.prometheus)),
       createLiveness(api, config.get(options.agentHealthPort)),
       createFeatureModule(),
@@ -96,6 +98,11 @@ export function createAgentModules(config: Config): Agent {
       isUp();
     },
   };
+}
+
+function endpointGc({ config, endpoints, manager }: Parts): Module {
+  const interval = config.get(options.endpointGcInterval);
+  return createEndpointGc({ endpoints, manager, deviceExists, clock: systemClock }, interval);
 }
 
 function podLabelSync({ resources, endpoints, manager, podAddresses, podLabels }: Parts): Module {

@@ -56,6 +56,12 @@ export const options = {
     description: "generic-veth, flannel: other CNI plugins make pods' networks, the agent needs no pod CIDRs",
   }),
   ...routingOptions,
+  endpointGcInterval: defineOption({
+    name: "endpoint-gc-interval",
+    schema: duration(),
+    default: 300_000,
+    description: "How often endpoints whose device is gone are looked for; 0: never",
+  }),
   enableHealthChecking: defineOption({
     name: "enable-health-checking",
     schema: boolean(),
@@ -276,7 +282,7 @@ export const options = {
   }),
   prometheus: defineOption({
     name: "prometheus-serve-addr",
-    schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d{1,5}$/, "ADDRESS:PORT, or :PORT"),
+    schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d1,5$/, "ADDRESS:PORT, or :PORT"),
     default: "",
     description: "Where metrics are served; empty: nowhere",
   }),

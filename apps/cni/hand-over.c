@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,6 +76,20 @@ static bool write_all(int fd, const char *bytes, size_t length)
 	return true;
 }
 
+/* Which file CNI_NETNS is for us. The path may be another one for the agent, where mount namespaces differ. */
+static bool name_namespace(struct text *request)
+{
+	const char *path = getenv("CNI_NETNS");
+	struct stat file;
+	char line[64];
+
+	if (!path || stat(path, &file))
+		return true;
+	snprintf(line, sizeof(line), "CNI_NETNS_FILE=%llu:%llu\n", (unsigned long long)file.st_dev,
+		 (unsigned long long)file.st_ino);
+	return append(request, line, strlen(line));
+}
+
 /* The request: variables, an empty line, the configuration. A line break in a variable would make two of it. */
 static bool make_request(struct text *request, const struct text *config)
 {
@@ -87,7 +102,7 @@ static bool make_request(struct text *request, const struct text *config)
 		    !append(request, "=", 1) || !append(request, value, strlen(value)) || !append(request, "\n", 1))
 			return false;
 	}
-	return append(request, "\n", 1) && append(request, config->bytes, config->length);
+	return name_namespace(request) && append(request, "\n", 1) && append(request, config->bytes, config->length);
 }
 
 /* The path of cni.sock: beside the socket that "agent-socket" names. What is no plain path is left to the plugin. */

@@ -49,6 +49,15 @@ test("what is no request gets no answer, and the next one does", async (t) => {
   assert.match(await send(path, "CNI_COMMAND=ADD\n\n{}"), /^1\n/);
 });
 
+test("a call about a namespace that is another file for the agent is left to its caller", async (t) => {
+  const { path, calls } = await setup(t);
+  const { dev, ino } = statSync("/proc/self/ns/net");
+  const request = (file: string) => `CNI_COMMAND=ADD\nCNI_NETNS=/proc/self/ns/net\nCNI_NETNS_FILE=${file}\n\n{}`;
+  assert.equal(await send(path, request(`${dev}:${ino + 1}`)), "");
+  assert.match(await send(path, request(`${dev}:${ino}`)), /^1\n/);
+  assert.deepEqual(calls, [{ env: { CNI_COMMAND: "ADD", CNI_NETNS: "/proc/self/ns/net" }, stdin: "{}" }]);
+});
+
 test("only CNI_ variables are taken", () => {
   assert.throws(() => parseRequest("LD_PRELOAD=x\n\n{}"), /no CNI_ variable/);
   assert.deepEqual(parseRequest("CNI_A=\n\n"), { env: { CNI_A: "" }, stdin: "" });

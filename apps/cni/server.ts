@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin inside the agent: bin/cilium-cni hands calls over here, which saves them the start of a Node of their own.
+import { statSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { listenUnix } from "../../src/api/index.ts";
@@ -37,7 +38,8 @@ export function pluginOf(api: LocalApi, agentSocket: string): Run {
 
 /**
  * Makes the server. A request is lines of CNI_NAME=VALUE, an empty line, then what was on stdin, up to the end of the
- * stream; the answer is a line with the exit code, then what goes to stdout. For root only.
+ * stream; the answer is a line with the exit code, then what goes to stdout. CNI_NETNS_FILE is `DEVICE:INODE` of CNI_NETNS
+ * as the caller sees it: where that is another file here there is no answer. For root only.
  */
 export function createCniServer(socketPath: string, run: Run): CniServer {
   const open = new Set<Socket>();
@@ -63,9 +65,21 @@ export function createCniServer(socketPath: string, run: Run): CniServer {
 }
 
 async function serve(socket: Socket, run: Run): Promise<void> {
-  const request = await readAll(socket);
-  const { exitCode, output } = await run(parseRequest(request));
+  const { env, stdin } = parseRequest(await readAll(socket));
+  const { CNI_NETNS_FILE: seen, ...rest } = env;
+  if (seen !== undefined && seen !== fileOf(env.CNI_NETNS ?? "")) {
+    log.debug("Left a call of the CNI plugin to its caller, whose mounts are others", { netns: env.CNI_NETNS });
+    socket.end();
+    return;
+  }
+  const { exitCode, output } = await run({ env: rest, stdin });
   socket.end(`${exitCode}\n${output}`);
+}
+
+/** Undefined when there is none. */
+function fileOf(path: string): string | undefined {
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file === undefined ? undefined : `${file.dev}:${file.ino}`;
 }
 
 function readAll(socket: Socket): Promise<string> {

@@ -13,6 +13,7 @@ import {
   type Table,
   toError,
 } from "../core/index.ts";
+import { refuseConflicts } from "./conflicts.ts";
 import type { EndpointConfig, EndpointDeps } from "./deps.ts";
 import { EndpointError } from "./errors.ts";
 import { hostEndpointRow } from "./host.ts";
@@ -24,15 +25,7 @@ import { EndpointRealizer } from "./realize.ts";
 import { nextPhase } from "./state.ts";
 import { EndpointStore } from "./store.ts";
 import { fromStored, toStored } from "./stored.ts";
-import {
-  attachmentId,
-  type CreateEndpoint,
-  type EndpointRow,
-  endpointAddresses,
-  hostEndpointId,
-  lentAddresses,
-  type RealizedPolicy,
-} from "./types.ts";
+import { type CreateEndpoint, type EndpointRow, hostEndpointId, lentAddresses, type RealizedPolicy } from "./types.ts";
 import { SettledSignal, waitForEndpoint } from "./wait.ts";
 
 const log = createLogger("endpoint");
@@ -163,7 +156,7 @@ class Manager implements EndpointManager {
   }
 
   create(request: CreateEndpoint, wanted = 0): EndpointRow {
-    this.#refuseConflicts(request);
+    refuseConflicts(this.#table, request);
     if (!this.#deps.deviceExists(request.interfaceName, request.ifindex)) {
       const device = `"${request.interfaceName}" (index ${request.ifindex})`;
       throw new EndpointError("invalid", `Cannot create endpoint: there is no device ${device} on this node`);
@@ -323,25 +316,6 @@ class Manager implements EndpointManager {
     }
   }
 
-  #refuseConflicts(request: CreateEndpoint): void {
-    for (const address of endpointAddresses(request)) {
-      const other = this.#table.by("address", address)[0];
-      if (other !== undefined) {
-        throw new EndpointError("conflict", `Cannot create endpoint: ${address} belongs to endpoint ${other.id}`);
-      }
-    }
-    const same = this.#table.by("attachment", attachmentId(request))[0];
-    if (same !== undefined) {
-      throw new EndpointError(
-        "conflict",
-        `Cannot create endpoint: "${attachmentId(request)}" is endpoint ${same.id} already`,
-      );
-    }
-    if (endpointAddresses(request).length === 0) {
-      throw new EndpointError("invalid", "Cannot create endpoint: it has no address, expected ipv4, ipv6 or both");
-    }
-  }
-
   #restore(): void {
     const slots = this.#deps.datapath.maps.endpoints.list();
     this.#realizer.adopt(slots);
@@ -366,7 +340,7 @@ class Manager implements EndpointManager {
       this.#store.remove(row.id);
       return;
     }
-    this.#refuseConflicts(row);
+    refuseConflicts(this.#table, row);
     const owner = row.podName === "" ? row.containerId : `${row.podNamespace}/${row.podName}`;
     for (const address of lentAddresses(row)) this.#deps.addresses.take(address, owner);
     this.#ids.take(row.id);

@@ -1,18 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian's Docker engine and our plug-in on a node of a sandbox, with folders, sockets and mounts of their own.
-import { type ChildProcess, execFileSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,12 +12,12 @@ import { eventually } from "../../src/kvstore/testing.ts";
 import { collect, type Output, type Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { imageName, importImage } from "./image.ts";
+import { end, endRemains } from "./processes.ts";
 import { programs } from "./programs.ts";
 
 const root = join(import.meta.dirname, "../..");
 const helpers = join(root, "tests/scenarios/helpers");
 const nodeFolder = dirname(dirname(process.execPath));
-const cgroups = "/sys/fs/cgroup";
 
 /** Commands end within 30 s; what they print tells what went wrong. */
 export class DockerEngine {
@@ -188,48 +178,8 @@ export class DockerEngine {
     await end(this.#engine, "SIGTERM");
     await end(this.#plugin, "SIGTERM");
     await end(this.#containerd, "SIGTERM");
-    const left = () => [...shims(this.folder), ...groups(this.#cgroup).flatMap(processesIn)];
-    await eventually("containers to end", () => {
-      for (const pid of left()) process.kill(pid, "SIGKILL");
-      return left().length === 0;
-    });
+    await endRemains(`${this.folder}/containerd.sock`, this.#cgroup);
     await end(this.#mounts, "SIGKILL");
-    for (const group of groups(this.#cgroup).reverse()) rmdirSync(group);
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** Pids of what runs with a folder on its command line: containerd's shims outlive it. */
-function shims(folder: string): number[] {
-  const lines = execFileSync("ps", ["-ww", "-eo", "pid=,stat=,args="], { encoding: "utf8" }).split("\n");
-  const living = lines.filter((line) => line.includes(`${folder}/containerd.sock`) && !/^\s*\d+\s+Z/.test(line));
-  return living.map((line) => Number.parseInt(line, 10));
-}
-
-/** Control groups of a name with those inside, the outer ones first. */
-function groups(name: string): string[] {
-  const top = readdirSync(cgroups).map((hierarchy) => join(cgroups, hierarchy, name));
-  return top
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) => [
-      folder,
-      ...readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map((entry) => join(entry.parentPath, entry.name)),
-    ]);
-}
-
-function processesIn(group: string): number[] {
-  const text = readFileSync(join(group, "cgroup.procs"), "utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(Number);
-}
-
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill(signal);
-  await exited;
 }
