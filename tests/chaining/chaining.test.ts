@@ -16,8 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), "chaining-"));
 let scenario: Scenario;
 
 before(async () => {
-  // flannel.1 takes the usual port.
-  const settings = { "cni-chaining-mode": "generic-veth", "tunnel-port": "8473" };
+  const settings = { "cni-chaining-mode": "generic-veth", "routing-mode": "native" };
   scenario = await Scenario.create("chain", { settings });
   await scenario.apply(policies);
   // The plugins wait for the end of the detection.
