@@ -32,7 +32,7 @@ async function listIdentities(context: Context, call: Call): Promise<void> {
     await context.result(used, () => formatUsed(used));
     return;
   }
-  const identities = await context.client().listIdentities(call.args.flatMap((text) => text.split(",")));
+  const identities = byId(await context.client().listIdentities(call.args.flatMap((text) => text.split(","))));
   await context.result(identities, () => formatIdentities(identities));
 }
 
@@ -44,13 +44,13 @@ async function getIdentity(context: Context, call: Call): Promise<void> {
   }
   if (id !== undefined && !/^\d+$/.test(id)) throw new UsageError(`Cannot get identity "${id}": not a number`);
   const client = context.client();
-  const found = id === undefined ? await client.listIdentities(labels) : [await client.getIdentity(Number(id))];
+  const found = id === undefined ? byId(await client.listIdentities(labels)) : [await client.getIdentity(Number(id))];
   await context.result(found, () => formatIdentities(found));
 }
 
 /** `ID   LABELS`, further labels on lines of their own. */
 export function formatIdentities(identities: readonly Identity[]): string[] {
-  const rows = byId(identities).flatMap(({ id, labels }): Line[] => {
+  const rows = identities.flatMap(({ id, labels }): Line[] => {
     const [first = "", ...others] = [...labels].sort();
     return [[String(id), first], ...others.map((label): Line => ["", label])];
   });

@@ -31,7 +31,7 @@ export const ip: CommandSpec = {
 };
 
 async function listIps(context: Context, call: Call): Promise<void> {
-  const entries = await context.client().listIps();
+  const entries = (await context.client().listIps()).sort(byPrefix);
   const names = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
   await context.result(entries, () => formatIps(entries, names, flag(call, "verbose")));
 }
@@ -79,7 +79,7 @@ export function formatIps(
   labels: ReadonlyMap<number, readonly string[]>,
   verbose: boolean,
 ): string[] {
-  const rows = entries.toSorted(byPrefix).flatMap((entry): Line[] => {
+  const rows = entries.flatMap((entry): Line[] => {
     const [first = String(entry.identity), ...others] = labels.get(entry.identity) ?? [];
     const more = verbose ? [entry.hostIP ?? "", String(entry.encryptKey ?? 0)] : [];
     return [[entry.cidr, first, entry.metadata?.source ?? "", ...more], ...others.map((label): Line => ["", label])];

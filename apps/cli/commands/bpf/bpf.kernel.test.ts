@@ -169,6 +169,14 @@ function tests(): void {
       "TCP OUT 10.1.0.5:40000 -> 10.2.0.9:80 expires=4000000 Packets=3 Bytes=180 RxFlagsSeen=0x02 LastRxReport=12 " +
         "TxFlagsSeen=0x12 LastTxReport=11 Flags=0x0010 [ SeenNonSyn ] RevNAT=0 SourceSecurityID=4711 BackendID=0 NatPort=0\n",
     );
+    const [record] = JSON.parse((await cli("ct", "list", "-o", "json")).stdout) as { Key: object; Value: object }[];
+    assert.deepEqual(record?.Key, {
+      ...{ SourceAddr: "10.1.0.5", DestAddr: "10.2.0.9", SourcePort: 40000, DestPort: 80, NextHeader: 6, Flags: 0 },
+    });
+    assert.deepEqual(record?.Value, {
+      ...{ Packets: 3, Bytes: 180, Lifetime: 4_000_000, Flags: 16, RevNAT: 0, TxFlagsSeen: 0x12, RxFlagsSeen: 2 },
+      ...{ SourceSecurityID: 4711, LastTxReport: 11, LastRxReport: 12, BackendID: 0 },
+    });
     assert.match((await cli("ct", "list", "-d")).stdout, / expires=4000000 \(remaining: \d+h/);
     map.update(encodeCt4Key({ local: 0, remote: 0, localPort: 1, remotePort: 2, protocol: 6 }), entry);
     const gone = await cli("ct", "list");

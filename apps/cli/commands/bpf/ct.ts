@@ -51,8 +51,8 @@ async function listFlows(context: Context, call: Call): Promise<void> {
   const all = maps.conntrack.list();
   const rows = scope.kind === "global" ? all : all.filter(({ local }) => ids.get(local) === scope.id);
   const now = flag(call, "timeDiff") ? Number(ktimeNs() / 1_000_000_000n) : undefined;
-  const models = rows.map((row) => ({ Key: keyText(row), Value: valueText(row, identityOf, now) }));
-  await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}`));
+  const models = context.structured ? rows.map((row) => modelOf(row, identityOf)) : [];
+  await context.result(models, () => rows.map((row) => `${keyText(row)} ${valueText(row, identityOf, now)}`));
 }
 
 async function flushFlows(context: Context, call: Call): Promise<void> {
@@ -85,18 +85,61 @@ function scopeOf(args: readonly string[], verb: "list" | "flush"): Scope {
   throw usage(verb === "list" ? "expected global, endpoint ID or cluster ID" : "expected global or an endpoint number");
 }
 
+const TUPLE_IN = 1;
+
+/** As `-o` gives it: field names of Cilium's map types. */
+function modelOf(row: ConntrackRow, identityOf: (address: string) => number): Record<string, unknown> {
+  const [source, destination] = endsOf(row);
+  return {
+    Key: {
+      SourceAddr: source.address,
+      DestAddr: destination.address,
+      SourcePort: source.port,
+      DestPort: destination.port,
+      NextHeader: row.protocol,
+      Flags: row.direction === "ingress" ? TUPLE_IN : 0,
+    },
+    Value: {
+      Packets: row.txPackets + row.rxPackets,
+      Bytes: row.txBytes + row.rxBytes,
+      Lifetime: row.expires,
+      Flags: row.flags,
+      RevNAT: row.revNatIndex,
+      TxFlagsSeen: row.txFlagsSeen,
+      RxFlagsSeen: row.rxFlagsSeen,
+      SourceSecurityID: sourceIdentity(row, identityOf),
+      LastTxReport: row.lastTxReport,
+      LastRxReport: row.lastRxReport,
+      BackendID: row.backendId,
+    },
+  };
+}
+
+interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Who opened the flow, and to whom. */
+function endsOf(row: ConntrackRow): readonly [source: End, destination: End] {
+  const local = { address: row.local, port: row.localPort };
+  const remote = { address: row.remote, port: row.remotePort };
+  return row.direction === "ingress" ? [remote, local] : [local, remote];
+}
+
+function sourceIdentity(row: ConntrackRow, identityOf: (address: string) => number): number {
+  return row.direction === "ingress" ? row.peerIdentity : identityOf(row.local);
+}
+
 /** `TCP OUT 10.0.0.1:1234 -> 10.0.0.2:80`: from who opened the flow. */
 export function keyText(row: ConntrackRow): string {
-  const local = hostPort(row.local, row.localPort);
-  const remote = hostPort(row.remote, row.remotePort);
-  const [source, destination] = row.direction === "ingress" ? [remote, local] : [local, remote];
+  const [source, destination] = endsOf(row).map(({ address, port }) => hostPort(address, port));
   return `${protocolName(row.protocol)} ${row.direction === "ingress" ? "IN" : "OUT"} ${source} -> ${destination}`;
 }
 
 /** What stands behind the key. `now`, in seconds of CLOCK_MONOTONIC, adds the remaining time. */
 export function valueText(row: ConntrackRow, identityOf: (address: string) => number, now?: number): string {
   const remaining = now === undefined ? "" : ` (remaining: ${duration((row.expires - now) * 1000)})`;
-  const source = row.direction === "ingress" ? row.peerIdentity : identityOf(row.local);
   return [
     `expires=${row.expires}${remaining}`,
     `Packets=${row.txPackets + row.rxPackets}`,
@@ -107,7 +150,7 @@ export function valueText(row: ConntrackRow, identityOf: (address: string) => nu
     `LastTxReport=${row.lastTxReport}`,
     `Flags=${hex(row.flags, 4)} [ ${row.flagNames.map((name) => `${name} `).join("")}]`,
     `RevNAT=${row.revNatIndex}`,
-    `SourceSecurityID=${source}`,
+    `SourceSecurityID=${sourceIdentity(row, identityOf)}`,
     `BackendID=${row.backendId}`,
     "NatPort=0",
   ].join(" ");
