@@ -32,6 +32,16 @@ export async function createProgram(io: Io, args: readonly string[]): Promise<Co
   return finish(program, io);
 }
 
+/** Every command that does something, by its path (`bpf ct list`). */
+export async function commandPaths(io: Io): Promise<readonly string[]> {
+  const below = (command: Command, path: string): string[] =>
+    command.commands.flatMap((child) => {
+      const name = `${path} ${child.name()}`.trim();
+      return child.commands.length === 0 ? [name] : below(child, name);
+    });
+  return below(await createProgram(io, []), "");
+}
+
 /** Which program this is: the launcher says so in CILIUM_PROGRAM. */
 function programOf({ env }: Io): { name: string; description: string; commands: readonly Entry[] } {
   if (env.CILIUM_PROGRAM === "cilium-health") {

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Command } from "commander";
-import { createProgram } from "../../apps/cli/program.ts";
+import { commandPaths } from "../../apps/cli/index.ts";
 import { nodeCommand } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/kvstore/testing.ts";
 import { clientPod, collect, echoPod, Scenario } from "./harness.ts";
@@ -176,20 +175,12 @@ test("every command prints its columns, and ends with its exit code", async () =
 
 test("no command of the tree is left out", async () => {
   const io = { env: {}, stdout: () => {}, stderr: () => {}, stdin: async () => "", now: () => 0 };
-  const program = await createProgram({ ...io, signal: new AbortController().signal }, []);
+  const paths = await commandPaths({ ...io, signal: new AbortController().signal });
   const tried = (path: string) =>
     [...expected.map(([command]) => command), ...elsewhere].some((known) => `${known} `.startsWith(`${path} `)) ||
     elsewhere.some((group) => path.startsWith(`${group} `));
   assert.deepEqual(
-    leaves(program, "").filter((path) => !tried(path)),
+    paths.filter((path) => !tried(path)),
     [],
   );
 });
-
-/** Paths of the commands that have none below them. */
-function leaves(command: Command, path: string): string[] {
-  return command.commands.flatMap((child) => {
-    const name = `${path} ${child.name()}`.trim();
-    return child.commands.length === 0 ? [name] : leaves(child, name);
-  });
-}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs commands of cilium-dbg one after the other in one process: `commands.ts JSON`, an array of argument lists. Prints
 // what each printed, as JSON.
-import { run } from "../../../apps/cli/program.ts";
+import { run } from "../../../apps/cli/index.ts";
 
 /** One command's end. */
 export interface CommandResult {
