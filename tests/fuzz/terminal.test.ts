@@ -14,6 +14,7 @@ import {
   createApiServer,
   createMonitorServer,
   type Endpoint,
+  encodeAgentNotify,
   type MonitorServer,
 } from "../../src/api/index.ts";
 import { createMemoryAgent } from "../../src/api/testing.ts";
@@ -34,6 +35,13 @@ function poison(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, poison(item)]));
 }
 
+const group = { "cgroup-id": 1, "cgroup-path": "/x" };
+const selector = {
+  selector: "&LabelSelector{}",
+  labels: [[{ source: "k8s", key: "policy.name", value: "p" }]],
+  identities: [4711],
+  users: 1,
+};
 const endpoint: Endpoint = {
   id: 12,
   status: {
@@ -53,6 +61,13 @@ const endpoint: Endpoint = {
   },
 };
 const memory = createMemoryAgent({
+  override: {
+    healthz: () => ({ cilium: { state: "Ok", msg: "well" }, encryption: { mode: "Disabled", msg: "off" } }),
+    cgroups: () => ({ "pod-metadatas": [{ name: "p", namespace: "n", containers: [group], ips: ["10.0.0.5"] }] }),
+    policySelectors: () => [selector],
+    policySubjectSelectors: () => [selector],
+    endpointConfig: () => ({ realized: { options: { Debug: "Enabled" } } }),
+  },
   endpoints: [endpoint],
   identities: [{ id: 4711, labels: ["k8s:app=web"] }],
   ips: [
@@ -125,6 +140,8 @@ const commands: readonly string[] = [
   ...["endpoint health 12", "endpoint log 12", "identity list", "identity get 4711", "identity list --endpoints"],
   ...["ip list", "ip list --verbose", "node list", "policy get", "endpoint list -o json", "endpoint list -o yaml"],
   ...["identity list -o yaml", "endpoint list -o jsonpath={[*].status.labels}", "endpoint get 13", "config get x"],
+  ...["config --all", "map list --verbose", "map get cilium_lxc", "nodeid list", "endpoint labels 12", "cgroups list"],
+  ...["policy selectors -v", "policy subject-selectors", "ip get 10.0.0.5/32", "encrypt status", "endpoint config 12"],
 ];
 const structured = / -o |^policy get|^endpoint get/;
 for (let from = 0; from < commands.length; from += 4) {
@@ -185,7 +202,21 @@ function records(): readonly Buffer[] {
     ...{ extError: 0, ifindex: 0, flags: 0, direction: 1, ipTraceId: 0n, cookie: 0, policySet: 5 },
   });
   const cut = Buffer.from(drop.subarray(0, 20));
-  return [Buffer.concat([drop, packet]), Buffer.from(evil), Buffer.alloc(3), cut, Buffer.from([250, 1, 2])];
+  const told = Buffer.from(encodeAgentNotify("Endpoint created", { labels: [evil] }));
+  // A text that is no JSON.
+  const untold = Buffer.concat([told.subarray(0, told.indexOf("{")), Buffer.alloc(told.length, evil)]).subarray(
+    0,
+    told.length,
+  );
+  return [
+    Buffer.concat([drop, packet]),
+    Buffer.from(evil),
+    Buffer.alloc(3),
+    cut,
+    told,
+    untold,
+    Buffer.from([250, 1, 2]),
+  ];
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
