@@ -180,6 +180,7 @@ test("policies and the prefilter", async () => {
   await agent.call("PUT", "/v1/policy", 400, { body: { ...policy, spec: { endpointSelector: 5 } } });
   const conflict = { ...policy, metadata: { name: "b", namespace: "default" } };
   await agent.call("PUT", "/v1/policy", 409, { body: conflict });
+  await agent.call("GET", "/v1/policy/references", 200);
   const subjects = (await agent.call("GET", "/v1/policy/subject-selectors", 200)) as unknown[];
   assert.equal(subjects.length, 2);
   for (const path of ["selectors", "rules", "hits"]) await agent.call("GET", `/v1/policy/${path}`, 200);

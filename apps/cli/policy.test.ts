@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Endpoint, Identity } from "../../src/api/index.ts";
+import type { AgentApi, Endpoint, Identity } from "../../src/api/index.ts";
 import { createMemoryAgent } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
 import { reservedIdentityRows } from "../../src/identity/index.ts";
@@ -55,7 +55,7 @@ const identities = [
 
 const ips = [{ cidr: "10.1.0.9/32", identity: 301, metadata: { source: "kvstore" } }];
 
-async function agentCli(t: TestContext): Promise<Cli> {
+async function agentCli(t: TestContext, calls: Partial<AgentApi> = {}): Promise<Cli> {
   const [web] = identities.slice(-2);
   const endpoint: Endpoint = {
     id: 7,
@@ -68,7 +68,7 @@ async function agentCli(t: TestContext): Promise<Cli> {
       state: "ready",
     },
   };
-  return startCli(t, createMemoryAgent({ endpoints: [endpoint], identities, ips }).api);
+  return startCli(t, { ...createMemoryAgent({ endpoints: [endpoint], identities, ips }).api, ...calls });
 }
 
 const policy = (port: number) => `apiVersion: cilium.io/v2
@@ -112,6 +112,27 @@ test("trace finds ends by pod, address, identity, endpoint and labels", async (t
   assert.equal(await verdict(...labels.flatMap((label) => ["-s", label]), ...to), "ALLOWED");
   assert.equal(await verdict("-s", "app=api", ...to), "DENIED");
   assert.equal((await run(["policy", "trace", "--from", "world", ...to, "--check"])).code, 1);
+});
+
+test("CIDR groups and services are those that the agent knows", async (t) => {
+  const { run } = await agentCli(t, {
+    policyReferences: () => ({
+      cidrGroups: [{ name: "g", labels: ["cidrgroup:a=b"], cidrs: ["192.0.2.0/24"] }],
+      services: [{ namespace: "default", name: "s", labels: [], backends: [{ labels: ["k8s:app=api"] }] }],
+    }),
+  });
+  const egress = "egress: [{toCIDRSet: [{cidrGroupRef: g}]}, {toServices: [{k8sService: {serviceName: s}}]}]";
+  const stdin = policy(80).replace(/ingress: .*/, egress);
+  assert.equal((await run(["policy", "import", "-"], { stdin })).code, 0);
+  for (const [to, verdict] of [
+    ["192.0.2.7", "ALLOWED"],
+    ["301", "ALLOWED"],
+    ["192.0.3.7", "DENIED"],
+  ] as const) {
+    const { stdout } = await run(["policy", "trace", "--from", "web-0", "--to", to, "--dport", "80"]);
+    assert.match(stdout, new RegExp(`Final verdict: ${verdict}`), to);
+  }
+  assert.match((await run(["policy", "lint"])).stdout, /^Nothing found/);
 });
 
 test("validate tells every problem, and compares blocks with pods and nodes that it is shown", async (t) => {

@@ -28,6 +28,7 @@ import type {
   Metric,
   NodeID,
   Policy,
+  PolicyReferences,
   PolicyRuleCookie,
   PolicyRuleHits,
   Prefilter,
@@ -184,6 +185,11 @@ export class AgentClient {
   /** Of those whom policies are about. */
   policySubjectSelectors(): Promise<SelectorIdentityMapping[]> {
     return this.#get("/policy/subject-selectors");
+  }
+
+  /** CIDR groups and services, as policies that refer to them see them. */
+  policyReferences(): Promise<PolicyReferences> {
+    return this.#get("/policy/references");
   }
 
   /** Every rule that entries and events can name. */

@@ -68,6 +68,7 @@ export function createMemoryAgent(options: MemoryAgentOptions = {}): MemoryAgent
     policyHits: () => [],
     policySelectors: () => [],
     policySubjectSelectors: () => [],
+    policyReferences: () => ({ cidrGroups: [], services: [] }),
     policyRules: () => [],
     explainDrop: () => ({ kind: "default-deny", by: ["default/rule1"] }),
     subscribeMonitor: (listener) => {

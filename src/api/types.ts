@@ -28,6 +28,7 @@ import type {
   Metric,
   NodeID,
   Policy,
+  PolicyReferences,
   PolicyRuleCookie,
   PolicyRuleHits,
   SelectorIdentityMapping,
@@ -158,6 +159,8 @@ export interface AgentApi {
   policySelectors(): Awaitable<readonly SelectorIdentityMapping[]>;
   /** Of those whom policies are about. */
   policySubjectSelectors(): Awaitable<readonly SelectorIdentityMapping[]>;
+  /** What policies may refer to by name or label. */
+  policyReferences(): Awaitable<PolicyReferences>;
   policyRules(): Awaitable<readonly PolicyRuleCookie[]>;
   policyHits(): Awaitable<readonly PolicyRuleHits[]>;
   explainDrop(query: DropQuery): Awaitable<DropExplanation>;

@@ -40,6 +40,7 @@ export { type CidrGroup, cidrGroupKind, parseCidrGroup } from "./parse/cidr-grou
 export { type ParsedDocument, parsePolicyDocuments } from "./parse/documents.ts";
 export { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "./parse/policy.ts";
 export { IpProtocol, protocolName, protocolNumbers } from "./protocols.ts";
+export { formatReferences, parseReferences, type ReferenceTexts } from "./reference-texts.ts";
 export { createPolicyReferences, type PolicyReferencesDeps } from "./references-module.ts";
 export { findEnd, type SceneEnd } from "./scene/ends.ts";
 export { sceneOfManifests } from "./scene/manifests.ts";

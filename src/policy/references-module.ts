@@ -5,7 +5,7 @@ import { type ResourceRow, resourceId } from "../kubernetes/index.ts";
 import type { PolicyEngine } from "./engine/engine.ts";
 import { policyName } from "./names.ts";
 import { cidrGroupKind, parseCidrGroup } from "./parse/cidr-group.ts";
-import { endpointKinds, serviceOf, servicePeers } from "./services.ts";
+import { endpointKinds, ServiceSlices, servicePeers } from "./services.ts";
 import type { PolicyRow } from "./table.ts";
 import type { PeerReference } from "./types.ts";
 
@@ -104,38 +104,6 @@ class References implements Module {
         }
       }
     }
-  }
-}
-
-/** Endpoints and EndpointSlices by the service that they are about. */
-class ServiceSlices {
-  readonly #byService = new Map<string, Map<string, ResourceRow>>();
-  readonly #serviceOf = new Map<string, string>();
-
-  /** Ids of the services concerned: the one that it is about, and the one that it was about before. */
-  upsert(row: ResourceRow): readonly string[] {
-    const before = this.remove(row);
-    const name = serviceOf(row);
-    if (name === undefined) return before;
-    const id = resourceId("Service", row.namespace, name);
-    this.#serviceOf.set(row.id, id);
-    const rows = this.#byService.get(id) ?? new Map<string, ResourceRow>();
-    this.#byService.set(id, rows.set(row.id, row));
-    return before.includes(id) ? before : [...before, id];
-  }
-
-  remove({ id }: ResourceRow): readonly string[] {
-    const service = this.#serviceOf.get(id);
-    if (service === undefined) return [];
-    this.#serviceOf.delete(id);
-    const rows = this.#byService.get(service);
-    rows?.delete(id);
-    if (rows?.size === 0) this.#byService.delete(service);
-    return [service];
-  }
-
-  of(service: string): readonly ResourceRow[] {
-    return [...(this.#byService.get(service)?.values() ?? [])];
   }
 }
 

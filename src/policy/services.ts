@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Services as policies see them: the pods that a selector chooses, or addresses where there is no selector.
 import { FormatError, hostCidr, Labels, parseCidr, tryParseIp } from "../core/index.ts";
-import type { ResourceRow } from "../kubernetes/index.ts";
+import { type ResourceRow, resourceId } from "../kubernetes/index.ts";
 import type { ServicePeers } from "./engine/references.ts";
 import { clusterKey, namespaceKey } from "./names.ts";
 import { prefixSelector } from "./selectors/address-selector.ts";
@@ -31,8 +31,40 @@ export function servicePeers(row: ResourceRow, slices: readonly ResourceRow[], c
   return { namespace: row.namespace, name: row.name, labels: Labels.of(labels), backends };
 }
 
+/** Endpoints and EndpointSlices by the service that they are about. */
+export class ServiceSlices {
+  readonly #byService = new Map<string, Map<string, ResourceRow>>();
+  readonly #serviceOf = new Map<string, string>();
+
+  /** Ids of the services concerned: the one that it is about, and the one that it was about before. */
+  upsert(row: ResourceRow): readonly string[] {
+    const before = this.remove(row);
+    const name = serviceOf(row);
+    if (name === undefined) return before;
+    const id = resourceId("Service", row.namespace, name);
+    this.#serviceOf.set(row.id, id);
+    const rows = this.#byService.get(id) ?? new Map<string, ResourceRow>();
+    this.#byService.set(id, rows.set(row.id, row));
+    return before.includes(id) ? before : [...before, id];
+  }
+
+  remove({ id }: ResourceRow): readonly string[] {
+    const service = this.#serviceOf.get(id);
+    if (service === undefined) return [];
+    this.#serviceOf.delete(id);
+    const rows = this.#byService.get(service);
+    rows?.delete(id);
+    if (rows?.size === 0) this.#byService.delete(service);
+    return [service];
+  }
+
+  of(service: string): readonly ResourceRow[] {
+    return [...(this.#byService.get(service)?.values() ?? [])];
+  }
+}
+
 /** The name of the service that an Endpoints or EndpointSlice object is about. */
-export function serviceOf(row: ResourceRow): string | undefined {
+function serviceOf(row: ResourceRow): string | undefined {
   if (row.kind === "Endpoints") return row.name;
   const name = fieldsOf(fieldsOf(row.object.metadata).labels)[serviceNameLabel];
   return typeof name === "string" ? name : undefined;

@@ -11,6 +11,7 @@ import type { ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import {
   cookieHost,
+  formatReferences,
   matchesSelector,
   type PolicyEngine,
   type PolicyModule,
@@ -33,6 +34,7 @@ type PolicyCalls = Pick<
   | "deletePolicy"
   | "policySelectors"
   | "policySubjectSelectors"
+  | "policyReferences"
   | "policyRules"
   | "explainDrop"
 >;
@@ -70,6 +72,7 @@ export function createPolicyCalls(deps: PolicyApiDeps): PolicyCalls {
         users: row.users,
       })),
     policySubjectSelectors: () => subjectSelectors(deps),
+    policyReferences: () => formatReferences(deps.engine.references()),
     policyRules: () =>
       [cookieHost, ...deps.engine.cookies.toJSON().cookies.map(([cookie]) => cookie)].flatMap((cookie) => {
         const rule = deps.engine.ruleOf(cookie);

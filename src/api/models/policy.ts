@@ -56,6 +56,24 @@ export const PolicyRuleHits = z
   })
   .describe("How often a rule decided: for each new flow, each denied packet, and each flow after policy changed");
 
+const labelTexts = texts.describe("source:key=value");
+
+export const PolicyReferences = z
+  .strictObject({
+    cidrGroups: z.array(z.strictObject({ name: longText, labels: labelTexts, cidrs: texts })),
+    services: z.array(
+      z.strictObject({
+        namespace: longText,
+        name: longText,
+        labels: labelTexts,
+        backends: z
+          .array(z.strictObject({ labels: optional(labelTexts), cidr: optional(longText) }))
+          .describe("Pods with all of these labels, or a prefix"),
+      }),
+    ),
+  })
+  .describe("CIDR groups and services, for policies that refer to them");
+
 export const SelectorIdentityMapping = z
   .strictObject({
     selector: longText,
@@ -108,6 +126,7 @@ export type Policy = Model<typeof Policy>;
 export type PolicyRuleName = Model<typeof PolicyRuleName>;
 export type PolicyRuleCookie = Model<typeof PolicyRuleCookie>;
 export type PolicyRuleHits = Model<typeof PolicyRuleHits>;
+export type PolicyReferences = Model<typeof PolicyReferences>;
 export type SelectorIdentityMapping = Model<typeof SelectorIdentityMapping>;
 export type RuleReference = Model<typeof RuleReference>;
 export type NearestMiss = Model<typeof NearestMiss>;

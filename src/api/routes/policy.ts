@@ -49,6 +49,13 @@ export const policyRoutes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/policy/references",
+    summary: "Get the CIDR groups and services that policies can refer to",
+    answers: { 200: "PolicyReferences" },
+    handle: async ({ api }) => ({ status: 200, body: await api.policyReferences() }),
+  },
+  {
+    method: "GET",
     path: "/policy/rules",
     summary: "List every rule that entries of maps and events can name, by its cookie",
     answers: { 200: "PolicyRuleCookie[]" },

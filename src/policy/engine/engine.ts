@@ -182,6 +182,11 @@ export class PolicyEngine {
     if (this.#references.deleteService(namespace, name)) this.#referencesChanged();
   }
 
+  /** CIDR groups and services that policies may refer to. */
+  references(): ReturnType<References["all"]> {
+    return this.#references.all();
+  }
+
   /** The named ports of all pods with an identity, in place of those known before. */
   setNamedPorts(identity: number, ports: readonly NamedPort[]): void {
     if (!this.#namedPorts.set(identity, ports)) return;

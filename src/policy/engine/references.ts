@@ -46,6 +46,13 @@ export class References {
     return this.#services.delete(`${namespace}/${name}`);
   }
 
+  /** All that are there, sorted. */
+  all(): { readonly cidrGroups: readonly CidrGroupPeers[]; readonly services: readonly ServicePeers[] } {
+    const sorted = <Peers>(peers: ReadonlyMap<string, Peers>) =>
+      [...peers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+    return { cidrGroups: sorted(this.#groups), services: sorted(this.#services) };
+  }
+
   readonly lookUp: PeerLookup = (reference) => {
     switch (reference.kind) {
       case "cidr-group":

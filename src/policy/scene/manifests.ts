@@ -4,9 +4,11 @@ import { Labels } from "../../core/index.ts";
 import { Identity, reservedIdentityRows } from "../../identity/index.ts";
 import type { ResourceRow } from "../../kubernetes/index.ts";
 import type { PolicyEngineOptions } from "../engine/engine.ts";
+import type { ServicePeers } from "../engine/references.ts";
 import { cidrGroupKind, parseCidrGroup } from "../parse/cidr-group.ts";
 import { isPolicyKind, type ParsePolicyOptions, parsePolicy } from "../parse/policy.ts";
 import { protocolNumbers } from "../protocols.ts";
+import { endpointKinds, ServiceSlices, servicePeers } from "../services.ts";
 import { endpointOf, namespaceLabels, nodeOf } from "../simulate/question.ts";
 import type { PolicyIdentity } from "../types.ts";
 import type { SceneEndpoint, SceneSource } from "./scene.ts";
@@ -44,7 +46,14 @@ export function sceneOfManifests(
       .filter(({ kind }) => isPolicyKind(kind))
       .map(({ object, origin }) => parsePolicy(object, { ...options, origin })),
     cidrGroups: rows.filter(({ kind }) => kind === cidrGroupKind).map(({ object }) => parseCidrGroup(object)),
+    services: servicesOf(rows, options.cluster ?? "default"),
   };
+}
+
+function servicesOf(rows: readonly ResourceRow[], cluster: string): readonly ServicePeers[] {
+  const slices = new ServiceSlices();
+  for (const row of rows) if (endpointKinds.has(row.kind)) slices.upsert(row);
+  return rows.filter(({ kind }) => kind === "Service").map((row) => servicePeers(row, slices.of(row.id), cluster));
 }
 
 /** The row of a pod, or of the pod that a deployment makes; none for other kinds. */

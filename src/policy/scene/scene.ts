@@ -3,6 +3,7 @@
 import { type Cidr, cidrContains, formatCidr, hostCidr, type Labels } from "../../core/index.ts";
 import { Identity } from "../../identity/index.ts";
 import { PolicyEngine, type PolicyEngineOptions } from "../engine/engine.ts";
+import type { ServicePeers } from "../engine/references.ts";
 import { namespaceKey } from "../names.ts";
 import type { CidrGroup } from "../parse/cidr-group.ts";
 import { prefixSelector } from "../selectors/address-selector.ts";
@@ -39,6 +40,7 @@ export interface SceneSource {
   /** Every policy that will be looked at; their prefixes and names get identities. */
   readonly policies: readonly ParsedPolicy[];
   readonly cidrGroups?: readonly CidrGroup[];
+  readonly services?: readonly ServicePeers[];
   /** Whose an address is, as far as the agent's ipcache knows. */
   readonly prefixes?: readonly ScenePrefix[];
 }
@@ -64,7 +66,8 @@ export class Scene {
     const taken = new Set(known.map(({ labels }) => labels.canonical));
     let next = Math.max(firstLocalIdentity, ...known.map(({ id }) => id + 1));
     const groups = (source.cidrGroups ?? []).flatMap(({ cidrs }) => cidrs.map((cidr) => prefixSelector(cidr)));
-    const outside = addressLabels([...selectorsOf(source.policies), ...groups], source.families)
+    const backends = (source.services ?? []).flatMap((service) => service.backends);
+    const outside = addressLabels([...selectorsOf(source.policies), ...groups, ...backends], source.families)
       .filter(({ canonical }) => !taken.has(canonical))
       .map((labels) => ({ id: next++, labels }));
     this.peers = [...known, ...outside].sort((a, b) => a.id - b.id);
@@ -84,6 +87,7 @@ export class Scene {
       engine.setNamedPorts(id, ports);
     }
     for (const group of this.#source.cidrGroups ?? []) engine.upsertCidrGroup(group);
+    for (const service of this.#source.services ?? []) engine.upsertService(service);
     return engine;
   }
 

@@ -9,6 +9,7 @@ import {
   type ParsePolicyOptions,
   type PolicyEngineOptions,
   parsePolicy,
+  parseReferences,
   protocolNumbers,
   type SceneEndpoint,
   type SceneSource,
@@ -53,9 +54,10 @@ async function fromManifests(context: Context, files: readonly string[]): Promis
 /** What the agent knows. */
 async function fromAgent(context: Context): Promise<LoadedScene> {
   const client = context.client();
-  const [config, policy, identities, endpoints, ips, nodes] = await Promise.all([
+  const [config, policy, references, identities, endpoints, ips, nodes] = await Promise.all([
     client.getConfig(),
     client.getPolicy(),
+    client.policyReferences(),
     client.listIdentities(),
     client.listEndpoints(),
     client.listIps(),
@@ -66,6 +68,7 @@ async function fromAgent(context: Context): Promise<LoadedScene> {
   const resources = JSON.parse(policy.policy === "" ? "[]" : policy.policy) as readonly unknown[];
   return {
     options,
+    ...parseReferences(references),
     families:
       values["enable-ipv4"] === false || values["enable-ipv6"] === false ? ("single" as const) : ("dual" as const),
     identities: identities.map(({ id, labels }) => ({ id, labels: Labels.parse(labels) })),
