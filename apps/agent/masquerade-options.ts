@@ -24,6 +24,12 @@ export const masqueradeOptions = {
     default: true,
     description: "Masquerade in eBPF; there is no other way here",
   }),
+  enableHostLegacyRouting: defineOption({
+    name: "enable-host-legacy-routing",
+    schema: boolean(),
+    default: false,
+    description: "Send pods' packets to the outside through the stack, so that its netfilter rules see them",
+  }),
   egressMasqueradeInterfaces: defineOption({
     name: "egress-masquerade-interfaces",
     schema: list(),

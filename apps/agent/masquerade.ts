@@ -17,7 +17,10 @@ const RETRY = 60_000;
 export function masqueradeConfig(config: Config): MasqueradeConfig | undefined {
   const ipv4 = config.get(options.enableIpv4) && config.get(options.enableIpv4Masquerade);
   const ipv6 = config.get(options.enableIpv6) && config.get(options.enableIpv6Masquerade);
-  return ipv4 || ipv6 ? { ipv4, ipv6, devices: config.get(options.egressMasqueradeInterfaces) } : undefined;
+  if (!ipv4 && !ipv6) return undefined;
+  const devices = config.get(options.egressMasqueradeInterfaces);
+  const hostRouting = !config.get(options.enableHostLegacyRouting) && !config.get(options.enableEndpointRoutes);
+  return { ipv4, ipv6, devices, hostRouting };
 }
 
 /** Where pods' own addresses are known: what the configuration says, or the node's pods. */

@@ -152,7 +152,8 @@ export function routingStatus(config: Config) {
     return { "inter-host-routing-mode": "Native", "intra-host-routing-mode": "Legacy" } as const;
   }
   const protocol = config.get(options.tunnelProtocol);
-  const local = config.get(options.enableEndpointRoutes) ? "Legacy" : "BPF";
+  const legacy = config.get(options.enableEndpointRoutes) || config.get(options.enableHostLegacyRouting);
+  const local = legacy ? "Legacy" : "BPF";
   return {
     "inter-host-routing-mode": "Tunnel",
     "intra-host-routing-mode": local,

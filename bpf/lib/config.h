@@ -28,6 +28,8 @@ const volatile __u8 enable_host_firewall = 0;
 /* Whether pods have the node's address outside, and which ports their flows get there. */
 const volatile __u8 enable_ipv4_masquerade = 0;
 const volatile __u8 enable_ipv6_masquerade = 0;
+/* Whether pods' packets to the outside go past the stack, and with it past netfilter. */
+const volatile __u8 enable_host_routing = 0;
 const volatile __u16 nat_port_min = 32768;
 const volatile __u16 nat_port_max = 65535;
 

@@ -3,6 +3,7 @@
  * flows are noted, and get another port where a pod has theirs.
  */
 #pragma once
+#include "../maps/masquerade.h"
 #include "fragment.h"
 #include "ip.h"
 #include "nat.h"
@@ -138,9 +139,7 @@ static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *p
 		/* Its checksum would have to be computed anew over the whole packet. */
 		if (packet->protocol == IPPROTO_SCTP)
 			return drop(packet, DROP_NAT_UNSUPP_PROTO);
-		__builtin_memset(&flow.entry, 0, sizeof(flow.entry));
-		flow.entry.address = *address;
-		verdict = nat_open(packet, &flow, family);
+		verdict = nat_open(packet, &flow, address, 0, family);
 		if (verdict)
 			return verdict;
 	}
@@ -211,10 +210,7 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 		note_own_flow(packet, &flow, &clock, family);
 		return 0;
 	}
-	__builtin_memset(&flow.entry, 0, sizeof(flow.entry));
-	flow.entry.address = packet->source;
-	flow.entry.flags = NAT_F_HOST;
-	verdict = nat_open(packet, &flow, family);
+	verdict = nat_open(packet, &flow, &packet->source, NAT_F_HOST, family);
 	return verdict ? verdict : take_source(skb, packet, &flow, family);
 }
 

@@ -287,8 +287,10 @@ static __always_inline __u32 nat_first_port(const union ct_key *key, int family)
 	return nat_port_min + (__u32)(mixed >> 32) % range;
 }
 
-/* A new flow: own->key is NAT_OUT, own->entry says the address to take, and gets the port. 0 or what drop() gives. */
-__verified_alone int nat_open(struct packet *packet, struct nat_side *own, int family)
+/* Finds a port for a new flow and writes its entry for answers: own->key is NAT_OUT, own->entry says the address to take,
+ * and gets the rest. 0 or what drop() gives.
+ */
+__verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, int family)
 {
 	struct nat_search search = {};
 	struct nat_clock clock = read_nat_clock();
@@ -317,9 +319,21 @@ __verified_alone int nat_open(struct packet *packet, struct nat_side *own, int f
 	if (!search.found)
 		return search.error ? drop(packet, DROP_CT_INSERT_FAILED) : drop(packet, DROP_NAT_NO_MAPPING);
 	own->entry.port = nat_key_ports(&search.in.key, family) >> 16;
-	if (nat_write(own, BPF_ANY, family)) {
-		nat_delete(&search.in.key, family);
-		return drop(packet, DROP_CT_INSERT_FAILED);
-	}
 	return 0;
+}
+
+/* Opens a flow from flow->key's source, which becomes `address`; flow->entry is what is written. 0 or what drop() gives. */
+static __always_inline int nat_open(struct packet *packet, struct nat_side *flow, const union ip_address *address,
+				    __u16 flags, int family)
+{
+	int verdict;
+
+	__builtin_memset(&flow->entry, 0, sizeof(flow->entry));
+	flow->entry.address = *address;
+	flow->entry.flags = flags;
+	verdict = nat_find_port(packet, flow, family);
+	if (verdict)
+		return verdict;
+	/* Where this fails, the next packet finds the other entry, and with it its port. */
+	return nat_write(flow, BPF_ANY, family) ? drop(packet, DROP_CT_INSERT_FAILED) : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Masquerading. Flows are written by lib/nat.h and swept by src/datapath; devices and excluded destinations are written
- * by src/datapath/masquerade. Keys: see abi/nat.h.
+/* Masquerading. Flows are written by lib/nat.h and swept by src/datapath; excluded destinations are written by
+ * src/datapath/masquerade. Keys: see abi/nat.h.
  */
 #pragma once
 #include "../abi/nat.h"
@@ -33,13 +33,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } cilium_snat_v6_alloc_retries SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32);
-	__type(value, struct masquerade_device);
-} cilium_masquerade SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

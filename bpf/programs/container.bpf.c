@@ -9,6 +9,7 @@
 #include "../lib/eth.h"
 #include "../lib/fragment.h"
 #include "../lib/ip.h"
+#include "../lib/leave.h"
 #include "../lib/local_delivery.h"
 #include "../lib/mark.h"
 #include "../lib/ndp.h"
@@ -78,6 +79,12 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 	if (enable_host_firewall && packet->destination_identity == IDENTITY_HOST) {
 		call_host(skb, packet->source_identity);
 		return drop(packet, DROP_MISSED_TAIL_CALL);
+	}
+	if (may_leave(packet, family)) {
+		int verdict = leave_node(skb, packet);
+
+		if (verdict != LEFT_TO_STACK)
+			return verdict;
 	}
 	trace(skb, packet, TRACE_TO_STACK, 0, 0);
 	skb->mark = 0;

@@ -16,3 +16,4 @@ export * from "./policy.gen.ts";
 export * from "./prefilter.gen.ts";
 export * from "./runtime.gen.ts";
 export * from "./underlay.gen.ts";
+export * from "./way.gen.ts";

@@ -397,4 +397,17 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       mtu: [20, 4],
     },
   },
+  way: {
+    size: 48,
+    members: {
+      destination: [0, 16],
+      next_hop: [16, 16],
+      ifindex: [32, 4],
+      second: [36, 4],
+      mtu: [40, 4],
+      family: [44, 1],
+      next_hop_family: [45, 1],
+      pad: [46, 2],
+    },
+  },
 };

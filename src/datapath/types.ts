@@ -29,6 +29,8 @@ export interface MasqueradeConfig {
   readonly ipv6: boolean;
   /** Only at these of the devices that lead out (`eth+`: all that begin so); none: at all. */
   readonly devices?: readonly string[];
+  /** Pods' packets to the outside go past the stack, and with it past netfilter. Default false. */
+  readonly hostRouting?: boolean;
 }
 
 export interface DatapathConfig {

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { MonitorAggregation, RuntimeConfigIndex } from "../../src/abi/index.ts";
 import { type BpfObject, type BpfProgram, loadObject } from "../../src/kernel/index.ts";
 import { arriving, bothFamilies, type FamilyWords, sent } from "./case.ts";
-import { TcpFlag, tcp } from "./packet.ts";
+import { ipFrame, type Payload, TcpFlag, tcp } from "./packet.ts";
 import { ingress, revoke } from "./rules.ts";
 import { enter } from "./run.ts";
+import { masqueraded, node } from "./translations.ts";
 import { inTunnel, TunnelNode } from "./tunnel.ts";
-import { type Addresses, otherNode, podA, podB, podC, router, u32le, World } from "./world.ts";
+import { type Addresses, internet, otherNode, podA, podB, podC, router, u32le, World } from "./world.ts";
 
 /** One path: ns a packet, less what putting the packet back costs. */
 export interface PathCost {
@@ -154,19 +155,46 @@ function tunnelCosts(meter: Meter, world: World, words: FamilyWords): void {
   meter.add("established, underlay to pod, and headers put on again", underlay, frames(ACK));
 }
 
+/** Between pods and the outside, where the node masquerades. */
+function masqueradeCosts(meter: Meter, world: World, words: FamilyWords): void {
+  prepare(world);
+  masqueraded(world);
+  const to = world.netdev.program("cil_to_netdev");
+  const from = world.netdev.program("cil_from_netdev");
+  const ethernet = { source: "02:00:00:00:00:01", destination: "00:00:00:00:00:00" };
+  const frame = (source: Addresses, destination: Addresses, payload: Payload) =>
+    ipFrame(ethernet, { source: words.ip(source), destination: words.ip(destination) }, payload);
+  const leaving = (source: Addresses, flags: number) =>
+    frame(source, internet, tcp({ sport: 40_000, dport: 80, flags }));
+  const answer = (flags: number) => frame(internet, node, tcp({ sport: 80, dport: 40_000, flags }));
+  const ctx = loopbackContext();
+  entryOf(world, podA.id).testRun({
+    data: sent(words, podA, internet, tcp({ sport: 40_000, dport: 80, flags: SYN })),
+    ctx,
+  });
+  to.testRun({ data: leaving(podA, SYN), ctx });
+  from.testRun({ data: answer(SYN | ACK), ctx });
+  meter.add("established, pod to the outside, at the device", to, leaving(podA, ACK));
+  meter.add("established, outside to pod, from the device on", from, answer(ACK));
+  meter.add("the node's own, at the device", to, frame(node, internet, tcp({ sport: 40_001, dport: 80 })));
+  meter.add("neither, at the device", to, frame(otherNode, internet, tcp({ sport: 40_001, dport: 80 })));
+}
+
 /** Measures all; takes some twenty seconds. Needs built objects and root. */
 export function measurePrograms(): { paths: PathCost[]; programs: ProgramSize[] } {
   using world = new World();
   using forgetful = new World({ variables: { ct_syn_timeout: 0 } });
   using repeater = loadObject(join(import.meta.dirname, "../../build/bpf/tests/repeat.o"));
-  using node = new TunnelNode();
+  using masquerading = new World({ variables: { enable_ipv4_masquerade: 1, enable_ipv6_masquerade: 1 } });
+  using underlay = new TunnelNode();
   const paths: PathCost[] = [];
   bothFamilies((words) => {
     const meter = new Meter(repeater, words);
     fromPodCosts(meter, world, words);
     newFlowCosts(meter, forgetful, words);
     toPodCosts(meter, world, words);
-    if (words.family === 4) tunnelCosts(meter, node.world, words);
+    masqueradeCosts(meter, masquerading, words);
+    if (words.family === 4) tunnelCosts(meter, underlay.world, words);
     paths.push(...meter.found);
     return [];
   });
@@ -175,6 +203,7 @@ export function measurePrograms(): { paths: PathCost[]; programs: ProgramSize[] 
     world.host,
     world.overlay,
     world.underlay,
+    masquerading.netdev,
     ...[...world.entries.values()].slice(0, 1),
   ];
   const programs = objects.flatMap((object) =>

@@ -195,6 +195,7 @@ export class World implements Disposable {
       "cilium_endpoints",
       "cilium_runtime_config",
       "cilium_underlay4",
+      "cilium_ways",
       "cilium_policystats",
       "cilium_forwarded",
       "cilium_policy_v2_peers",

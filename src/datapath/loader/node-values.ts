@@ -35,6 +35,7 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     enable_host_firewall: config.hostFirewall === true ? 1 : 0,
     enable_ipv4_masquerade: config.masquerade?.ipv4 === true ? 1 : 0,
     enable_ipv6_masquerade: config.masquerade?.ipv6 === true ? 1 : 0,
+    enable_host_routing: config.masquerade?.hostRouting === true ? 1 : 0,
     world_ipv4_identity: dualStack ? WORLD_IPV4 : WORLD,
     world_ipv6_identity: dualStack ? WORLD_IPV6 : WORLD,
     ct_tcp_timeout: timeouts.tcp,

@@ -42,7 +42,6 @@ export const outwardMaps: readonly MapName[] = [
   mapNames.natRetries6,
   mapNames.ipmasq4,
   mapNames.ipmasq6,
-  mapNames.masqueradeDevices,
 ];
 
 /** Folder of the pinned maps below a bpffs root. */

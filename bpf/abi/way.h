@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* cilium_ways (array for each CPU): what the routing table said about a destination outside. */
+#pragma once
+#include "address.h"
+
+#define WAYS 256
+
+struct way {
+	union ip_address destination;
+	union ip_address next_hop;
+	__u32 ifindex;			/* 0: none that our programs may go */
+	__u32 second;			/* of CLOCK_MONOTONIC, when it was asked */
+	__u32 mtu;
+	__u8 family;			/* enum address_family of the destination */
+	__u8 next_hop_family;		/* AF_INET or AF_INET6 */
+	__u16 pad;
+};
