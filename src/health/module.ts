@@ -14,10 +14,10 @@ import type { NodeRow } from "../node/index.ts";
 import { nodeKey } from "../node/index.ts";
 import { askHello, Responder } from "./hello.ts";
 import { Pinger } from "./ping.ts";
-import { ProbeSchedule } from "./schedule.ts";
 import { brokenPaths, firstOf } from "./summary.ts";
 import { createHealthTable } from "./table.ts";
 import { type TargetOptions, targetsOf } from "./targets.ts";
+import { Turns } from "./turns.ts";
 import { type HealthRow, healthKey, reachable, unprobed, withResult } from "./types.ts";
 
 const log = createLogger("health");
@@ -56,11 +56,10 @@ class HealthProber implements HealthModule {
   readonly table: Table<HealthRow, string> = createHealthTable();
   readonly #deps: HealthDeps;
   readonly #config: HealthConfig;
-  readonly #schedule = new ProbeSchedule(schedule);
+  readonly #turns: Turns;
   readonly #responder = new Responder();
   readonly #pinger = new Pinger();
   #watch: Disposable | undefined;
-  #timer: Disposable | undefined;
   #stopped = false;
   /** Why nobody can ask this node. */
   #deaf: string | undefined;
@@ -68,10 +67,12 @@ class HealthProber implements HealthModule {
   constructor(deps: HealthDeps, config: HealthConfig) {
     this.#deps = deps;
     this.#config = config;
+    // A probe that waits for its time-out holds up no other.
+    this.#turns = new Turns(schedule, deps.clock, (key) => void this.#probe(key));
   }
 
   get intervalMs(): number {
-    return this.#schedule.intervalMs;
+    return this.#turns.intervalMs;
   }
 
   async start(): Promise<void> {
@@ -79,14 +80,13 @@ class HealthProber implements HealthModule {
     for (const node of this.#deps.nodes.all()) this.#setNode(node);
     this.#watch = this.#deps.nodes.onChange((batch) => {
       for (const { kind, row } of batch) kind === "upsert" ? this.#setNode(row) : this.#setTargets(nodeKey(row), []);
-      this.#arm();
     });
-    this.#arm();
+    this.#turns.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.[Symbol.dispose]();
+    this.#turns[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#pinger[Symbol.dispose]();
     await this.#responder.stop();
@@ -130,29 +130,15 @@ class HealthProber implements HealthModule {
     for (const row of this.table.by("node", node)) {
       const key = healthKey(row);
       if (wanted.has(key)) continue;
-      this.#schedule.remove(key);
+      this.#turns.remove(key);
       this.table.delete(key);
     }
     for (const target of targets) {
       const key = healthKey(target);
       const { icmp, http } = this.table.get(key) ?? { icmp: unprobed, http: unprobed };
       this.table.upsert({ ...target, icmp, http });
-      this.#schedule.add(key);
+      this.#turns.add(key);
     }
-  }
-
-  #arm(): void {
-    this.#timer?.[Symbol.dispose]();
-    const dueAt = this.#schedule.dueAt();
-    if (this.#stopped || dueAt === undefined) return;
-    const wait = Math.max(0, Math.ceil(dueAt - this.#deps.clock.monotonic()));
-    this.#timer = this.#deps.clock.after(wait, () => this.#turn());
-  }
-
-  #turn(): void {
-    const key = this.#schedule.take(this.#deps.clock.monotonic());
-    if (key !== undefined) void this.#probe(key);
-    this.#arm();
   }
 
   /** Never rejects: what goes wrong is the result. */

@@ -11,8 +11,8 @@ import {
 } from "../../core/index.ts";
 import type { Netns } from "../../kernel/index.ts";
 import { openAllowedPing, Pinger } from "../ping.ts";
-import { ProbeSchedule } from "../schedule.ts";
 import { firstOf } from "../summary.ts";
+import { Turns } from "../turns.ts";
 import { type HealthRow, healthKey } from "../types.ts";
 import { searchMtu, smallestMtu } from "./search.ts";
 import { blackHoleText, createPathMtuTable, isBlackHole, type PathMtuRow } from "./types.ts";
@@ -46,31 +46,30 @@ class PathMtuProber implements PathMtuModule {
   readonly table: Table<PathMtuRow, string> = createPathMtuTable();
   readonly #deps: PathMtuDeps;
   readonly #self: string;
-  readonly #schedule = new ProbeSchedule(schedule);
+  readonly #turns: Turns;
   readonly #hosts = new Pinger((family) => openAllowedPing(family, { probeMtu: true }));
   #pods: Pinger | undefined;
   #watch: Disposable | undefined;
-  #timer: Disposable | undefined;
-  #measuring = false;
   #stopped = false;
 
   constructor(deps: PathMtuDeps, self: string) {
     this.#deps = deps;
     this.#self = self;
+    // One path at a time, however long it takes.
+    this.#turns = new Turns(schedule, deps.clock, (key) => this.#measure(key));
   }
 
   async start(): Promise<void> {
     for (const row of this.#deps.targets.all()) this.#follow(row);
     this.#watch = this.#deps.targets.onChange((batch) => {
       for (const { kind, row } of batch) kind === "upsert" ? this.#follow(row) : this.#forget(row);
-      this.#arm();
     });
-    this.#arm();
+    this.#turns.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.[Symbol.dispose]();
+    this.#turns[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#hosts[Symbol.dispose]();
     this.#pods?.[Symbol.dispose]();
@@ -80,7 +79,6 @@ class PathMtuProber implements PathMtuModule {
     this.#pods?.[Symbol.dispose]();
     this.#pods = new Pinger((family) => openAllowedPing(family, { probeMtu: true, netns }));
     for (const row of this.#deps.targets.all()) this.#follow(row);
-    this.#arm();
   }
 
   health(): Health {
@@ -91,42 +89,25 @@ class PathMtuProber implements PathMtuModule {
 
   /** This node's own addresses have no path; a health endpoint's is measured from another one. */
   #follow(row: HealthRow): void {
-    if (!row.local && (row.kind === "host" || this.#pods !== undefined)) this.#schedule.add(healthKey(row));
+    if (!row.local && (row.kind === "host" || this.#pods !== undefined)) this.#turns.add(healthKey(row));
   }
 
   #forget(row: HealthRow): void {
-    this.#schedule.remove(healthKey(row));
+    this.#turns.remove(healthKey(row));
     this.table.delete(healthKey(row));
   }
 
-  #arm(): void {
-    this.#timer?.[Symbol.dispose]();
-    const dueAt = this.#schedule.dueAt();
-    if (this.#stopped || this.#measuring || dueAt === undefined) return;
-    const wait = Math.max(0, Math.ceil(dueAt - this.#deps.clock.monotonic()));
-    this.#timer = this.#deps.clock.after(wait, () => void this.#turn());
-  }
-
-  /** One path at a time, however long it takes. Never rejects: a question that cannot be asked is no answer. */
-  async #turn(): Promise<void> {
-    const key = this.#schedule.take(this.#deps.clock.monotonic());
-    const target = key === undefined ? undefined : this.#deps.targets.get(key);
-    if (target !== undefined) {
-      this.#measuring = true;
-      await this.#measure(target);
-      this.#measuring = false;
-    }
-    this.#arm();
-  }
-
-  async #measure({ node, kind, ip }: HealthRow): Promise<void> {
+  /** Never rejects: a question that cannot be asked is no answer. */
+  async #measure(key: string): Promise<void> {
+    const target = this.#deps.targets.get(key);
+    if (target === undefined) return;
+    const { node, kind, ip } = target;
     const pinger = kind === "host" ? this.#hosts : this.#pods;
     if (pinger === undefined) return;
     const { device, route } = this.#deps.mtu();
     const expected = kind === "host" ? device : route;
     const ask = async (size: number) => !this.#stopped && (await pinger.ping(ip, timeoutMs, size)).ok;
     const measured = await searchMtu(ask, smallestMtu[ipFamily(ip)], expected);
-    const key = healthKey({ node, kind, ip });
     if (this.#stopped || !this.#deps.targets.has(key)) return;
     const before = this.table.get(key);
     // A path that is down now is as narrow as it was: that it is down, others tell.
