@@ -244,4 +244,9 @@ test("STATUS is fine with a healthy agent, and says when it is not", async (t) =
   const { answer } = await sick.run("STATUS", { config });
   assert.equal(answer.code, 50);
   assert.match(answer.msg ?? "", /state Failure: datapath not loaded/);
+  const broken = { name: "datapath", state: "degraded" as const, message: "link eth0: EBUSY" };
+  const limited = await setup(t, { override: { healthz: () => ({ cilium: { state: "Ok" }, modules: [broken] }) } });
+  const { answer: status } = await limited.run("STATUS", { config });
+  assert.equal(status.code, 51);
+  assert.match(status.msg ?? "", /datapath is degraded: link eth0: EBUSY/);
 });
