@@ -94,7 +94,7 @@ const clock: Fault = {
   async run(world) {
     const lease = { "kvstore-lease-ttl": "5s" };
     const jump = { NODE_OPTIONS: `--require ${join(import.meta.dirname, "helpers/jumping-clock.cjs")}` };
-    const own = async () => (await keys(world)).filter((key) => key.endsWith("default/node1"));
+    const own = async () => (await keys(world)).filter((key) => key === "cilium/state/nodes/v1/default/node1");
     await world.kill("node1");
     const started = performance.now();
     await world.start("node1", { settings: lease, env: jump });

@@ -14,7 +14,7 @@ const ours = [
   /^netns$/,
   /^prefilter(\.tmp)?$/,
   /^machine\.json(\.tmp)?$/,
-  /^cilium\.pid(\.\d+)?(\.old)?$/,
+  /^cilium\.pid(\.room)?$/,
   /^(cilium|cni|health)\.sock$/,
   /^monitor1_2\.sock$/,
 ];

@@ -81,7 +81,7 @@ test("evaluateJsonpath() follows kubectl's common templates", () => {
 });
 
 test("evaluateJsonpath() refuses what it does not know", () => {
-  for (const template of ["{.a", "{.a[?(@.b==1)]}", "{.a[1,2]}", "{range .a}", "{.a[}"]) {
+  for (const template of ["{.a", "{.a[?(@.b==c)]}", "{.a[1,b]}", "{range .a}", "{.a[}"]) {
     assert.throws(() => evaluateJsonpath(template, {}), FormatError, template);
   }
 });
