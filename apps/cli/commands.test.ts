@@ -137,6 +137,7 @@ test("wrong usage is exit code 2 and one line", async (t) => {
     [["-H", "tcp://1.2.3.4", "status"], /not a unix socket/],
     [["config", "Debug"], /not OPTION=VALUE/],
     [["monitor", "-t", "nonsense"], /type "nonsense": unknown/],
+    [["monitor", "-o", "yaml"], /"yaml" here: expected json/],
     [["identity", "get", "abc"], /not a number/],
     [["policy", "delete"], /give either a name or --all/],
     [["bpf", "policy", "get"], /give endpoint numbers or --all/],

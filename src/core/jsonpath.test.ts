@@ -21,6 +21,7 @@ for (const [template, expected] of [
   ["{.items[0].metadata.labels.app\\.kubernetes\\.io/name}", "x"],
   ['{range .items[*]}{.metadata.name}={.status.podIP}{"\\n"}{end}', "a=10.0.0.1\nb=10.0.0.2\n"],
   ["{.items[7].metadata.name}{.nothing}", ""],
+  ["{.ports[0]}", '{"name":"we]b","port":80}'],
   [".items[0:1].metadata.name", "a"],
   ["{..podIP}", "10.0.0.1 10.0.0.2"],
   ['{.items[?(@.metadata.name=="b")].status.podIP}', "10.0.0.2"],

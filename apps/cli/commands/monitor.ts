@@ -22,11 +22,12 @@ export const monitor: CommandSpec = {
     ["--related-to <endpoint>", "only from or to this endpoint"],
   ],
   options: [
-    ["-v, --verbose", "all layers of each packet"],
+    ["-v, --verbose", "all layers of each packet; may be given twice"],
     ["-j, --json", "one JSON object a line"],
+    ["-o, --output <format>", "json: as --json"],
     ["-n, --numeric", "identities as numbers, without labels"],
     ["--hex", "packets as hex dumps"],
-    ["--monitor-socket <path>", "monitor socket (default: monitor1_2.sock beside the agent's)"],
+    ["--monitor-socket <path>", "monitor socket (default: CILIUM_MONITOR_SOCK, or monitor1_2.sock beside the agent's)"],
   ],
   run: watch,
 };
@@ -41,7 +42,7 @@ async function watch(context: Context, call: Call): Promise<void> {
   const form = formOf(call);
   const client = context.client(5000);
   const knowledge = new Knowledge(client, { numeric: flag(call, "numeric"), now: context.io.now });
-  const socket = textOption(call, "monitorSocket") ?? context.monitorSocket;
+  const socket = textOption(call, "monitorSocket") ?? (context.io.env.CILIUM_MONITOR_SOCK || context.monitorSocket);
   const { signal } = context.io;
   let connected = false;
   for await (const records of readMonitor(socket, signal)) {
@@ -83,7 +84,10 @@ async function greet(context: Context, client: AgentClient): Promise<void> {
 }
 
 function formOf(call: Call): MonitorForm {
-  const json = flag(call, "json");
+  const output = textOption(call, "output") ?? "";
+  if (output !== "" && output !== "json")
+    throw new UsageError(`Cannot use output format "${output}" here: expected json`);
+  const json = flag(call, "json") || output === "json";
   if (json && flag(call, "hex")) throw new UsageError("Cannot use --json with --hex");
   if (json) return { kind: "json" };
   return { kind: flag(call, "verbose") || flag(call, "hex") ? "verbose" : "brief", hex: flag(call, "hex") };

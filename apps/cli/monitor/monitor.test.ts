@@ -145,7 +145,10 @@ for (const [name, args] of [
   ["monitor", []],
   ["monitor-numeric", ["-n"]],
   ["monitor-verbose", ["-v"]],
+  ["monitor-verbose", ["-vv"]],
+  ["monitor-verbose", ["-v", "-v"]],
   ["monitor-json", ["-j"]],
+  ["monitor-json", ["-o", "json", "-v"]],
 ] as const) {
   test(`monitor ${args.join(" ")} prints testdata/${name}.txt`, async (t) => {
     const { code, stdout, stderr } = await watch(t, { args, lost: 3 });
