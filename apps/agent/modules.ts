@@ -44,7 +44,7 @@ export function createAgentModules(config: Config): Agent {
   const { api, modules } = createAgentApi(
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
   );
-  const servers = createServers({ api, paths, observe: createApiMetrics(metrics) });
+  const servers = createServers({ api, paths, config, observe: createApiMetrics(metrics) });
   registerLimiters(metrics, servers.limiters);
   const isUp = registerAgent(metrics, parts);
   const open = () => {

@@ -86,6 +86,18 @@ export const options = {
     default: 9879,
     description: "TCP port of localhost on which GET /healthz tells whether the agent is well; 0: none",
   }),
+  apiAccess: defineOption({
+    name: "enable-cilium-api-server-access",
+    schema: list(),
+    default: ["*"] as readonly string[],
+    description: "Calls of the REST API that are served, such as GetHealthz or Get*",
+  }),
+  healthApiAccess: defineOption({
+    name: "enable-cilium-health-api-server-access",
+    schema: list(),
+    default: ["*"] as readonly string[],
+    description: "Calls of cilium-health's API that are served",
+  }),
   mtu: defineOption({
     name: "mtu",
     schema: int(0, 65535),

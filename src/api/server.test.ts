@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The REST server over a real socket: answers, refusals, limits, hostile clients.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { configureLogging } from "../core/index.ts";
+import { eventually } from "../kvstore/testing.ts";
 import { AgentClient } from "./client.ts";
 import { AgentUnreachableError, ApiError } from "./errors.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
@@ -220,6 +223,30 @@ test("calls above the rate limit wait, then get 429", async (t) => {
   const other = await serve(t, agent, { rateLimits: { "endpoint-create": strict } });
   await other.client.putEndpoint(1, {});
   await assert.rejects(other.client.putEndpoint(2, {}), status(429, /rate limit reached/));
+});
+
+test("a stream waits for its reader, and ends with it", async (t) => {
+  const most = 20_000;
+  let produced = 0;
+  let ended = false;
+  async function* endless() {
+    try {
+      // 200 MB, if nobody waits.
+      for (; produced < most; produced++) yield { timestamp: "", action: "update" as const, key: "x".repeat(10_000) };
+    } finally {
+      ended = true;
+    }
+  }
+  const { socketPath } = await serve(t, createMemoryAgent({ override: { mapEvents: () => endless() } }));
+  const socket = createConnection(socketPath);
+  t.after(() => socket.destroy());
+  socket.write("GET /v1/map/cilium_lxc/events?follow=true HTTP/1.1\r\nhost: a\r\n\r\n");
+  await once(socket, "readable");
+  // It produces until buffers are full, and then no more: two looks find the same.
+  for (let before = -1; before !== produced; await sleep(200)) before = produced;
+  assert.ok(produced < 1000, `${produced} of ${most} values were made for a reader that does not read`);
+  socket.destroy();
+  await eventually("the stream ends with its reader", async () => ended);
 });
 
 test("AgentClient names the socket and what to do when nobody answers, and gives up in time", async (t) => {

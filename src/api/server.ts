@@ -2,6 +2,7 @@
 // The agent's REST API: HTTP on a unix socket.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Clock, createLogger, type Logger, systemClock } from "../core/index.ts";
+import { accessName, allowedRoutes } from "./access.ts";
 import { refuse, send, sendError } from "./answer.ts";
 import { BodyBudget, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
@@ -18,6 +19,8 @@ export interface ApiServerOptions {
   readonly socketPath: string;
   /** Default: the agent's own. */
   readonly routes?: readonly RouteGroup[];
+  /** Which calls are served, as in `allowedRoutes`; the others get 403. Default: all. */
+  readonly access?: readonly string[];
   /** Default 0o660. */
   readonly mode?: number;
   /** Replaces defaults by class. */
@@ -62,6 +65,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
     limiters: createLimiters(options),
     bodies: new BodyBudget(),
+    allowed: options.access && allowedRoutes(options.routes ?? agentRoutes, options.access),
     stopping: new AbortController(),
     calls: 0,
   };
@@ -98,6 +102,7 @@ interface Context extends ApiServerOptions {
   readonly logger: Logger;
   readonly limiters: Readonly<Record<RateLimitName, RateLimiter>>;
   readonly bodies: BodyBudget;
+  readonly allowed: ReadonlySet<Route> | undefined;
   /** Ends streams. */
   readonly stopping: AbortController;
   /** Under way now. */
@@ -120,6 +125,7 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     const { route, params, base } = findRoute(groups, request.method ?? "GET", url.pathname);
     answered.path = base + route.path;
     answered.limit = route.limit;
+    if (context.allowed?.has(route) === false) throw forbidden(url.pathname, base, route);
     using body = new RequestBody(request, context.bodies);
     // A client that sends slowly must not hold the turn of others.
     if (route.limit !== undefined) await body.read();
@@ -141,6 +147,14 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
   }
   const seconds = (performance.now() - started) / 1000;
   context.observe?.({ method: request.method ?? "GET", ...answered, seconds });
+}
+
+function forbidden(path: string, base: string, route: Route): ApiError {
+  const name = accessName(base, route);
+  return new ApiError(
+    403,
+    `Cannot ${route.method} "${path}": ${name} is not allowed (see the agent's enable-cilium-api-server-access)`,
+  );
 }
 
 function requestUrl(request: IncomingMessage): URL {
