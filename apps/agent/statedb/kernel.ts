@@ -21,6 +21,7 @@ export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] 
     }),
     serveSnapshot(() => ask((rtnl) => rtnl.links()), {
       name: "devices",
+      indexes: ["Name"],
       columns: {
         Index: (row) => row.ifindex,
         Name: (row) => row.name,
