@@ -94,13 +94,25 @@ function capture(point: number, first: number): Uint8Array {
   return bytes;
 }
 
+/** A socket that connected to 10.96.0.1:443. */
+function traceSock(): Uint8Array {
+  const bytes = new Uint8Array(38);
+  bytes.set([7, 1, 10, 96, 0, 1]);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(18, 443, true);
+  view.setBigUint64(20, 77n, true);
+  view.setBigUint64(28, 8772n, true);
+  view.setUint8(36, 1);
+  return bytes;
+}
+
 const agentRecords = [
   encodeAgentNotify("Policy updated", { labels: ["k8s:io.cilium.k8s.policy.name=rule1"], revision: 3, rule_count: 1 }),
   encodeAgentNotify("Endpoint created", { id: 99, labels: ["k8s:app=\u001b[31mred"] }),
 ];
 const records = [
   ...[drop(), trace(5, 99, 0), trace(0, 99, 1234), trace(4, 99, 0), verdict()],
-  ...[debug(1, 5, 6, 7), capture(9, 0x1027), capture(6, 3), ...agentRecords],
+  ...[debug(1, 5, 6, 7), capture(9, 0x1027), capture(6, 3), traceSock(), ...agentRecords],
 ];
 
 interface Watch {
@@ -145,8 +157,8 @@ for (const [name, args] of [
   ["monitor", []],
   ["monitor-numeric", ["-n"]],
   ["monitor-verbose", ["-v"]],
-  ["monitor-verbose", ["-vv"]],
-  ["monitor-verbose", ["-v", "-v"]],
+  ["monitor-very-verbose", ["-vv"]],
+  ["monitor-very-verbose", ["-v", "--verbose"]],
   ["monitor-json", ["-j"]],
   ["monitor-json", ["-o", "json", "-v"]],
 ] as const) {
@@ -231,11 +243,14 @@ test("monitor filters by type and endpoint", async (t) => {
     const { stdout } = await watch(t, { args: [...args, "-n"] });
     return stdout.split("\n").filter((line) => line !== "" && !line.includes(":4242")).length;
   };
-  assert.equal(await lines(["-t", "drop"]), 1);
-  assert.equal(await lines(["-t", "drop,policy-verdict"]), 2);
-  assert.equal(await lines(["-t", "agent", "-t", "capture"]), 4);
-  assert.equal(await lines(["-t", "debug"]), 1);
-  assert.equal(await lines(["-t", "l7", "--type", "trace-sock"]), 0);
+  // The record that ends it is a drop.
+  const drops = ["-t", "drop"];
+  assert.equal(await lines(drops), 1);
+  assert.equal(await lines(["-t", "drop,policy-verdict"]), 1 + 1);
+  assert.equal(await lines([...drops, "-t", "agent", "-t", "capture"]), 1 + 4);
+  assert.equal(await lines([...drops, "-t", "debug"]), 1 + 1);
+  assert.equal(await lines([...drops, "-t", "l7", "--type", "trace-sock"]), 1 + 1);
+  assert.equal(await lines([...drops, "-t", "l7"]), 1);
   assert.equal(await lines(["--related-to", "1234"]), 3);
   assert.equal(await lines(["--to", "1234"]), 2);
 });
