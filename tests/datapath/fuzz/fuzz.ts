@@ -22,11 +22,12 @@ const RETVAL: Readonly<Record<Outcome["to"], number>> = {
   "pod-device": 0,
 };
 
-/** How often each thing became of a packet. */
+/** How often each thing became of a packet; and what is none: changes of the world, frames too short to be sent. */
 export type Tally = Map<string, number>;
 
 export interface FuzzOptions {
   readonly seed: number;
+  /** Between them policy, identities and time change now and then. */
   readonly packets: number;
   /** Called behind each sequence with the packets sent so far. */
   readonly onProgress?: (packets: number) => void;
@@ -76,9 +77,10 @@ class Run {
   }
 
   step(step: FuzzStep): void {
+    if (step.kind !== "packet") this.#count("(no packet: a change)");
     switch (step.kind) {
       case "packet":
-        this.#packet(bytesOf(step), step.hook);
+        this.#packet(bytesOf(step), step.hook, "");
         break;
       case "policy":
         this.#rows.set(step.pod, step.rows);
@@ -125,14 +127,22 @@ class Run {
     this.#world.runtime(RuntimeConfigIndex.RUNTIME_IPCACHE_REVISION, ++this.#model.ipcacheRevision);
   }
 
-  #packet(frame: Uint8Array, hook: Hook): void {
-    if (isTooShort(frame)) return;
+  #count(what: string): void {
+    this.#tally.set(what, (this.#tally.get(what) ?? 0) + 1);
+  }
+
+  /** `before`: which way a packet has come that had its first half already. */
+  #packet(frame: Uint8Array, hook: Hook, before: string): void {
+    if (isTooShort(frame)) {
+      this.#count("(no packet: too short for a test run)");
+      return;
+    }
     this.#model.flows.tracked.length = 0;
     const expected = this.#model.send(frame, hook);
     const { program, ctx } = enter(this.#world, hook);
     const result = program.testRun({ data: frame, ctx, outputSize: frame.length + 256 });
     const what = `${hook.at}: model says ${expected.to}`;
-    this.#tally.set(`${hook.at} ${expected.to}`, (this.#tally.get(`${hook.at} ${expected.to}`) ?? 0) + 1);
+    this.#count(`${before}${hook.at} ${expected.to}`);
     const events = this.#world.takeEvents();
     const drops = events.filter((event) => event.kind === "drop");
     const reasons = drops.map(({ reason }) => reason).join();
@@ -159,7 +169,7 @@ class Run {
     for (const key of this.#model.flows.tracked) this.#assertEntry(key, what);
     // What the host's program sends to a pod goes through the egress of the pod's device.
     if (hook.at === "from-host" && expected.pod && expected.mark !== undefined) {
-      this.#packet(frame, { at: "to-pod", pod: expected.pod, mark: expected.mark });
+      this.#packet(frame, { at: "to-pod", pod: expected.pod, mark: expected.mark }, "from-host, then ");
     }
   }
 
