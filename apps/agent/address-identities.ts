@@ -11,6 +11,7 @@ import {
   remoteNodeLabels,
 } from "../../src/ipcache/index.ts";
 import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
+import type { ApiServers } from "./api-servers.ts";
 import type { Cluster } from "./cluster.ts";
 import { IdentityFile } from "./identity-file.ts";
 
@@ -22,6 +23,7 @@ export interface AddressIdentityModuleDeps {
   readonly cluster: Pick<Cluster, "identityTable" | "ipcacheClaims" | "nodes">;
   readonly policies: ReadonlyTable<PolicyRow, string>;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
+  readonly apiServers: ApiServers;
   /** How policy knows addresses. */
   readonly options: NodeLabelsOptions;
   /** Folder of the files that keep numbers over a restart. */
@@ -43,12 +45,15 @@ export function createPolicyPrefixes(deps: AddressIdentityModuleDeps): AddressId
   return createModule(deps, {
     name: "policy-prefixes",
     range: localIdentityRange,
-    wanted: () => prefixLabels(engine.prefixes(), { families, label, podPrefixes: podPrefixes(cluster.nodes) }),
+    wanted() {
+      const apiServers = [...deps.apiServers.addresses()].filter((ip) => cluster.nodes.by("ip", ip).length === 0);
+      return prefixLabels(engine.prefixes(), { families, label, apiServers, podPrefixes: podPrefixes(cluster.nodes) });
+    },
     tell(prefix, identity) {
       if (identity === undefined) cluster.ipcacheClaims.remove(owner, prefix);
       else cluster.ipcacheClaims.upsert(owner, prefixEntry(prefix, identity));
     },
-    sources: [policies, cluster.nodes],
+    sources: [policies, cluster.nodes, deps.apiServers],
   });
 }
 
@@ -60,7 +65,7 @@ export function createNodeIdentities(deps: AddressIdentityModuleDeps): AddressId
     range: remoteNodeIdentityRange,
     wanted: () => remoteNodeLabels(cluster.nodes.all(), options),
     tell: (prefix, identity) => cluster.ipcacheClaims.setNodeIdentity(prefix, identity),
-    sources: [cluster.nodes],
+    sources: [cluster.nodes, deps.apiServers],
   });
 }
 
@@ -70,7 +75,7 @@ interface Kind {
   readonly wanted: () => ReadonlyMap<string, Labels>;
   readonly tell: (prefix: string, identity: number | undefined) => void;
   /** Whose changes change what is wanted. */
-  readonly sources: readonly Pick<ReadonlyTable<object, string>, "onChange">[];
+  readonly sources: readonly { onChange(listener: () => void): Disposable }[];
 }
 
 function createModule(deps: AddressIdentityModuleDeps, kind: Kind): AddressIdentityModule {

@@ -15,6 +15,7 @@ import {
   PolicyStore,
 } from "../../src/policy/index.ts";
 import { createNodeIdentities, createPolicyPrefixes } from "./address-identities.ts";
+import { ApiServers } from "./api-servers.ts";
 import type { Cluster } from "./cluster.ts";
 import type { EventModule } from "./events.ts";
 import { createNamedPorts } from "./named-ports.ts";
@@ -62,9 +63,11 @@ export function createPolicyParts(deps: PolicyPartsDeps) {
     identities: cluster.allocator.table,
     store,
   });
+  const apiServers = new ApiServers(resources);
   const addressIdentities = {
-    ...{ engine, cluster, policies, endpoints, directory },
+    ...{ engine, cluster, policies, endpoints, directory, apiServers },
     options: {
+      apiServers: () => apiServers.addresses(),
       byLabel: config.get(options.enableNodeSelectorLabels),
       byAddress: matchMode.includes("nodes"),
       families,

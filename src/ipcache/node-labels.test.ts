@@ -7,7 +7,8 @@ import { hostPeerLabels, remoteNodeLabels } from "./node-labels.ts";
 import { prefixLabels } from "./policy-prefixes.ts";
 
 const label = (cidr: Parameters<typeof formatCidr>[0]) => makeLabel("cidr", formatCidr(cidr).replaceAll(":", "-"));
-const both = { byLabel: true, byAddress: true, families: [4, 6] as const, label };
+const none: ReadonlySet<string> = new Set();
+const both = { byLabel: true, byAddress: true, apiServers: () => none, families: [4, 6] as const, label };
 
 function node(name: string, source: NodeRow["source"], ...ips: readonly string[]): NodeRow {
   const addresses = ips.map((ip) => ({ type: "InternalIP" as const, ip }));
@@ -36,6 +37,12 @@ test("addresses of other nodes have the node's labels, their prefix, or both; wi
   });
   assert.deepEqual(Object.keys(texts({ ...both, families: [4] as never })), ["192.0.2.2/32"]);
   assert.deepEqual(texts({ ...both, byLabel: false, byAddress: false }), {});
+  const apiServers = () => new Set(["fd00::2"]);
+  const server = ["reserved:kube-apiserver", "reserved:remote-node"];
+  assert.deepEqual(texts({ ...both, byLabel: false, byAddress: false, apiServers }), {
+    "192.0.2.2/32": server,
+    "fd00::2/128": server,
+  });
 });
 
 test("the host is selected by its addresses where nodes are, never by its labels", () => {
@@ -43,6 +50,22 @@ test("the host is selected by its addresses where nodes are, never by its labels
   assert.ok(host !== undefined);
   assert.deepEqual(hostPeerLabels(host, both).toStrings(), ["cidr:192.0.2.1/32", "cidr:fd00--1/128", "reserved:host"]);
   assert.deepEqual(hostPeerLabels(host, { ...both, byAddress: false }).toStrings(), ["reserved:host"]);
+});
+
+test("an apiserver outside has an identity of its own, also where a policy speaks of its address", () => {
+  const options = {
+    families: [4, 6] as const,
+    podPrefixes: ["10.1.0.0/24"],
+    label,
+    apiServers: ["192.0.2.9", "10.1.0.7"],
+  };
+  const wanted = new Map([["192.0.2.9/32", parseCidr("192.0.2.9/32")]]);
+  const labels = ["cidr:192.0.2.9/32", "reserved:kube-apiserver", "reserved:world-ipv4"];
+  for (const prefixes of [wanted, new Map<string, ReturnType<typeof parseCidr>>()]) {
+    const found = prefixLabels(prefixes, options);
+    assert.deepEqual([...found.keys()], ["192.0.2.9/32"], "not inside of pods' prefixes");
+    assert.deepEqual(found.get("192.0.2.9/32")?.toStrings(), labels);
+  }
 });
 
 test("prefixes of policies stand for addresses outside: not inside of pods' ones, not of a family that is off", () => {

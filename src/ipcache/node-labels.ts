@@ -8,21 +8,29 @@ export interface NodeLabelsOptions {
   readonly byLabel: boolean;
   /** Nodes can be selected by their addresses (`policy-cidr-match-mode` has `nodes`). */
   readonly byAddress: boolean;
+  /** Addresses that serve the kube-apiserver. */
+  readonly apiServers: () => ReadonlySet<string>;
   /** The families that are on. */
   readonly families: readonly (4 | 6)[];
   /** The label by which policy knows a prefix. */
   readonly label: (cidr: Cidr) => Label;
 }
 
-/** Labels of all addresses of other nodes, by their prefix; none when nodes are one like the other. */
+/** Labels of addresses of other nodes, by their prefix, but for those that say no more than that they are a node's. */
 export function remoteNodeLabels(nodes: Iterable<NodeRow>, options: NodeLabelsOptions): ReadonlyMap<string, Labels> {
   const found = new Map<string, Labels>();
-  if (!options.byLabel && !options.byAddress) return found;
+  const servers = options.apiServers();
   for (const node of nodes) {
     if (node.source === "local") continue;
-    const shared = [makeLabel("reserved", "remote-node"), ...(options.byLabel ? ownLabels(node) : [])];
+    // A node that serves the kube-apiserver does so with all its addresses.
+    const serves = node.addresses.some(({ ip }) => servers.has(ip));
+    const shared = [
+      ...(options.byLabel ? ownLabels(node) : []),
+      ...(serves ? [makeLabel("reserved", "kube-apiserver")] : []),
+    ];
     for (const cidr of addressesOf(node, options)) {
-      found.set(hostCidr(cidr.ip), Labels.of(options.byAddress ? [...shared, options.label(cidr)] : shared));
+      const own = [...shared, ...(options.byAddress ? [options.label(cidr)] : [])];
+      if (own.length > 0) found.set(hostCidr(cidr.ip), Labels.of([makeLabel("reserved", "remote-node"), ...own]));
     }
   }
   return found;

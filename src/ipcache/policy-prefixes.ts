@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands for the prefixes that policies speak of: labels for an identity of this node's own, and an ipcache entry.
-import { type Cidr, cidrContains, type Label, Labels, parseCidr } from "../core/index.ts";
+import { type Cidr, cidrContains, hostCidr, type Label, Labels, makeLabel, parseCidr } from "../core/index.ts";
 import { reservedNames } from "../identity/index.ts";
 import { worldIdentity } from "./node-entries.ts";
 import type { IpcacheEntry } from "./types.ts";
@@ -10,6 +10,8 @@ export interface PrefixLabelsOptions {
   readonly families: readonly (4 | 6)[];
   /** Prefixes of pods, of this node and of others: what lies inside is no address outside of the cluster. */
   readonly podPrefixes: readonly string[];
+  /** Addresses that serve the kube-apiserver and are no node's. */
+  readonly apiServers?: Iterable<string>;
   /** The label by which policy knows a prefix. */
   readonly label: (cidr: Cidr) => Label;
 }
@@ -17,15 +19,17 @@ export interface PrefixLabelsOptions {
 /** Labels of the prefixes that addresses outside of the cluster may have, by their text. */
 export function prefixLabels(
   prefixes: ReadonlyMap<string, Cidr>,
-  { families, podPrefixes, label }: PrefixLabelsOptions,
+  { families, podPrefixes, label, apiServers = [] }: PrefixLabelsOptions,
 ): ReadonlyMap<string, Labels> {
   const pods = podPrefixes.map((prefix) => parseCidr(prefix));
   const found = new Map<string, Labels>();
-  for (const [prefix, cidr] of prefixes) {
-    if (!families.includes(cidr.family) || pods.some((pod) => cidrContains(pod, cidr))) continue;
+  const add = (prefix: string, cidr: Cidr, more: readonly Label[]) => {
+    if (!families.includes(cidr.family) || pods.some((pod) => cidrContains(pod, cidr))) return;
     const world = reservedNames.get(worldIdentity(prefix, families.length > 1)) ?? "world";
-    found.set(prefix, Labels.of([label(cidr), { source: "reserved", key: world, value: "" }]));
-  }
+    found.set(prefix, Labels.of([label(cidr), makeLabel("reserved", world), ...more]));
+  };
+  for (const [prefix, cidr] of prefixes) add(prefix, cidr, []);
+  for (const ip of apiServers) add(hostCidr(ip), parseCidr(hostCidr(ip)), [makeLabel("reserved", "kube-apiserver")]);
   return found;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/policy.
 
+export { apiServerAddresses, tellsApiServers } from "./api-servers.ts";
 export { admitsPort } from "./confirm/admits.ts";
 export { type ConfirmedPolicies, type GuardedEngine, HostPolicyGuard } from "./confirm/guard.ts";
 export { type ConfirmState, inForce } from "./confirm/state.ts";

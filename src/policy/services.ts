@@ -64,7 +64,7 @@ export class ServiceSlices {
 }
 
 /** The name of the service that an Endpoints or EndpointSlice object is about. */
-function serviceOf(row: ResourceRow): string | undefined {
+export function serviceOf(row: ResourceRow): string | undefined {
   if (row.kind === "Endpoints") return row.name;
   const name = fieldsOf(fieldsOf(row.object.metadata).labels)[serviceNameLabel];
   return typeof name === "string" ? name : undefined;
@@ -80,7 +80,7 @@ function podSelector(namespace: string, labels: readonly (readonly [string, stri
 }
 
 /** Addresses of an Endpoints (`subsets[].addresses[].ip`) or EndpointSlice (`endpoints[].addresses[]`). */
-function addressesOf(row: ResourceRow): readonly string[] {
+export function addressesOf(row: ResourceRow): readonly string[] {
   const texts =
     row.kind === "Endpoints"
       ? listOf(row.object.subsets).flatMap((subset) =>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes told apart by label and by address, and pods by address: rules and denies with real packets between two nodes.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import { killAgent, nodeOf, sandboxPaths, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
 import { clientPod, echoPod, Scenario } from "./harness.ts";
 import type { Probe } from "./helpers/probe.ts";
 
@@ -109,6 +111,11 @@ const ingress: readonly Case[] = [
     open: ["job", "node2", "outside"],
   },
   {
+    title: "the kube-apiserver, on another node and outside",
+    spec: () => ({ ingress: [{ fromEntities: ["kube-apiserver"] }] }),
+    open: ["node2", "outside"],
+  },
+  {
     title: "everything, where pods are matched by address",
     spec: () => ({ ingress: [{ fromCIDR: ["0.0.0.0/0", "::/0"] }] }),
     open: ["api", "job", "node2", "outside"],
@@ -162,6 +169,11 @@ const egress: readonly Case[] = [
     }),
     open: ["api", "job"],
   },
+  {
+    title: "the kube-apiserver, on another node and outside",
+    spec: () => ({ egress: [{ toEntities: ["kube-apiserver"] }] }),
+    open: ["gateway", "node2", "outside"],
+  },
   { title: "a pod by its address", spec: () => ({ egress: [{ toCIDR: singles(place("job")) }] }), open: ["job"] },
 ];
 
@@ -191,9 +203,25 @@ function policies(): readonly object[] {
 const apply = (objects: readonly object[]): Promise<void> =>
   scenario.apply(objects.map((object) => `---\n${JSON.stringify(object)}\n`).join(""));
 
+/** The addresses of the kube-apiserver: a node's, and those outside, of which outside asks from one. */
+function apiServers(): string {
+  const addresses = families.flatMap((family) => [
+    underlay("node2", family),
+    ...["1", "200"].map((last) => onUnderlay(family, last)),
+  ]);
+  const metadata = { name: "kubernetes", namespace: "default", labels: { "kubernetes.io/service-name": "kubernetes" } };
+  return JSON.stringify({
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata,
+    endpoints: [{ addresses }],
+  });
+}
+
 before(async () => {
   const settings = { "enable-node-selector-labels": "true", "policy-cidr-match-mode": "nodes,pods" };
   scenario = await Scenario.create("nodes", { nodes: 2, settings });
+  writeFileSync(join(sandboxPaths(scenario.name).node("node1").staticResources, "kubernetes.yaml"), apiServers());
   await scenario.apply(
     [
       ...ingress.map((_, n) => echoPod(inName(n), "node1", { pod: inName(n) })),
