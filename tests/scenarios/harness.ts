@@ -175,7 +175,7 @@ async function probeFrom(spawn: Spawn): Promise<boolean[]> {
 }
 
 /** Runs a command to its end, at most `limit` ms. */
-export async function collect(spawn: Spawn, limit = 30_000): Promise<Output> {
+export async function collect(spawn: Spawn, limit = 120_000): Promise<Output> {
   const child = spawnIn(spawn, { stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), limit);
   const exit = new Promise<number>((resolve, reject) => {
