@@ -186,13 +186,14 @@ static __always_inline void note_own_flow(const struct packet *packet, struct na
 	nat_write(in, BPF_ANY, family);
 }
 
-/* The node's own flows keep their ports, and are noted so that no pod gets them; those that a pod has are changed. */
+#define OWN_PORT_TAKEN 1
+
+/* The node's own flows keep their ports, and are noted so that no pod gets them; OWN_PORT_TAKEN: a pod was first. */
 static __always_inline int own_packet(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	struct nat_clock clock = read_nat_clock();
 	struct nat_side flow;
 	struct nat_entry *taken;
-	int verdict;
 
 	if (!in_nat_range(packet->source_port) || packet->icmp_kind >= KIND_REPLY || packet->protocol == IPPROTO_SCTP ||
 	    is_tunnel_packet(packet))
@@ -210,11 +211,23 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 		note_own_flow(packet, &flow, &clock, family);
 		return 0;
 	}
+	return OWN_PORT_TAKEN;
+}
+
+/* An own flow whose port a pod has gets another one. */
+static __always_inline int change_own_port(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	struct nat_side flow = {};
+	int verdict;
+
+	read_nat_key(packet, &flow.key, NAT_OUT, family);
 	verdict = nat_open(packet, &flow, &packet->source, NAT_F_HOST, family);
 	return verdict ? verdict : take_source(skb, packet, &flow, family);
 }
 
-/* Each in a stack frame of its own. */
+/* Each in a stack frame of its own. All that call each other have 512 bytes, in which kernel 6.1 counts more than later
+ * ones.
+ */
 __verified_alone int masquerade_error(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	if (!packet)
@@ -230,6 +243,14 @@ __verified_alone int masquerade_own4(struct __sk_buff *skb, struct packet *packe
 __verified_alone int masquerade_own6(struct __sk_buff *skb, struct packet *packet)
 {
 	return packet ? own_packet(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
+}
+
+__verified_alone int masquerade_taken(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	if (!packet)
+		return -DROP_INVALID;
+	return family == FAMILY_IPV4 ? change_own_port(skb, packet, FAMILY_IPV4) :
+				       change_own_port(skb, packet, FAMILY_IPV6);
 }
 
 __verified_alone int masquerade_pod4(struct __sk_buff *skb, struct packet *packet, const union ip_address *address)
@@ -271,9 +292,10 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 		if (verdict)
 			return own ? 0 : verdict;
 	}
-	if (family == FAMILY_IPV4)
-		return own ? masquerade_own4(skb, packet) : masquerade_pod4(skb, packet, &address);
-	return own ? masquerade_own6(skb, packet) : masquerade_pod6(skb, packet, &address);
+	if (!own)
+		return family == FAMILY_IPV4 ? masquerade_pod4(skb, packet, &address) : masquerade_pod6(skb, packet, &address);
+	verdict = family == FAMILY_IPV4 ? masquerade_own4(skb, packet) : masquerade_own6(skb, packet);
+	return verdict == OWN_PORT_TAKEN ? masquerade_taken(skb, packet, family) : verdict;
 }
 
 static __always_inline int masquerade(struct __sk_buff *skb, struct packet *packet)
