@@ -23,6 +23,24 @@ ip address add 192.0.2.1/24 dev eth0
 ip -6 address add 2001:db8::1/64 dev eth0 nodad
 `;
 
+export const podmanFolders: readonly string[] = [
+  "/var/lib/containers",
+  "/var/lib/cni",
+  "/etc/containers/containers.conf.d",
+];
+
+/** What podman finds on other machines: a service manager and its log, and the right to raise limits. */
+export const podmanMachine = `
+cat > /etc/containers/containers.conf.d/machine.conf <<EOF
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+EOF
+`;
+
 export interface PageRun {
   readonly code: number | null;
   readonly stdout: string;
@@ -33,6 +51,12 @@ export interface PageRun {
 export function shellBlocks(page: string): string[] {
   const markdown = readFileSync(join(root, "docs", page), "utf8");
   return [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+}
+
+/** The blocks of docs/operating.md up to a node whose agent answers. */
+export function startedNode(): string[] {
+  const blocks = shellBlocks("operating.md");
+  return blocks.slice(0, blocks.findIndex((block) => block.includes("status --brief")) + 1);
 }
 
 /** Runs blocks as one script in bash, up to two minutes; the first command that fails ends it. */
