@@ -19,6 +19,8 @@ export interface CommandSpec {
   readonly options?: readonly (readonly [flags: string, help: string, value?: string])[];
   /** Options that may be given several times. */
   readonly repeated?: readonly (readonly [flags: string, help: string])[];
+  /** Flags that count how often they are given. */
+  readonly counted?: readonly (readonly [flags: string, help: string])[];
   /** Absent for groups. */
   readonly run?: (context: Context, call: Call) => Promise<void>;
   readonly commands?: readonly CommandSpec[];
@@ -36,6 +38,9 @@ export function buildCommand(spec: CommandSpec, io: Io): Command {
   for (const [flags, help, value] of spec.options ?? []) command.option(flags, help, value);
   for (const [flags, help] of spec.repeated ?? []) {
     command.option(flags, help, (value: string, previous: string[]) => [...previous, value], []);
+  }
+  for (const [flags, help] of spec.counted ?? []) {
+    command.option(flags, help, (_: string, previous: number) => previous + 1, 0);
   }
   const { run } = spec;
   if (run !== undefined) {
@@ -58,6 +63,12 @@ export function textOption(call: Call, name: string): string | undefined {
 /** Whether a flag is set. */
 export function flag(call: Call, name: string): boolean {
   return call.options[name] === true;
+}
+
+/** How often a counted flag is set. */
+export function times(call: Call, name: string): number {
+  const value = call.options[name];
+  return typeof value === "number" ? value : 0;
 }
 
 /** Values of a repeated option; commas separate too. */

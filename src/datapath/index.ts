@@ -16,6 +16,7 @@ export {
   observationPointName,
   policyMatchName,
   traceReasonName,
+  translationPointName,
 } from "./events/names.ts";
 export type {
   CaptureEvent,
@@ -27,6 +28,7 @@ export type {
   EventReaderOptions,
   PolicyVerdictEvent,
   TraceEvent,
+  TraceSockEvent,
   UnknownEvent,
 } from "./events/types.ts";
 export { type UsedFeature, usedFeatures } from "./features.ts";

@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { type AgentClient, AgentUnreachableError, type MonitorRecord, readMonitor } from "../../../src/api/index.ts";
 import { CiliumError } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
-import { type Call, type CommandSpec, flag, listOption, textOption } from "../define.ts";
+import { type Call, type CommandSpec, flag, listOption, textOption, times } from "../define.ts";
 import { UsageError } from "../errors.ts";
 import { decodeMonitorEvent } from "../monitor/event.ts";
 import { createFilter, type EventFilter, monitorTypes } from "../monitor/filter.ts";
@@ -21,8 +21,8 @@ export const monitor: CommandSpec = {
     ["--to <endpoint>", "only to this endpoint"],
     ["--related-to <endpoint>", "only from or to this endpoint"],
   ],
+  counted: [["-v, --verbose", "all layers of each packet; twice: traces of sockets too"]],
   options: [
-    ["-v, --verbose", "all layers of each packet; may be given twice"],
     ["-j, --json", "one JSON object a line"],
     ["-o, --output <format>", "json: as --json"],
     ["-n, --numeric", "identities as numbers, without labels"],
@@ -35,6 +35,7 @@ export const monitor: CommandSpec = {
 async function watch(context: Context, call: Call): Promise<void> {
   const filter = createFilter({
     types: listOption(call, "type"),
+    sockets: times(call, "verbose") > 1,
     from: endpoints(call, "from"),
     to: endpoints(call, "to"),
     relatedTo: endpoints(call, "relatedTo"),
@@ -90,7 +91,7 @@ function formOf(call: Call): MonitorForm {
   const json = flag(call, "json") || output === "json";
   if (json && flag(call, "hex")) throw new UsageError("Cannot use --json with --hex");
   if (json) return { kind: "json" };
-  return { kind: flag(call, "verbose") || flag(call, "hex") ? "verbose" : "brief", hex: flag(call, "hex") };
+  return { kind: times(call, "verbose") > 0 || flag(call, "hex") ? "verbose" : "brief", hex: flag(call, "hex") };
 }
 
 function endpoints(call: Call, name: string): readonly number[] {

@@ -10,7 +10,9 @@ import {
   type PolicyVerdictEvent,
   policyMatchName,
   type TraceEvent,
+  type TraceSockEvent,
   traceReasonName,
+  translationPointName,
 } from "../../../src/datapath/index.ts";
 import { agentKind, type MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
@@ -28,11 +30,19 @@ export function formatBrief(cpu: number, event: MonitorEvent, knowledge: Knowled
       return `CPU ${cpuText(cpu)}: MARK ${hash(event.hash)} FROM ${event.source} DEBUG: ${debugText(event)}`;
     case "capture":
       return `${captureText(event, knowledge)}: ${event.summary}`;
+    case "trace-sock":
+      return formatTraceSock(cpu, event);
     case "agent":
       return `>> ${agentKind(event)}: ${event.text}`;
     case "unknown":
       return `CPU ${cpuText(cpu)}: Unknown event type ${event.number}, ${event.bytes.length} bytes`;
   }
+}
+
+function formatTraceSock(cpu: number, event: TraceSockEvent): string {
+  const socket = `cgroup_id: ${event.cgroupId} sock_cookie: ${event.socketCookie}`;
+  const point = translationPointName(event.point);
+  return `CPU ${cpuText(cpu)}: [${point}] ${socket}, dst [${event.destination}]:${event.port} ${event.protocol}`;
 }
 
 /** The datapath of today has no debug messages of its own to name. */

@@ -3,7 +3,7 @@
 import { UsageError } from "../errors.ts";
 import type { MonitorEvent } from "./event.ts";
 
-/** Types of `-t`; events of trace-sock and l7 are not made by the agent of today. */
+/** Types of `-t`; events of trace-sock and l7 are not made by the node of today. */
 export const monitorTypes = [
   "drop",
   "debug",
@@ -18,6 +18,8 @@ export const monitorTypes = [
 export interface FilterOptions {
   /** Empty: all. */
   readonly types: readonly string[];
+  /** Traces of sockets too, without being asked for by type. */
+  readonly sockets: boolean;
   /** Endpoint numbers; empty: any. */
   readonly from: readonly number[];
   readonly to: readonly number[];
@@ -27,13 +29,13 @@ export interface FilterOptions {
 export type EventFilter = (event: MonitorEvent) => boolean;
 
 /** Throws UsageError for a type that there is not. */
-export function createFilter({ types, from, to, relatedTo }: FilterOptions): EventFilter {
+export function createFilter({ types, sockets, from, to, relatedTo }: FilterOptions): EventFilter {
   for (const type of types) {
     if (monitorTypes.some((known) => known === type)) continue;
     throw new UsageError(`Cannot filter by type "${type}": unknown (expected ${monitorTypes.join(", ")})`);
   }
   return (event) => {
-    if (types.length > 0 && !types.includes(event.type)) return false;
+    if (types.length > 0 ? !types.includes(event.type) : event.type === "trace-sock" && !sockets) return false;
     const source = "source" in event ? event.source : 0;
     const destination = destinationOf(event);
     if (from.length > 0 && !from.includes(source)) return false;

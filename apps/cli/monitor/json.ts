@@ -11,6 +11,7 @@ import {
   policyMatchName,
   type TraceEvent,
   traceReasonName,
+  translationPointName,
 } from "../../../src/datapath/index.ts";
 import { cpuText, debugText, hash, originalAddress, reasonText } from "./brief.ts";
 import { agentKind, type MonitorEvent } from "./event.ts";
@@ -32,6 +33,11 @@ export function eventModel(cpu: number, event: MonitorEvent, knowledge: Knowledg
     case "capture": {
       const { source, originalLength: bytes, summary } = event;
       return { ...prefix, mark: hash(event.hash), source, bytes, summary };
+    }
+    case "trace-sock": {
+      const { point, cgroupId, socketCookie, destination: dstIP, port: dstPort, protocol: l4Proto } = event;
+      const ids = { cgroupID: String(cgroupId), sockCookie: String(socketCookie) };
+      return { ...prefix, xlatePoint: translationPointName(point), ...ids, dstIP, dstPort, l4Proto };
     }
     case "unknown":
       return { ...prefix, number: event.number, bytes: event.bytes.length };

@@ -15,17 +15,12 @@ const separator = "-".repeat(78);
 
 /** Lines of an event. */
 export function formatVerbose(cpu: number, event: MonitorEvent, hex: boolean, knowledge: Knowledge): string[] {
-  if (event.type === "debug" || event.type === "unknown" || event.type === "agent")
-    return [formatBrief(cpu, event, knowledge)];
+  if (!("packet" in event)) return [formatBrief(cpu, event, knowledge)];
   const lines = [separator, headLine(cpu, event, knowledge)];
   return [...lines, ...(hex ? hexDump(event.captured) : layers(event.packet))];
 }
 
-function headLine(
-  cpu: number,
-  event: Exclude<MonitorEvent, { type: "debug" | "unknown" | "agent" }>,
-  knowledge: Knowledge,
-): string {
+function headLine(cpu: number, event: Extract<MonitorEvent, { packet: Packet }>, knowledge: Knowledge): string {
   const start = `CPU ${cpuText(cpu)}: MARK ${hash(event.hash)} FROM ${event.source}`;
   const size = `${event.originalLength} bytes`;
   switch (event.type) {

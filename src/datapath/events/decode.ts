@@ -13,10 +13,15 @@ import type {
   EventHeader,
   PolicyVerdictEvent,
   TraceEvent,
+  TraceSockEvent,
 } from "./types.ts";
 
 const CAPTURE_BODY = 24;
 const DEBUG_SIZE = 20;
+/** As Cilium numbers it: programs of ours do not make it yet. */
+const EVENT_TRACE_SOCK = 7;
+const TRACE_SOCK_SIZE = 38;
+const TRACE_SOCK_F_IPV6 = 1;
 const TRACE_REASON_ENCRYPTED = 0x80;
 
 const directions = ["unknown", "ingress", "egress"] as const;
@@ -36,6 +41,7 @@ const decoders: ReadonlyMap<number, { size: number; decode: (bytes: Uint8Array) 
   [abi.EventType.EVENT_POLICY_VERDICT, { size: abi.POLICY_VERDICT_EVENT_SIZE, decode: decodeVerdict }],
   [abi.EventType.EVENT_DEBUG, { size: DEBUG_SIZE, decode: decodeDebug }],
   [abi.EventType.EVENT_CAPTURE, { size: CAPTURE_BODY, decode: decodeCapture }],
+  [EVENT_TRACE_SOCK, { size: TRACE_SOCK_SIZE, decode: decodeTraceSock }],
 ]);
 
 function decodeDrop(bytes: Uint8Array): DropEvent {
@@ -116,6 +122,21 @@ function decodeDebug(bytes: Uint8Array): DebugEvent {
     source: view.getUint16(2, true),
     hash: view.getUint32(4, true),
     args: [view.getUint32(8, true), view.getUint32(12, true), view.getUint32(16, true)],
+  };
+}
+
+/** A packed struct: type, point, address (16), port, cookie, cgroup, protocol, flags. */
+function decodeTraceSock(bytes: Uint8Array): TraceSockEvent {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const family = has(view.getUint8(37), TRACE_SOCK_F_IPV6) ? 6 : 4;
+  return {
+    type: "trace-sock",
+    point: view.getUint8(1),
+    destination: ipFrom16(bytes.subarray(2, 18), family),
+    port: view.getUint16(18, true),
+    socketCookie: view.getBigUint64(20, true),
+    cgroupId: view.getBigUint64(28, true),
+    protocol: (["unknown", "tcp", "udp"] as const)[view.getUint8(36)] ?? "unknown",
   };
 }
 

@@ -32,6 +32,8 @@ const traceReasons = [
 
 const policyMatches = ["none", "L3-Only", "L3-L4", "L4-Only", "all", "L3-Proto", "Proto-Only"] as const;
 
+const translationPoints = ["unknown", "pre-xlate-fwd", "post-xlate-fwd", "pre-xlate-rev", "post-xlate-rev"] as const;
+
 const authTypes = ["disabled", "spire", "test-always-fail"] as const;
 
 /** `to-endpoint` for 0, `from-overlay` for 9, … */
@@ -47,6 +49,11 @@ export function traceReasonName(reason: number): string {
 /** `none`, `L3-Only`, `L3-L4`, `L4-Only`, `all`, `L3-Proto`, `Proto-Only`. */
 export function policyMatchName(match: number): string {
   return policyMatches[match] ?? String(match);
+}
+
+/** `pre-xlate-fwd`, `post-xlate-fwd`, `pre-xlate-rev`, `post-xlate-rev`, else `unknown`. */
+export function translationPointName(point: number): string {
+  return translationPoints[point] ?? "unknown";
 }
 
 /** `disabled`, `spire`, `test-always-fail`. */

@@ -96,6 +96,18 @@ export interface CaptureEvent extends EventHeader {
   readonly args: readonly [number, number];
 }
 
+/** Where a socket's address was looked at, before and after it was translated. */
+export interface TraceSockEvent {
+  readonly type: "trace-sock";
+  /** Translation point; name by `translationPointName`. */
+  readonly point: number;
+  readonly destination: string;
+  readonly port: number;
+  readonly socketCookie: bigint;
+  readonly cgroupId: bigint;
+  readonly protocol: "tcp" | "udp" | "unknown";
+}
+
 /** A record whose type is not known or whose body is too short; nothing is thrown for it. */
 export interface UnknownEvent {
   readonly type: "unknown";
@@ -103,7 +115,14 @@ export interface UnknownEvent {
   readonly bytes: Uint8Array;
 }
 
-export type DatapathEvent = DropEvent | TraceEvent | PolicyVerdictEvent | DebugEvent | CaptureEvent | UnknownEvent;
+export type DatapathEvent =
+  | DropEvent
+  | TraceEvent
+  | PolicyVerdictEvent
+  | DebugEvent
+  | CaptureEvent
+  | TraceSockEvent
+  | UnknownEvent;
 
 export interface EventReaderOptions {
   /** Give at most this many events to one call of `onBatch`. Default 1024. */
