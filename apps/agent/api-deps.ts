@@ -49,7 +49,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       hasPodSource: parts.sources.length > 0,
       auditMode: parts.auditMode,
     },
-    ipam: { ipam, endpoints },
+    ipam: { ipam, endpoints, observe: parts.ipamEvents },
     identities: {
       ...{ identities: cluster.allocator.table, endpoints, ipcache, nodes, self },
       nodeAddresses: cluster.nodeAddresses,

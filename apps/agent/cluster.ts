@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this node shares with the others: identities, nodes and addresses, through the key-value store.
 import { readFileSync } from "node:fs";
-import type { Config, Module, ReadonlyTable, Reconciler, Table } from "../../src/core/index.ts";
+import type { Config, Metrics, Module, ReadonlyTable, Reconciler, Table } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/index.ts";
 import {
@@ -31,6 +31,7 @@ export interface ClusterDeps {
   readonly config: Config;
   readonly local: LocalAddresses;
   readonly datapath: Pick<Datapath, "maps" | "setRemoteNodes">;
+  readonly metrics: Metrics;
   /** The named ports of a pod, as far as known. */
   readonly podPorts: (namespace: string, name: string) => readonly PodPort[];
 }
@@ -63,10 +64,10 @@ export interface Cluster {
   announceHealth(addresses: { readonly ipv4?: string; readonly ipv6?: string }): void;
 }
 
-export function createCluster({ config, local, datapath, podPorts }: ClusterDeps): Cluster {
+export function createCluster({ config, local, datapath, podPorts, metrics }: ClusterDeps): Cluster {
   const node = localNode(config, local);
   const store = createKvstore(
-    {},
+    { metrics },
     {
       kind: config.get(options.kvstore),
       options: Object.fromEntries(config.get(options.kvstoreOpt)),

@@ -37,9 +37,9 @@ export interface Agent {
 export function createAgentModules(config: Config): Agent {
   const paths = statePaths(config);
   let running: RunningModules | undefined;
-  const parts = createParts(config);
-  const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   const metrics = createMetrics();
+  const parts = createParts(config, metrics);
+  const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   registerMetrics(metrics, { ...parts, ...parts.local, ...cluster, identities: cluster.allocator.table });
   const { api, modules } = createAgentApi(
     agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),

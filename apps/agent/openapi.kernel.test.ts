@@ -232,7 +232,13 @@ test("the metrics of what the agent has are there, under the names that dashboar
     ...["identity", "identity_label_sources", "ip_addresses", "ipam_capacity", "ipcache_events_total"],
     ...["policy", "policy_max_revision", "bpf_map_ops_total", "bpf_map_pressure"],
     ...["datapath_conntrack_gc_runs_total", "datapath_conntrack_gc_entries", "datapath_conntrack_gc_duration_seconds"],
-    ...["api_limiter_processed_requests_total", "api_limiter_requests_in_flight", "api_limiter_rate_limit"],
+    ...["kvstore_operations_duration_seconds", "ipam_events_total", "endpoint_propagation_delay_seconds"],
+    ...[
+      "bpf_map_capacity",
+      "api_limiter_processed_requests_total",
+      "api_limiter_requests_in_flight",
+      "api_limiter_rate_limit",
+    ],
     ...["api_limiter_wait_duration_seconds", "api_limiter_adjustment_factor", "feature_datapath_attach"],
   ];
   assert.deepEqual(

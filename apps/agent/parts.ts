@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
-import { type Config, systemClock } from "../../src/core/index.ts";
+import { type Config, type Metrics, systemClock } from "../../src/core/index.ts";
 import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
 import { AuditMode, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
@@ -8,6 +8,7 @@ import { createResourceTable, createStaticSource } from "../../src/kubernetes/in
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
 import { createIdentityArrivals } from "./identity-arrivals.ts";
+import { createIpamMetrics } from "./metrics/index.ts";
 import { portsOfPod } from "./named-ports.ts";
 import { options } from "./options.ts";
 import { createPolicyParts } from "./policy-parts.ts";
@@ -17,9 +18,10 @@ import { datapathConfig, deviceExists, healthConfig, localAddresses, podLabelCon
 export type Parts = ReturnType<typeof createParts>;
 
 /** Makes the parts; nothing is touched before their modules start. */
-export function createParts(config: Config) {
+export function createParts(config: Config, metrics: Metrics) {
   const paths = statePaths(config);
   const local = localAddresses(config);
+  const ipamEvents = createIpamMetrics(metrics);
   const resources = createResourceTable();
   const endpoints = createEndpointTable();
   const directory = config.get(options.staticResources);
@@ -27,7 +29,7 @@ export function createParts(config: Config) {
 
   const datapath = createDatapath(datapathConfig(config, local));
   const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
-  const cluster = createCluster({ config, local, datapath, podPorts });
+  const cluster = createCluster({ config, local, datapath, podPorts, metrics });
   const events = createEventModule(datapath);
   const policyParts = createPolicyParts({
     ...{ config, cluster, resources, endpoints, families: local.families, events },
@@ -42,7 +44,7 @@ export function createParts(config: Config) {
       allocator: cluster.allocator,
       addresses: {
         take: (ip, owner) => void local.ipam.restore(ip, owner),
-        release: (ip) => void local.ipam.release(ip),
+        release: (ip) => void (local.ipam.release(ip) && ipamEvents("release", ip)),
       },
       announcer: cluster.announcer,
       resolvePolicy: (labels, identity) => engine.resolveEndpoint(labels, identity),
@@ -65,6 +67,7 @@ export function createParts(config: Config) {
   const prefilter = createPrefilter(config, local);
   return {
     config,
+    ipamEvents,
     local,
     resources,
     endpoints,

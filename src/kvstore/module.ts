@@ -10,6 +10,7 @@ import {
   type Module,
   systemClock,
 } from "../core/index.ts";
+import { measured } from "./measured.ts";
 import { kvstoreBackends } from "./registry.ts";
 import { KvstoreSession } from "./session.ts";
 import type { Kvstore } from "./types.ts";
@@ -57,7 +58,8 @@ export function openKvstore(config: KvstoreConfig, deps: KvstoreDeps = {}): Kvst
     clock,
     ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
   });
-  return new KvstoreSession({ connection, clock, log, leaseTtl: config.leaseTtl ?? 900 });
+  const timed = deps.metrics === undefined ? connection : measured(connection, deps.metrics);
+  return new KvstoreSession({ connection: timed, clock, log, leaseTtl: config.leaseTtl ?? 900 });
 }
 
 /**

@@ -10,6 +10,8 @@ export interface IpamApiDeps {
   readonly ipam: Ipam;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly hostAddressing: NodeAddressing;
+  /** Called for each address that is given out or back. */
+  readonly observe?: (action: "allocate" | "release", address: string) => void;
 }
 
 export function createIpamCalls(
@@ -30,6 +32,7 @@ export function createIpamCalls(
         throw new ApiError(400, `Cannot allocate address: there is no pool "${pool}" (only "${defaultPoolName}")`);
       }
       const { ipv4, ipv6 } = withStatus(() => ipam.allocate(owner, family ?? "all", { expiration }));
+      for (const allocation of [ipv4, ipv6]) if (allocation !== undefined) deps.observe?.("allocate", allocation.ip);
       return {
         address: {
           ...(ipv4 && { ipv4: ipv4.ip, "ipv4-pool-name": ipv4.pool }),
@@ -42,6 +45,7 @@ export function createIpamCalls(
     },
     ipamAllocateAddress(address, owner) {
       withStatus(() => ipam.allocateIp(address, owner));
+      deps.observe?.("allocate", address);
     },
     ipamRelease(address) {
       const endpoint = deps.endpoints.by("address", address)[0];
@@ -52,6 +56,7 @@ export function createIpamCalls(
         );
       }
       if (!ipam.release(address)) throw new ApiError(404, `Cannot release address "${address}": it is not allocated`);
+      deps.observe?.("release", address);
     },
   };
 }

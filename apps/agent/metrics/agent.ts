@@ -19,6 +19,18 @@ export function registerAgent(metrics: Metrics, deps: AgentMetricsDeps): () => v
     ...{ name: "controllers_failing", help: "Things that the agent keeps in the kernel and could not bring about" },
     collect: (metric) => metric.set(deps.datapath.status().filter(({ state }) => state === "error").length),
   });
+  const sizes = [
+    ["ct", options.ctTcpMax],
+    ["ct-any", options.ctAnyMax],
+    ["policy", options.policyMapMax],
+    ["ipcache", options.ipcacheMax],
+  ] as const;
+  metrics.gauge({
+    ...{ name: "bpf_map_capacity", help: "Entries that maps have room for", labels: ["map_group"] },
+    collect(metric) {
+      for (const [group, option] of sizes) metric.set(deps.config.get(option), { map_group: group });
+    },
+  });
   for (const [feature, mode] of usedFeatures(deps)) {
     const gauge = { name: `feature_${feature}`, help: "Features in use: 1", labels: ["mode"] };
     metrics.gauge({ ...gauge, collect: (metric) => metric.set(1, { mode: mode() }) });

@@ -30,6 +30,14 @@ export function createApiMetrics(metrics: Metrics): (call: AnsweredCall) => void
   };
 }
 
+/** Registers the metric of addresses that are given out and back, and gives what is to be called for each. */
+export function createIpamMetrics(metrics: Metrics): (action: "allocate" | "release", address: string) => void {
+  const events = metrics.counter({
+    ...{ name: "ipam_events_total", help: "Addresses given out and given back", labels: ["action", "family"] },
+  });
+  return (action, address) => events.inc({ action, family: address.includes(":") ? "ipv6" : "ipv4" });
+}
+
 /** Registers the metrics of limits; they are read when somebody asks. */
 export function registerLimiters(metrics: Metrics, states: () => readonly LimiterState[]): void {
   const gauge = (name: string, help: string, values: (state: LimiterState) => Readonly<Record<string, number>>) =>

@@ -56,6 +56,10 @@ function endpointMetrics(metrics: Metrics): (batch: Batch<EndpointRow>) => void 
     help: "Seconds from a change of an endpoint to its being in the kernel",
     labels: ["scope", "status"],
   });
+  const propagation = metrics.histogram({
+    name: "endpoint_propagation_delay_seconds",
+    help: "Seconds from the making of an endpoint to its being in the kernel with its policy",
+  });
   const restored = metrics.counter({
     name: "endpoint_restoration_endpoints",
     help: "Endpoints of an earlier run of the agent that were taken over",
@@ -71,6 +75,10 @@ function endpointMetrics(metrics: Metrics): (batch: Batch<EndpointRow>) => void 
       const outcome = row.phase === "active" ? outcomeOf(row, previous) : undefined;
       if (outcome === undefined) continue;
       runs.inc({ reason: "", outcome, error: outcome === "success" ? "" : "error" });
+      const [first] = row.log;
+      if (outcome === "success" && previous?.policy === undefined && first?.state !== "restoring") {
+        propagation.observe(Math.max(0, row.status.since - (first?.time ?? row.status.since)) / 1000);
+      }
       const since = previous?.status.kind === "pending" ? previous.status.since : row.status.since;
       seconds.observe(Math.max(0, row.status.since - since) / 1000, {
         ...{ scope: "total", status: outcome === "success" ? "success" : "failure" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's metrics by what they are about.
 export { registerAgent } from "./agent.ts";
-export { createApiMetrics, registerLimiters } from "./api.ts";
+export { createApiMetrics, createIpamMetrics, registerLimiters } from "./api.ts";
 export { createChangeMetrics } from "./changes.ts";
 export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
 export { registerState } from "./state.ts";
