@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // monitor: what the datapath reports, as it happens.
 import { cpus } from "node:os";
-import { type AgentClient, AgentUnreachableError, type MonitorRecord, readMonitor } from "../../../src/api/index.ts";
-import { CiliumError } from "../../../src/core/index.ts";
+import { type AgentClient, AgentUnreachableError, type MonitorRecord } from "../../../src/api/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, listOption, textOption, times } from "../define.ts";
 import { UsageError } from "../errors.ts";
@@ -10,6 +9,7 @@ import { decodeMonitorEvent } from "../monitor/event.ts";
 import { createFilter, type EventFilter, monitorTypes } from "../monitor/filter.ts";
 import { Knowledge } from "../monitor/knowledge.ts";
 import { formatLost, formatRecord, type MonitorForm } from "../monitor/record.ts";
+import { followMonitor } from "../monitor/stream.ts";
 
 export const monitor: CommandSpec = {
   usage: "monitor",
@@ -45,13 +45,13 @@ async function watch(context: Context, call: Call): Promise<void> {
   const knowledge = new Knowledge(client, { numeric: flag(call, "numeric"), now: context.io.now });
   const socket = textOption(call, "monitorSocket") ?? (context.io.env.CILIUM_MONITOR_SOCK || context.monitorSocket);
   const { signal } = context.io;
+  const onClosed = () => context.io.stderr("The agent closed the connection, waiting for it to come back\n");
   let connected = false;
-  for await (const records of readMonitor(socket, signal)) {
+  for await (const records of followMonitor(socket, signal, onClosed)) {
     if (!connected) await greet(context, client);
     connected = true;
     if (records.length > 0) context.io.stdout(await formatAll(records, filter, form, knowledge));
   }
-  if (!signal.aborted) throw new CiliumError(`Cannot go on: the agent closed "${socket}" (was it stopped?)`);
   context.io.stderr("\nReceived an interrupt, disconnecting from monitor...\n\n");
 }
 

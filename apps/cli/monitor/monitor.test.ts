@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import * as abi from "../../../src/abi/index.ts";
-import { type AgentApi, type DropQuery, encodeAgentNotify } from "../../../src/api/index.ts";
+import { type AgentApi, createMonitorServer, type DropQuery, encodeAgentNotify } from "../../../src/api/index.ts";
 import { createMemoryAgent } from "../../../src/api/testing.ts";
 import { configureLogging, ip16 } from "../../../src/core/index.ts";
+import { eventually } from "../../../src/kvstore/testing.ts";
 import { identities } from "../fixtures.ts";
 import { type CliResult, golden, startCli } from "../harness.ts";
 
@@ -267,6 +268,32 @@ test("monitor survives records it cannot read", async (t) => {
   const { code, stdout } = await watch(t, { data: noise });
   assert.equal(code, 0);
   assert.match(stdout, /Unknown event type/);
+});
+
+test("monitor goes on with the agent that comes back", async (t) => {
+  const agent = createMemoryAgent({ identities });
+  const cli = await startCli(t, agent.api);
+  const socketPath = `${cli.socketPath}.restarting`;
+  const stop = new AbortController();
+  const printed = { text: "" };
+  const running = cli.run(["monitor", "-n", "--monitor-socket", socketPath], {
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]),
+    onOutput: (text) => {
+      printed.text = text;
+    },
+  });
+  for (const line of [4241, 4242]) {
+    const server = createMonitorServer({ api: agent.api, socketPath });
+    await server.start();
+    await eventually("it listens", () => server.listeners === 1);
+    agent.emit({ data: drop({ line }), cpu: 1, lost: 0, type: 9 });
+    await eventually("the record is printed", () => printed.text.includes(`:${line},`));
+    if (line === 4242) stop.abort();
+    await server.stop();
+  }
+  const { code, stderr } = await running;
+  assert.equal(code, 0);
+  assert.match(stderr, /^The agent closed the connection, waiting for it to come back$/m);
 });
 
 test("monitor says that the agent went away", async (t) => {
