@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { BpfMap, type BpfObject, type BpfProgram } from "../../kernel/index.ts";
 import { usesOutwardDevices } from "../devices/outward.ts";
 import { DatapathError } from "../errors.ts";
+import { takeEarlierPolicy } from "../maps/earlier-policy.ts";
 import { type KeptSize, MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { ObjectStatus } from "../object-status.ts";
@@ -78,6 +79,7 @@ export class NodePrograms implements Disposable {
     const root = mapPinRoot(this.#config.bpfRoot);
     this.#migrations?.commit();
     this.#migrations = undefined;
+    takeEarlierPolicy(root);
     if (this.#generation !== undefined && !existsSync(callsPin(root))) pinCalls(root, this.#generation.calls);
   }
 
