@@ -88,6 +88,27 @@ export const errorCases = (folder: string): readonly ErrorCase[] => [
     msg: /2 IPv4 addresses/,
   },
   {
+    name: "containerd that is down",
+    command: "ADD",
+    config: { "label-source": { runtime: "containerd", socket: `${folder}/none.sock` } },
+    code: 11,
+    msg: /Cannot ask containerd at ".*none\.sock" for labels: .*ENOENT/,
+  },
+  {
+    name: "podman that is down",
+    command: "ADD",
+    config: { "label-source": { runtime: "podman", socket: `${folder}/none.sock` } },
+    code: 11,
+    msg: /Cannot ask podman at ".*none\.sock" for labels: .*ENOENT.*podman\.socket/,
+  },
+  {
+    name: "labels of others' sources",
+    command: "ADD",
+    config: { labels: ["reserved:host"] },
+    code: 105,
+    msg: /Cannot use label "reserved:host"/,
+  },
+  {
     name: "an agent that is down",
     command: "CHECK",
     config: { "agent-socket": `${folder}/none.sock`, prevResult: { interfaces: [{ name: "eth0", sandbox: "x" }] } },

@@ -23,6 +23,9 @@ const good = {
     mtu: 1500,
   },
   ...{ ipam: { type: "cilium", pool: "default" }, "enable-debug": false, "chaining-mode": "none" },
+  ...{ labels: ["k8s:app=web"], "label-source": { runtime: "podman", socket: join(directory, "podman.sock") } },
+  runtimeConfig: { mac: "02:00:00:00:00:02", ips: ["10.0.0.6/24"], portMappings: [{ hostPort: 80 }], bandwidth: {} },
+  "cni.dev/valid-attachments": [{ containerID: "c1", ifname: "eth0" }],
   prevResult: {
     cniVersion: "1.1.0",
     interfaces: [{ name: "lxc1" }, { name: "eth0", mac: "02:00:00:00:00:01", sandbox: "/x" }],

@@ -32,10 +32,11 @@ export async function containerdContainer(socket: string, id: string): Promise<R
   }
 }
 
-/** Both parts may have dashes: shorter namespaces first, `default` among them. */
+/** Namespaces and ids that it may be. Both may have dashes: shorter namespaces first, `default` for a bare id. */
 function splits(id: string): [string, string][] {
   const dashes = [...id.matchAll(/-/g)].map(({ index }) => index).filter((at) => at > 0 && at < id.length - 1);
-  return dashes.slice(0, 8).map((at) => [id.slice(0, at), id.slice(at + 1)]);
+  const parts = dashes.slice(0, 8).map((at): [string, string] => [id.slice(0, at), id.slice(at + 1)]);
+  return [...parts, ["default", id]];
 }
 
 async function find(
