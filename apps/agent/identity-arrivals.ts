@@ -14,7 +14,7 @@ const sharedIdentities = { first: 256, end: 1 << 24 } as const;
 export interface IdentityArrivalModuleDeps {
   readonly allocator: Pick<KvstoreIdentityAllocator, "table" | "seen" | "revisionOf" | "onProgress">;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
-  readonly arrivals: IdentityArrivals;
+  readonly arrivals: Pick<IdentityArrivals, "applied" | "expect" | "arrived" | "stop">;
   /** The kernel's list; there when this is started. */
   readonly known: () => DatapathMaps["identities"];
   /** How long a new pod waits for other nodes, ms; an agent that starts again should be back by then. */

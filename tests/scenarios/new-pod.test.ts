@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// threats: a new pod's packets denied, because its identity has not arrived. The agent of the node that it talks to
+// A new pod's packets denied, because its identity has not arrived. The agent of the node that it talks to
 // stands still while the pod is made: the pod is not said to be made before that node knows who it is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import { NewPods } from "./new-pods.ts";
 const unknown = [DropReason.DROP_UNKNOWN_IDENTITY];
 const burst = 20;
 
-test("a new pod's first packets are let in on other nodes, whose policies never saw its labels", async () => {
+test("threats: a new pod's first packets are let in on other nodes, whose policies never saw its labels", async () => {
   await using pods = await NewPods.create(scenarioName("new"), { "identity-arrival-timeout": "10m" });
   const [first, second] = ["first", "second"].map((name) => ({ name, labels: { client: "yes", run: name } }));
   assert.ok(first && second);
