@@ -14,13 +14,18 @@ import { agentPatience, whenAgentAnswers } from "../cni/index.ts";
 import { RequestError } from "./errors.ts";
 import { addressRequest, type Calls, checkRequest, optionNames, poolRequest } from "./protocol.ts";
 import type { Store } from "./store.ts";
+import type { Turns } from "./turns.ts";
 
 const log = createLogger("docker");
 
 export interface IpamDeps {
   readonly agent: Pick<AgentClient, "getConfig" | "ipamAllocate" | "ipamRelease">;
   readonly store: Store;
+  readonly turns: Turns;
 }
+
+/** Whose turn it is to borrow an address, among the turns. */
+export const loansTurn = "loans";
 
 /** The address space of our pools; networks with addresses of others are refused. */
 export const addressSpace = "CiliumLocal";
@@ -133,15 +138,23 @@ function hostPrefix(address: string): string {
   return `${address}/${address.includes(":") ? 128 : 32}`;
 }
 
-/** The engine may never come back for it: the agent takes it back unless an endpoint claims it. */
-async function allocate({ agent, store }: IpamDeps, family: Family): Promise<string> {
+/**
+ * The engine may never come back for it: the agent takes it back unless an endpoint claims it. An agent that started
+ * again knows nothing of what it lent, and may lend it a second time: that is for the container that has it already.
+ */
+async function allocate({ agent, store, turns }: IpamDeps, family: Family): Promise<string> {
   const key = family === 4 ? "ipv4" : "ipv6";
-  const query = { family: key, owner: "docker", expiration: true } as const;
-  const answer = await whenAgentAnswers(() => agent.ipamAllocate(query), agentPatience);
-  const address = answer.address[key];
-  if (!address) throw new Error(`Cannot give an IPv${family} address: the agent gave none`);
-  store.saveLease(address, answer[key]?.["expiration-uuid"] ?? "");
-  return address;
+  const borrow = async (): Promise<string> => {
+    for (;;) {
+      const answer = await agent.ipamAllocate({ family: key, owner: "docker", expiration: true });
+      const address = answer.address[key];
+      if (!address) throw new Error(`Cannot give an IPv${family} address: the agent gave none`);
+      const isFree = store.lease(address) === undefined;
+      store.saveLease(address, answer[key]?.["expiration-uuid"] ?? "");
+      if (isFree) return address;
+    }
+  };
+  return await whenAgentAnswers(() => turns.take(loansTurn, borrow), agentPatience);
 }
 
 /** An endpoint's addresses went with it, and may be somebody else's by now: only what no endpoint claimed goes back here. */

@@ -4,10 +4,12 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { ApiError, type Endpoint, type EndpointChangeRequest } from "../../src/api/index.ts";
 import { configureLogging } from "../../src/core/index.ts";
 import { putEndpoint } from "./join.ts";
 import { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 configureLogging({ level: "silent" });
 const addresses = { ipv4: "10.77.0.10", ipv6: "fd00:77::10" };
@@ -29,7 +31,11 @@ function setUp(t: TestContext, answer: (request: EndpointChangeRequest) => void)
       return {} as Endpoint;
     },
   };
-  return { folder, asked, put: () => putEndpoint({ agent, store }, endpoint, { "container-id": "c" }) };
+  return {
+    folder,
+    asked,
+    put: () => putEndpoint({ agent, store, turns: new Turns() }, endpoint, { "container-id": "c" }),
+  };
 }
 
 test("putEndpoint() claims the addresses that the agent has lent, once", async (t) => {
@@ -39,14 +45,19 @@ test("putEndpoint() claims the addresses that the agent has lent, once", async (
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("putEndpoint() takes the addresses anew from an agent that started since it lent them", async (t) => {
-  const { asked, put, folder } = setUp(t, ({ addressing }) => {
-    if (addressing?.["ipv4-expiration-uuid"] !== undefined) throw new ApiError(400, "its allocation may have expired");
+for (const known of [[], ["ipv4"], ["ipv6"]] as const) {
+  test(`putEndpoint() finds that an agent knows ${known[0] ?? "neither"} of two loans`, async (t) => {
+    const { asked, put, folder } = setUp(t, ({ addressing }) => {
+      const claimed = (["ipv4", "ipv6"] as const).filter((family) => addressing?.[`${family}-expiration-uuid`]);
+      if (!isDeepStrictEqual(claimed, known)) throw new ApiError(400, "its allocation may have expired");
+    });
+    await put();
+    assert.deepEqual(asked[0], { ...addresses, ...lent });
+    const last = asked.at(-1) as object;
+    assert.deepEqual(Object.keys(last), ["ipv4", "ipv6", ...known.map((family) => `${family}-expiration-uuid`)]);
+    assert.deepEqual(readdirSync(folder), []);
   });
-  await put();
-  assert.deepEqual(asked, [{ ...addresses, ...lent }, addresses]);
-  assert.deepEqual(readdirSync(folder), []);
-});
+}
 
 test("putEndpoint() leaves the loans to be given back when the agent refuses", async (t) => {
   const { asked, put, folder } = setUp(t, () => {

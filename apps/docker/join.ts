@@ -11,10 +11,10 @@ import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts"
 import { deviceNames, hostDevice, openPair } from "./device.ts";
 import type { EngineContainer } from "./engine.ts";
 import { RequestError } from "./errors.ts";
-import { routerOf } from "./ipam-driver.ts";
+import { loansTurn, routerOf } from "./ipam-driver.ts";
 import type { NetworkDeps } from "./network-driver.ts";
 import { type joinRequest, routeTypes } from "./protocol.ts";
-import type { Store, StoredEndpoint } from "./store.ts";
+import type { StoredEndpoint } from "./store.ts";
 
 const log = createLogger("docker");
 /** Of containers in networks without the option `namespace`. */
@@ -101,24 +101,40 @@ async function ensureEndpoint(
   });
 }
 
-/** With the ids under which the addresses are lent; an agent that started since then knows of no loan. */
+/** Of which family to claim the loan, in the order in which it is tried. */
+const choices = [
+  { ipv4: true, ipv6: true },
+  { ipv4: true, ipv6: false },
+  { ipv4: false, ipv6: true },
+  { ipv4: false, ipv6: false },
+] as const;
+const claims = [...choices, ...choices];
+
+/**
+ * With the ids under which the addresses are lent. An agent that started since then knows of no loan, or of one that it
+ * made again, maybe just now: which of these holds for an address is found by trying.
+ */
 export async function putEndpoint(
-  { agent, store }: { readonly agent: Pick<AgentClient, "putEndpoint">; readonly store: Store },
+  { agent, store, turns }: Pick<NetworkDeps, "store" | "turns"> & { readonly agent: Pick<AgentClient, "putEndpoint"> },
   { ipv4, ipv6 }: StoredEndpoint,
   request: EndpointChangeRequest,
 ): Promise<void> {
   const addresses = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
-  const [lease4, lease6] = [ipv4, ipv6].map((address) => (address ? store.lease(address) : undefined));
-  const lent = {
-    ...(lease4 && { "ipv4-expiration-uuid": lease4 }),
-    ...(lease6 && { "ipv6-expiration-uuid": lease6 }),
-  };
-  try {
-    await agent.putEndpoint(0, { ...request, addressing: { ...addresses, ...lent } });
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 400 || Object.keys(lent).length === 0) throw error;
-    log.info("The agent does not know the loan of an address, takes the address anew", { ...addresses });
-    await agent.putEndpoint(0, { ...request, addressing: addresses });
+  for (const [n, claim] of claims.entries()) {
+    const lease4 = claim.ipv4 && ipv4 && store.lease(ipv4);
+    const lease6 = claim.ipv6 && ipv6 && store.lease(ipv6);
+    const lent = {
+      ...(lease4 && { "ipv4-expiration-uuid": lease4 }),
+      ...(lease6 && { "ipv6-expiration-uuid": lease6 }),
+    };
+    try {
+      await agent.putEndpoint(0, { ...request, addressing: { ...addresses, ...lent } });
+      break;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 400 || n === claims.length - 1) throw error;
+      log.info("The agent does not know the loan of an address", { ...addresses, error: error.message });
+      await turns.take(loansTurn, async () => {}); // what is being lent is written down then
+    }
   }
   for (const address of [ipv4, ipv6]) if (address) store.removeLease(address);
 }

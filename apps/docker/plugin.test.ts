@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine asks before there is any device: pools, addresses, networks. Nothing here reaches the kernel.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -90,6 +90,21 @@ test("addresses are lent by the agent, and go back unless an endpoint has claime
   }
   assert.deepEqual(agent.freeIpv4.toSorted(), free);
   assert.deepEqual(readdirSync(join(folder, "state")), []);
+});
+
+test("an address that an agent lends a second time stays with who has it", async (t) => {
+  const { call, agent, folder } = await setUp(t);
+  const request = () => call("IpamDriver.RequestAddress", { PoolID: "CiliumPoolv4" });
+  assert.deepEqual(await request(), { Address: "10.77.0.10/32" });
+  const lease = join(folder, "state/lease-10.77.0.10");
+  writeFileSync(lease, "of an agent before");
+  agent.freeIpv4.unshift("10.77.0.10");
+  assert.deepEqual(await request(), { Address: "10.77.0.11/32" });
+  assert.equal(readFileSync(lease, "utf8"), "uuid4");
+  const long = new Date(Date.now() - 3_600_000);
+  utimesSync(lease, long, long);
+  agent.freeIpv4.unshift("10.77.0.10");
+  assert.deepEqual(await request(), { Address: "10.77.0.10/32" });
 });
 
 const refusals: readonly (readonly [string, string, object, RegExp])[] = [

@@ -14,6 +14,9 @@ import { Turns } from "./turns.ts";
 /** Milliseconds for one call of the agent; an endpoint's build is one. */
 const callTimeout = 90_000;
 
+/** Of looking for what the engine gave up, ms. */
+const sweepInterval = 5 * 60_000;
+
 export interface Plugin {
   readonly socketPath: string;
   start(): Promise<void>;
@@ -29,19 +32,24 @@ export function pluginCalls(deps: Parameters<typeof networkCalls>[0] & Parameter
   };
 }
 
-/** Nothing is opened before `start()`, which serves and then removes what the engine gave up meanwhile. */
+/** Nothing is opened before `start()`, which serves, and removes what the engine gave up: then, and now and again. */
 export function createPlugin(options: DockerOptions): Plugin {
   const agent = new AgentClient({ socketPath: options.agentSocket, timeout: callTimeout });
   const engine = new Engine(options.dockerSocket);
   const deps = { agent, engine, store: new Store(options.stateDir), turns: new Turns() };
   const socketPath = join(options.pluginDir, `${options.name}.sock`);
   const server = createPluginServer(socketPath, pluginCalls(deps));
+  let sweep: NodeJS.Timeout | undefined;
   return {
     socketPath,
     start: async () => {
       await server.start();
       await removeForgotten(deps);
+      sweep = setInterval(() => void removeForgotten(deps), sweepInterval);
     },
-    stop: () => server.stop(),
+    stop: () => {
+      clearInterval(sweep);
+      return server.stop();
+    },
   };
 }

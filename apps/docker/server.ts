@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP on the plug-in's socket: calls are posted, answers are JSON, errors are {"Err": text}.
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { listenUnix } from "../../src/api/index.ts";
 import { createLogger, errorChain, oneLine } from "../../src/core/index.ts";
 import { RequestError } from "./errors.ts";
@@ -13,13 +14,16 @@ const maxBody = 1024 * 1024;
 const maxConnections = 256;
 /** Milliseconds in which a request has to be there. */
 const requestTimeout = 10_000;
-const stopGrace = 2000;
+/** For calls under way when it is to stop: the engine repeats those without their bodies (ms). */
+const stopGrace = 30_000;
+/** In which connections that were made before are accepted, ms. */
+const doorTime = 100;
 const contentType = "application/vnd.docker.plugins.v1.2+json";
 
 export interface PluginServer {
   /** Resolves when the engine may connect. Throws CiliumError when the socket cannot be had. */
   start(): Promise<void>;
-  /** Takes no new calls, lets running ones end for up to two seconds, removes the socket. */
+  /** Takes no new calls, lets running ones end for up to 30 seconds, removes the socket. */
   stop(): Promise<void>;
 }
 
@@ -38,16 +42,23 @@ export function createPluginServer(socketPath: string, calls: Calls): PluginServ
   server.maxConnections = maxConnections;
   return {
     start: () => listenUnix(server, socketPath, 0o660),
-    stop: () =>
-      new Promise((resolve) => {
-        const force = setTimeout(() => server.closeAllConnections(), stopGrace);
-        server.close(() => {
-          clearTimeout(force);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    stop: async () => {
+      // Who comes now finds nobody, and comes again; who is at the door is let in.
+      rmSync(socketPath, { force: true });
+      await new Promise((resolve) => setTimeout(resolve, doorTime));
+      await close(server);
+    },
   };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), stopGrace);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
 }
 
 async function serve(calls: Calls, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -66,12 +77,15 @@ async function serve(calls: Calls, request: IncomingMessage, response: ServerRes
   }
 }
 
+/**
+ * One call a connection: the engine repeats a call without its body when a connection that it kept is closed under it.
+ * Behind an error there may also be the rest of a body that nobody reads.
+ */
 function answer(response: ServerResponse, status: number, body: object): void {
   if (response.destroyed) return;
   const text = `${JSON.stringify(body)}\n`;
-  // Behind an error there may be the rest of a body that nobody reads.
-  const end = status === 200 ? {} : { connection: "close" };
-  response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(text), ...end });
+  const length = Buffer.byteLength(text);
+  response.writeHead(status, { "content-type": contentType, "content-length": length, connection: "close" });
   response.end(text);
 }
 

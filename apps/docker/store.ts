@@ -17,6 +17,9 @@ const storedEndpoint = z.strictObject({
 
 export type StoredEndpoint = z.infer<typeof storedEndpoint>;
 
+/** After this the agent has taken back what no endpoint claimed, and some more (ms). */
+const leaseLifetime = 15 * 60_000;
+
 /** Files `endpoint-ID.json` and `lease-ADDRESS` in one folder; each is replaced at once. */
 export class Store {
   readonly #directory: string;
@@ -47,14 +50,15 @@ export class Store {
   /** Ids of endpoints that nothing was written about since `age` milliseconds. */
   endpointsUnchangedFor(age: number): string[] {
     const names = readdirSync(this.#directory).filter((name) => /^endpoint-[0-9a-zA-Z]+\.json$/.test(name));
-    return names
-      .filter((name) => Date.now() - statSync(join(this.#directory, name)).mtimeMs > age)
-      .map((name) => name.slice("endpoint-".length, -".json".length));
+    return names.filter((name) => this.#age(name) > age).map((name) => name.slice("endpoint-".length, -".json".length));
   }
 
-  /** The id with which the agent lends an address; undefined when the engine did not get it from here. */
+  /** The id with which the agent lends an address; undefined when the engine did not get it from here, or long ago. */
   lease(address: string): string | undefined {
-    return this.#read(leaseFile(address));
+    const uuid = this.#read(leaseFile(address));
+    if (uuid === undefined || this.#age(leaseFile(address)) < leaseLifetime) return uuid;
+    this.removeLease(address);
+    return undefined;
   }
 
   saveLease(address: string, uuid: string): void {
@@ -63,6 +67,11 @@ export class Store {
 
   removeLease(address: string): void {
     rmSync(join(this.#directory, leaseFile(address)), { force: true });
+  }
+
+  /** Since it was written, ms. */
+  #age(name: string): number {
+    return Date.now() - statSync(join(this.#directory, name)).mtimeMs;
   }
 
   #read(name: string): string | undefined {

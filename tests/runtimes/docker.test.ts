@@ -161,10 +161,16 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     await engine.killEngine();
     await engine.startPlugin();
     await engine.startEngine();
+    // A container that starts meanwhile waits for the agent.
+    const late = engine.run("late", "net1", ["app=client"]);
     startAgent(scenario.sandbox, node);
-    await waitForAgent(scenario.sandbox, node);
-    const asked = [engine.probe("client", [tcp(web), tcp(web, 7001)]), engine.probe("other", [tcp(web)])];
-    assert.deepEqual(await Promise.all(asked), [[true, false], [false]]);
+    await Promise.all([waitForAgent(scenario.sandbox, node), late]);
+    const asked = [
+      engine.probe("client", [tcp(web), tcp(web, 7001)]),
+      engine.probe("other", [tcp(web)]),
+      engine.probe("late", [tcp(web), tcp(web, 7001)]),
+    ];
+    assert.deepEqual(await Promise.all(asked), [[true, false], [false], [true, false]]);
     const { connection, connects, datagrams } = await stream.stop();
     assert.ok(connection.sent > 5 && connects.sent > 5);
     for (const { sent, answered } of [connection, connects, datagrams]) assert.equal(answered, sent);
