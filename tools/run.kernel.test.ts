@@ -93,7 +93,7 @@ test("an unknown task is a usage error", () => {
 test("launchers start from any directory and through symlinks, and say when set-up has not run", () => {
   const copy = checkout();
   cpSync(join(root, "bin"), join(copy, "bin"), { recursive: true });
-  for (const name of ["cilium", "cilium-dbg", "cilium-agent", "cilium-cni"]) {
+  for (const name of ["cilium", "cilium-dbg", "cilium-health", "cilium-agent", "cilium-cni", "cilium-docker"]) {
     const link = join(copy, `link-to-${name}`);
     symlinkSync(join(copy, "bin", name), link);
     const { status, stderr } = spawnSync(link, [], { encoding: "utf8", cwd: "/" });

@@ -23,10 +23,7 @@ import type { Turns } from "./turns.ts";
 const log = createLogger("docker");
 
 export interface NetworkDeps {
-  readonly agent: Pick<
-    AgentClient,
-    "socketPath" | "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint" | "ipamRelease"
-  >;
+  readonly agent: Pick<AgentClient, "socketPath" | "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint">;
   readonly engine: Pick<Engine, "containerOf">;
   readonly store: Store;
   /** The engine repeats calls whose answer it missed, maybe while the first one is at work. */
