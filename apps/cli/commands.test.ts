@@ -167,6 +167,15 @@ test("an answer of the agent that is an error is exit code 1", async (t) => {
   assert.equal((await run(["endpoint", "disconnect", "99"])).stdout, "Endpoint 99 successfully disconnected\n");
 });
 
+test("an endpoint that left something behind is told on stderr", async (t) => {
+  const { run } = await setup(t, { override: { deleteEndpoint: () => ({ deleted: 1, errors: ["a", "b"] }) } });
+  assert.deepEqual(await run(["endpoint", "disconnect", "99"]), {
+    code: 0,
+    stdout: "Endpoint 99 successfully disconnected\n",
+    stderr: "Objects of endpoint 99 that could not be removed: 2 (see the agent's log)\n",
+  });
+});
+
 const rule1 = `apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata:

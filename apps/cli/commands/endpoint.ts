@@ -64,7 +64,10 @@ export const endpoint: CommandSpec = {
       plain: true,
       run: async (context, call) => {
         const id = call.args[0] ?? "";
-        await context.client().deleteEndpoint(id);
+        const { errors } = await context.client().deleteEndpoint(id);
+        if (errors > 0) {
+          context.io.stderr(`Objects of endpoint ${id} that could not be removed: ${errors} (see the agent's log)\n`);
+        }
         context.print([`Endpoint ${id} successfully disconnected`]);
       },
     },
