@@ -17,6 +17,8 @@ export interface StoredPolicy {
 /** Policies by id. Knows nothing of endpoints and identities. */
 export class PolicyRepository {
   readonly #policies = new Map<string, StoredPolicy>();
+  /** Those of them that refer to other objects. */
+  readonly #referring = new Map<string, StoredPolicy>();
   readonly #subjects = new SelectorIndex<RuleUnit>();
   readonly #lookUp: PeerLookup;
   #revision = 1;
@@ -36,21 +38,21 @@ export class PolicyRepository {
 
   /** All policies, sorted by id. */
   list(): readonly StoredPolicy[] {
-    return [...this.#policies.values()].sort((a, b) => (a.policy.id < b.policy.id ? -1 : 1));
+    return sorted([...this.#policies.values()]);
   }
 
   /** Policies whose references stand for others than when they came into force, sorted by id. */
   outdated(): readonly StoredPolicy[] {
-    return this.list().filter(
-      (stored) =>
-        hasReferences(stored) && textOfPeers(stored.units) !== textOfPeers(unitsOf(stored.policy, this.#lookUp)),
-    );
+    const isOutdated = ({ policy, units }: StoredPolicy) =>
+      textOfPeers(units) !== textOfPeers(unitsOf(policy, this.#lookUp));
+    return sorted([...this.#referring.values()].filter(isOutdated));
   }
 
   put(policy: ParsedPolicy): StoredPolicy {
     this.#take(policy.id);
     const stored = { policy, units: unitsOf(policy, this.#lookUp), revision: ++this.#revision };
     this.#policies.set(policy.id, stored);
+    if (hasReferences(policy)) this.#referring.set(policy.id, stored);
     for (const unit of stored.units) this.#subjects.add(unit.subject, unit);
     return stored;
   }
@@ -75,8 +77,13 @@ export class PolicyRepository {
     const stored = this.#policies.get(id);
     for (const unit of stored?.units ?? []) this.#subjects.remove(unit.subject, unit);
     this.#policies.delete(id);
+    this.#referring.delete(id);
     return stored;
   }
+}
+
+function sorted(policies: StoredPolicy[]): readonly StoredPolicy[] {
+  return policies.sort((a, b) => (a.policy.id < b.policy.id ? -1 : 1));
 }
 
 /** Peer selectors of a policy, one for each use. */
@@ -85,8 +92,8 @@ export function peersOf(stored: StoredPolicy | undefined): readonly Selector[] {
 }
 
 /** Whether any peer of the policy is told by another object. */
-function hasReferences({ policy }: StoredPolicy): boolean {
-  return policy.rules.some(({ ingress, egress }) =>
+function hasReferences({ rules }: ParsedPolicy): boolean {
+  return rules.some(({ ingress, egress }) =>
     [...ingress, ...egress].some(({ peers }) => peers?.some((peer) => "kind" in peer)),
   );
 }
