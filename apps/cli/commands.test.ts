@@ -156,6 +156,19 @@ test("wrong usage is exit code 2 and one line", async (t) => {
   }
 });
 
+test("a group without a subcommand prints its help", async (t) => {
+  const { run } = await setup(t);
+  for (const [args, name] of [
+    [[], "cilium"],
+    [["bpf"], "cilium bpf"],
+    [["bpf", "ct"], "cilium bpf ct"],
+  ] as const) {
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.match(stdout, new RegExp(`^Usage: ${name} \\[options\\] \\[command\\]\n`));
+  }
+});
+
 test("an answer of the agent that is an error is exit code 1", async (t) => {
   const { run } = await setup(t);
   assert.deepEqual(await run(["endpoint", "get", "4444"]), {

@@ -51,10 +51,13 @@ function programOf({ env }: Io): { name: string; description: string; commands: 
   return { name: "cilium", description, commands: registry };
 }
 
-/** Errors are thrown, not printed, in the whole tree; subcommands of commands included. */
+/**
+ * Errors are thrown, not printed, in the whole tree; subcommands of commands included. What commander writes as an
+ * error is then only the help of a group without a subcommand: no error for Cilium's commands, which print it.
+ */
 function finish(command: Command, io: Io): Command {
   command.exitOverride().showSuggestionAfterError(true);
-  command.configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => undefined });
+  command.configureOutput({ writeOut: io.stdout, writeErr: io.stdout, outputError: () => undefined });
   for (const child of command.commands) finish(child, io);
   return command;
 }
@@ -73,10 +76,9 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 function report(thrown: unknown, args: readonly string[], io: Io): number {
   if (thrown instanceof ExitError) return thrown.exitCode;
   if (thrown instanceof CommanderError) {
-    if (thrown.exitCode === 0) return 0;
+    if (thrown.exitCode === 0 || thrown.code === "commander.help") return 0;
     const text = thrown.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
-    const help = thrown.code === "commander.help" || thrown.code === "commander.helpDisplayed";
-    if (!help) io.stderr(`Error: ${neutraliseLine(text)}\n`);
+    io.stderr(`Error: ${neutraliseLine(text)}\n`);
     return 2;
   }
   io.stderr(`Error: ${neutraliseLine(errorChain(thrown))}\n`);
