@@ -9,5 +9,6 @@ export type * from "./models/ipam.ts";
 export type * from "./models/map.ts";
 export type * from "./models/node.ts";
 export type * from "./models/policy.ts";
+export type * from "./models/request.ts";
 export type * from "./models/statedb.ts";
 export type * from "./models/status.ts";

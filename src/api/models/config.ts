@@ -2,12 +2,8 @@
 // The agent's configuration and version. The CNI plugin reads the MTUs and the addressing from here.
 import { z } from "zod";
 import { NodeAddressing } from "./node.ts";
+import { DaemonConfigurationSpec } from "./request.ts";
 import { count, longText, type Model, optional, textMap } from "./schema.ts";
-
-export const DaemonConfigurationSpec = z.strictObject({
-  options: optional(textMap.describe("Option to Enabled, Disabled or a word (MonitorAggregationLevel)")),
-  "policy-enforcement": optional(z.enum(["default", "always", "never"])),
-});
 
 export const DaemonConfigurationStatus = z.strictObject({
   realized: DaemonConfigurationSpec,
@@ -50,7 +46,6 @@ export const VersionInfo = z.strictObject({
   arch: optional(longText),
 });
 
-export type DaemonConfigurationSpec = Model<typeof DaemonConfigurationSpec>;
 export type DaemonConfigurationStatus = Model<typeof DaemonConfigurationStatus>;
 export type DaemonConfiguration = Model<typeof DaemonConfiguration>;
 export type VersionInfo = Model<typeof VersionInfo>;

@@ -1,69 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints: what is asked for and what they are.
 import { z } from "zod";
-import { Identity, Labels } from "./identity.ts";
-import { AddressPair } from "./ipam.ts";
+import { Identity } from "./identity.ts";
 import { NodeAddressing } from "./node.ts";
 import { PolicyEnabled, PolicyRuleStatus } from "./policy.ts";
-import { count, longText, type Model, optional, text, textMap, texts, time } from "./schema.ts";
+import { AddressPair, EndpointConfigurationSpec, EndpointState, LabelConfigurationSpec } from "./request.ts";
+import { count, longText, type Model, optional, textMap, texts, time } from "./schema.ts";
 import { ControllerStatus } from "./status.ts";
-
-export const EndpointState = z.enum([
-  "waiting-for-identity",
-  "not-ready",
-  "waiting-to-regenerate",
-  "regenerating",
-  "restoring",
-  "ready",
-  "disconnecting",
-  "disconnected",
-  "invalid",
-]);
-
-export const EndpointDatapathConfiguration = z.strictObject({
-  "require-arp-passthrough": optional(z.boolean()),
-  "require-egress-prog": optional(z.boolean()),
-  "external-ipam": optional(z.boolean()),
-  "require-routing": optional(z.boolean()),
-  "install-endpoint-route": optional(z.boolean()),
-  "disable-sip-verification": optional(z.boolean()),
-});
-
-export const EndpointChangeRequest = z
-  .strictObject({
-    id: optional(z.int().min(0).max(65535)),
-    "container-id": optional(text),
-    "container-name": optional(text),
-    "container-netns-path": optional(text),
-    "container-interface-name": optional(text),
-    "netns-cookie": optional(text),
-    "interface-name": optional(text.describe("Host side")),
-    "interface-index": optional(count.describe("Host side")),
-    "parent-interface-index": optional(count),
-    mac: optional(text.describe("Of the pod's device")),
-    "host-mac": optional(text.describe("Of the host side")),
-    addressing: optional(AddressPair),
-    labels: optional(Labels),
-    "k8s-pod-name": optional(text),
-    "k8s-namespace": optional(text),
-    "k8s-uid": optional(text),
-    state: optional(EndpointState),
-    "sync-build-endpoint": optional(z.boolean().describe("Answer only when the endpoint is ready, or failed")),
-    "policy-enabled": optional(z.boolean()),
-    "datapath-map-id": optional(z.int()),
-    "datapath-configuration": optional(EndpointDatapathConfiguration),
-    properties: optional(z.record(text, z.unknown())),
-    pid: optional(count),
-  })
-  .describe("What is changeable of an endpoint");
-
-export const EndpointBatchDeleteRequest = z
-  .strictObject({ "container-id": text.min(1) })
-  .describe("Which endpoints are to go");
-
-export const LabelConfigurationSpec = z
-  .strictObject({ user: optional(Labels) })
-  .describe("Labels that users gave, beside those of the orchestrator");
 
 export const LabelConfigurationStatus = z.strictObject({
   "security-relevant": texts,
@@ -73,11 +16,6 @@ export const LabelConfigurationStatus = z.strictObject({
 });
 
 export const LabelConfiguration = z.strictObject({ spec: LabelConfigurationSpec, status: LabelConfigurationStatus });
-
-export const EndpointConfigurationSpec = z.strictObject({
-  options: optional(textMap.describe("Option to Enabled or Disabled")),
-  "label-configuration": optional(LabelConfigurationSpec),
-});
 
 export const EndpointConfigurationStatus = z.strictObject({
   realized: EndpointConfigurationSpec,
@@ -164,12 +102,8 @@ export const Endpoint = z.strictObject({
   status: EndpointStatus,
 });
 
-export type EndpointStateName = Model<typeof EndpointState>;
-export type EndpointChangeRequest = Model<typeof EndpointChangeRequest>;
-export type LabelConfigurationSpec = Model<typeof LabelConfigurationSpec>;
 export type LabelConfigurationStatus = Model<typeof LabelConfigurationStatus>;
 export type LabelConfiguration = Model<typeof LabelConfiguration>;
-export type EndpointConfigurationSpec = Model<typeof EndpointConfigurationSpec>;
 export type EndpointConfigurationStatus = Model<typeof EndpointConfigurationStatus>;
 export type EndpointPolicy = Model<typeof EndpointPolicy>;
 export type EndpointStatusChange = Model<typeof EndpointStatusChange>;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Identities, and the prefixes that have them.
 import { z } from "zod";
-import { count, longText, type Model, optional, text, texts } from "./schema.ts";
-
-export const Labels = z.array(text).max(1000).describe("Labels as source:key=value; the source may be left out");
+import { count, longText, type Model, optional, texts } from "./schema.ts";
 
 export const Identity = z
   .strictObject({

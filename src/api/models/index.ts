@@ -10,6 +10,7 @@ import * as ipam from "./ipam.ts";
 import * as map from "./map.ts";
 import * as node from "./node.ts";
 import * as policy from "./policy.ts";
+import * as request from "./request.ts";
 import * as statedb from "./statedb.ts";
 import * as status from "./status.ts";
 
@@ -23,6 +24,7 @@ export const models = {
   ...map,
   ...node,
   ...policy,
+  ...request,
   ...statedb,
   ...status,
 } satisfies Readonly<Record<string, z.ZodType>>;

@@ -2,18 +2,8 @@
 // Addresses for endpoints.
 import { z } from "zod";
 import { NodeAddressing } from "./node.ts";
-import { longText, type Model, optional, text, texts } from "./schema.ts";
-
-export const AddressPair = z
-  .strictObject({
-    ipv4: optional(text),
-    ipv6: optional(text),
-    "ipv4-expiration-uuid": optional(text),
-    "ipv6-expiration-uuid": optional(text),
-    "ipv4-pool-name": optional(text),
-    "ipv6-pool-name": optional(text),
-  })
-  .describe("Addresses of an endpoint");
+import { AddressPair } from "./request.ts";
+import { longText, type Model, optional, texts } from "./schema.ts";
 
 export const IPAMAddressResponse = z
   .strictObject({
@@ -33,6 +23,5 @@ export const IPAMResponse = z
   })
   .describe("Addresses that were given out");
 
-export type AddressPair = Model<typeof AddressPair>;
 export type IPAMAddressResponse = Model<typeof IPAMAddressResponse>;
 export type IPAMResponse = Model<typeof IPAMResponse>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies, their selectors and rules, and what decided a drop; the prefilter.
 import { z } from "zod";
+import { PrefilterSpec } from "./request.ts";
 import { count, longText, type Model, optional, texts } from "./schema.ts";
 
 export const PolicyEnabled = z.enum([
@@ -108,13 +109,6 @@ export const DropExplanation = z
   ])
   .describe("What decided a drop");
 
-export const PrefilterSpec = z
-  .strictObject({
-    revision: optional(z.int().min(0).max(0xffffffff).describe("0: any")),
-    deny: optional(z.array(z.string().max(64)).max(1 << 20)),
-  })
-  .describe("Source prefixes that are denied, as of a revision");
-
 export const Prefilter = z.strictObject({
   spec: PrefilterSpec,
   status: z.strictObject({ realized: PrefilterSpec }),
@@ -131,7 +125,6 @@ export type SelectorIdentityMapping = Model<typeof SelectorIdentityMapping>;
 export type RuleReference = Model<typeof RuleReference>;
 export type NearestMiss = Model<typeof NearestMiss>;
 export type DropExplanation = Model<typeof DropExplanation>;
-export type PrefilterSpec = Required<Model<typeof PrefilterSpec>>;
 /** Answers always say both fields. */
 export interface Prefilter {
   readonly spec: PrefilterSpec;

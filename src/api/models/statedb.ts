@@ -18,15 +18,6 @@ export const StatedbTable = z
 
 export const StatedbDump = z.record(longText, z.array(StatedbRow)).describe("Tables to their rows");
 
-export const StatedbQuery = z
-  .strictObject({
-    table: z.string().max(256),
-    index: optional(z.string().max(256).describe("Default: the primary key")),
-    key: z.string().max(4096),
-    match: optional(z.enum(["exact", "prefix", "lowerbound"]).describe("Default: exact")),
-  })
-  .describe("Which rows are wanted");
-
 export const StatedbChange = z
   .strictObject({
     rev: count.describe("The table's revision when it was sent"),
@@ -42,5 +33,4 @@ export const StatedbChange = z
 export type StatedbRow = Model<typeof StatedbRow>;
 export type StatedbTable = Model<typeof StatedbTable>;
 export type StatedbDump = Model<typeof StatedbDump>;
-export type StatedbQuery = Model<typeof StatedbQuery>;
 export type StatedbChange = Model<typeof StatedbChange>;

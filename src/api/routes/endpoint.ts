@@ -8,8 +8,8 @@ import {
   EndpointChangeRequest,
   EndpointConfigurationSpec,
   LabelConfigurationSpec,
-} from "../models/endpoint.ts";
-import { Labels } from "../models/identity.ts";
+  Labels,
+} from "../models/request.ts";
 import type { Route, RouteRequest, RouteResponse } from "../router.ts";
 import type { DeleteResult, EndpointRef } from "../types.ts";
 

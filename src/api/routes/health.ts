@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent itself: status, version, configuration, metrics, debug information, the kernel's features.
 import { checkBody } from "../check-body.ts";
-import { DaemonConfigurationSpec } from "../models/config.ts";
+import { DaemonConfigurationSpec } from "../models/request.ts";
 import type { Route } from "../router.ts";
 
 export const healthRoutes: readonly Route[] = [

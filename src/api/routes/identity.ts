@@ -3,7 +3,7 @@
 import { tryParseCidr, tryParseIp } from "../../core/index.ts";
 import { checkBody } from "../check-body.ts";
 import { ApiError } from "../errors.ts";
-import { Labels } from "../models/identity.ts";
+import { Labels } from "../models/request.ts";
 import type { Route, RouteRequest, RouteResponse } from "../router.ts";
 
 export const identityRoutes: readonly Route[] = [

@@ -2,7 +2,8 @@
 // The prefilter: which source addresses are dropped as soon as their packets come in.
 import { checkBody } from "../check-body.ts";
 import { ApiError } from "../errors.ts";
-import { type Prefilter, PrefilterSpec } from "../models/policy.ts";
+import type { Prefilter } from "../models/policy.ts";
+import { PrefilterSpec } from "../models/request.ts";
 import type { Route, RouteRequest } from "../router.ts";
 import type { AgentApi, PrefilterApi } from "../types.ts";
 

@@ -2,7 +2,7 @@
 // The agent's tables, below /statedb.
 import { checkBody } from "../check-body.ts";
 import { ApiError } from "../errors.ts";
-import { StatedbQuery } from "../models/statedb.ts";
+import { StatedbQuery } from "../models/request.ts";
 import type { Route } from "../router.ts";
 import type { AgentApi, StatedbRows } from "../types.ts";
 
