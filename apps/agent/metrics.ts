@@ -7,13 +7,19 @@ import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";
-import { type PolicyMetricsDeps, registerPolicyMetrics, registerState, registerSweeps } from "./metrics/index.ts";
+import {
+  type PolicyMetricsDeps,
+  registerNat,
+  registerPolicyMetrics,
+  registerState,
+  registerSweeps,
+} from "./metrics/index.ts";
 
 export interface MetricsDeps extends PolicyMetricsDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly identities: ReadonlyTable<IdentityRow, number>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
-  readonly datapath: Pick<Datapath, "maps" | "sweeps">;
+  readonly datapath: Pick<Datapath, "maps" | "masquerading" | "sweeps">;
   readonly ipam: Ipam;
 }
 
@@ -64,6 +70,7 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   registerTraffic(metrics, deps.datapath);
   registerState(metrics, deps);
   registerSweeps(metrics, deps.datapath);
+  registerNat(metrics, deps.datapath);
 }
 
 /** Conntrack maps by their last sweep. */

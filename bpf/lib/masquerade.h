@@ -9,16 +9,17 @@
 #include "nat.h"
 #include "nat_rewrite.h"
 
-/* The address that the device gives to what leaves; false: none. */
-static __always_inline bool find_masquerade_address(struct __sk_buff *skb, union ip_address *address, int family)
+/* The address that the device gives to what leaves; NULL: none. */
+static __always_inline const union ip_address *find_masquerade_address(struct __sk_buff *skb, int family)
 {
 	__u32 ifindex = skb->ifindex;
 	const struct masquerade_device *device = bpf_map_lookup_elem(&cilium_masquerade, &ifindex);
+	const union ip_address *address;
 
 	if (!device)
-		return false;
-	*address = family == FAMILY_IPV4 ? device->ipv4 : device->ipv6;
-	return !address_is_zero(address);
+		return NULL;
+	address = family == FAMILY_IPV4 ? &device->ipv4 : &device->ipv6;
+	return address_is_zero(address) ? NULL : address;
 }
 
 static __always_inline bool is_excluded(const union ip_address *address, int family)
@@ -69,20 +70,6 @@ __verified_alone int opens_masqueraded_flow(struct packet *packet, int family)
 		       !is_excluded(&packet->destination, FAMILY_IPV4);
 	return !answers_flow(packet, FAMILY_IPV6) && !is_in_cluster(packet, FAMILY_IPV6) &&
 	       !is_excluded(&packet->destination, FAMILY_IPV6);
-}
-
-/* Gives the packet the source that its entry says. */
-static __always_inline int take_source(struct __sk_buff *skb, struct packet *packet, const struct nat_side *flow, int family)
-{
-	struct nat_change change = {
-		.from = packet->source,
-		.to = flow->entry.address,
-		.from_port = packet->source_port,
-		.to_port = flow->entry.port,
-		.source = true,
-	};
-
-	return nat_rewrite(skb, packet, &change, family);
 }
 
 /* The entry of a known flow in flow->entry; false: there is none. */
@@ -143,7 +130,7 @@ static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *p
 		if (verdict)
 			return verdict;
 	}
-	return take_source(skb, packet, &flow, family);
+	return nat_rewrite(skb, packet, &flow.entry, true, family);
 }
 
 /* Tunnel packets are no flows: they have no answers, and pods cannot send any. */
@@ -186,14 +173,13 @@ static __always_inline void note_own_flow(const struct packet *packet, struct na
 	nat_write(in, BPF_ANY, family);
 }
 
-#define OWN_PORT_TAKEN 1
-
-/* The node's own flows keep their ports, and are noted so that no pod gets them; OWN_PORT_TAKEN: a pod was first. */
+/* The node's own flows keep their ports, and are noted so that no pod gets them; those that a pod has are changed. */
 static __always_inline int own_packet(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	struct nat_clock clock = read_nat_clock();
 	struct nat_side flow;
 	struct nat_entry *taken;
+	int verdict;
 
 	if (!in_nat_range(packet->source_port) || packet->icmp_kind >= KIND_REPLY || packet->protocol == IPPROTO_SCTP ||
 	    is_tunnel_packet(packet))
@@ -206,23 +192,13 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 	}
 	read_nat_key(packet, &flow.key, NAT_OUT, family);
 	if (find_outgoing(packet, &flow, family))
-		return take_source(skb, packet, &flow, family);
+		return nat_rewrite(skb, packet, &flow.entry, true, family);
 	if (!taken) {
 		note_own_flow(packet, &flow, &clock, family);
 		return 0;
 	}
-	return OWN_PORT_TAKEN;
-}
-
-/* An own flow whose port a pod has gets another one. */
-static __always_inline int change_own_port(struct __sk_buff *skb, struct packet *packet, int family)
-{
-	struct nat_side flow = {};
-	int verdict;
-
-	read_nat_key(packet, &flow.key, NAT_OUT, family);
 	verdict = nat_open(packet, &flow, &packet->source, NAT_F_HOST, family);
-	return verdict ? verdict : take_source(skb, packet, &flow, family);
+	return verdict ? verdict : nat_rewrite(skb, packet, &flow.entry, true, family);
 }
 
 /* Each in a stack frame of its own. All that call each other have 512 bytes, in which kernel 6.1 counts more than later
@@ -245,14 +221,6 @@ __verified_alone int masquerade_own6(struct __sk_buff *skb, struct packet *packe
 	return packet ? own_packet(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
 }
 
-__verified_alone int masquerade_taken(struct __sk_buff *skb, struct packet *packet, int family)
-{
-	if (!packet)
-		return -DROP_INVALID;
-	return family == FAMILY_IPV4 ? change_own_port(skb, packet, FAMILY_IPV4) :
-				       change_own_port(skb, packet, FAMILY_IPV6);
-}
-
 __verified_alone int masquerade_pod4(struct __sk_buff *skb, struct packet *packet, const union ip_address *address)
 {
 	return packet && address ? packet_of_pod(skb, packet, address, FAMILY_IPV4) : -DROP_INVALID;
@@ -273,16 +241,16 @@ static __always_inline bool is_of_pod(const struct packet *packet, int family)
 /* At the egress of a device. 0: the packet goes on, translated or not; or what drop() gives. */
 static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	union ip_address address __in_words;
+	const union ip_address *address = find_masquerade_address(skb, family);
 	int verdict;
 	bool own;
 
-	if (!find_masquerade_address(skb, &address, family))
+	if (!address)
 		return 0;
 	/* What cannot be read is the node's own or forwarded: pods' packets were read when they sent them. */
 	if (parse_packet(skb, packet, family) || packet->icmp_kind == KIND_NEIGHBOR)
 		return 0;
-	own = address_equal(&packet->source, &address, family);
+	own = address_equal(&packet->source, address, family);
 	if (!own && !is_of_pod(packet, family))
 		return 0;
 	if (packet->icmp_kind == KIND_ERROR)
@@ -292,10 +260,9 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 		if (verdict)
 			return own ? 0 : verdict;
 	}
-	if (!own)
-		return family == FAMILY_IPV4 ? masquerade_pod4(skb, packet, &address) : masquerade_pod6(skb, packet, &address);
-	verdict = family == FAMILY_IPV4 ? masquerade_own4(skb, packet) : masquerade_own6(skb, packet);
-	return verdict == OWN_PORT_TAKEN ? masquerade_taken(skb, packet, family) : verdict;
+	if (family == FAMILY_IPV4)
+		return own ? masquerade_own4(skb, packet) : masquerade_pod4(skb, packet, address);
+	return own ? masquerade_own6(skb, packet) : masquerade_pod6(skb, packet, address);
 }
 
 static __always_inline int masquerade(struct __sk_buff *skb, struct packet *packet)

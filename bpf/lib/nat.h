@@ -225,7 +225,8 @@ static __always_inline bool nat_take_over(struct nat_entry *entry, const struct 
 
 static __always_inline bool nat_claim(struct nat_search *search, int family)
 {
-	long error = nat_write(&search->in, BPF_NOEXIST, family);
+	/* Kernels before 6.4 give 32 bits, which are no negative number among 64. */
+	int error = nat_write(&search->in, BPF_NOEXIST, family);
 	struct nat_entry *entry;
 
 	if (!error)

@@ -3,6 +3,7 @@
  * in the packet, those that the card is to complete, and the card's own sum over what it received.
  */
 #pragma once
+#include "../abi/nat.h"
 #include "icmp.h"
 
 #define IPV4_CHECK_OFFSET 10
@@ -137,25 +138,36 @@ static __always_inline long rewrite_address(struct __sk_buff *skb, const struct 
 				   family == FAMILY_IPV4 ? 0 : BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Translates a packet that is no ICMP error. 0 or what drop() gives. */
-__verified_alone int nat_rewrite(struct __sk_buff *skb, struct packet *packet, const struct nat_change *change, int family)
+static __always_inline long rewrite(struct __sk_buff *skb, const struct packet *packet, const struct nat_change *change,
+				    int family)
 {
-	__u32 difference;
-	long error = 0;
+	__u32 difference = address_difference(change, family);
 
-	if (!packet || !change)
+	if (packet->fragment != FRAGMENT_LATER && rewrite_l4(skb, packet, change, difference, family))
+		return -1;
+	return rewrite_address(skb, change, difference, family);
+}
+
+/* Gives a packet that is no ICMP error the entry's address and port, as its source or else as its destination. 0 or what
+ * drop() gives.
+ */
+__verified_alone int nat_rewrite(struct __sk_buff *skb, struct packet *packet, const struct nat_entry *entry, int source,
+				 int family)
+{
+	struct nat_change change = {};
+	long error;
+
+	if (!packet || !entry)
 		return -DROP_WRITE_ERROR;
-	if (family == FAMILY_IPV4) {
-		difference = address_difference(change, FAMILY_IPV4);
-		if (packet->fragment != FRAGMENT_LATER)
-			error = rewrite_l4(skb, packet, change, difference, FAMILY_IPV4);
-		error = error ? error : rewrite_address(skb, change, difference, FAMILY_IPV4);
-	} else {
-		difference = address_difference(change, FAMILY_IPV6);
-		if (packet->fragment != FRAGMENT_LATER)
-			error = rewrite_l4(skb, packet, change, difference, FAMILY_IPV6);
-		error = error ? error : rewrite_address(skb, change, difference, FAMILY_IPV6);
-	}
+	change.from = source ? packet->source : packet->destination;
+	change.from_port = source ? packet->source_port : packet->destination_port;
+	change.to = entry->address;
+	change.to_port = entry->port;
+	change.source = !!source;
+	if (family == FAMILY_IPV4)
+		error = rewrite(skb, packet, &change, FAMILY_IPV4);
+	else
+		error = rewrite(skb, packet, &change, FAMILY_IPV6);
 	return error ? drop(packet, DROP_WRITE_ERROR) : 0;
 }
 

@@ -57,7 +57,6 @@ static __always_inline int find_asker(struct __sk_buff *skb, struct packet *pack
 static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct packet *packet, int family)
 {
 	struct nat_clock clock = read_nat_clock();
-	struct nat_change change = {};
 	struct nat_side flow = {};
 	struct nat_entry *entry;
 	__u16 endpoint;
@@ -67,20 +66,17 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 	entry = nat_lookup(&flow.key, clock.now, family);
 	if (!entry)
 		return 0;
-	change.from = packet->destination;
-	change.to = entry->address;
-	change.from_port = packet->destination_port;
-	change.to_port = entry->port;
-	endpoint = pod_with_address(&change.to, family);
-	if (!endpoint && !(entry->flags & NAT_F_HOST))
+	flow.entry = *entry;
+	endpoint = pod_with_address(&flow.entry.address, family);
+	if (!endpoint && !(flow.entry.flags & NAT_F_HOST))
 		return 0;
 	if (!nat_touch(packet, entry, &flow, &clock, family))
 		return 0;
 	if (packet->fragment == FRAGMENT_FIRST)
 		record_fragment(packet, family);
-	if (!endpoint && change.from_port == change.to_port)
+	if (!endpoint && packet->destination_port == flow.entry.port)
 		return 0;
-	verdict = nat_rewrite(skb, packet, &change, family);
+	verdict = nat_rewrite(skb, packet, &flow.entry, false, family);
 	return verdict ? verdict : endpoint;
 }
 

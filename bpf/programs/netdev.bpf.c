@@ -9,11 +9,13 @@
 #include "../lib/unmasquerade.h"
 
 /* Does the packet go on to somebody else than the node itself? Only where the address alone does not say it. */
-static __always_inline bool is_forwarded(struct __sk_buff *skb, const struct packet *packet, int family)
+__verified_alone int is_forwarded(struct __sk_buff *skb, const struct packet *packet, int family)
 {
 	struct bpf_fib_lookup route = { .family = family == FAMILY_IPV4 ? 2 : 10, .ifindex = skb->ifindex };
 	long found;
 
+	if (!packet)
+		return false;
 	if (address_is_multicast(&packet->destination, family))
 		return false;
 	if (family == FAMILY_IPV4) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the cases of masquerading: the same programs, loaded with it on; and with a handful of ports.
+// Runs the cases of masquerading: the same programs, loaded with it on.
+import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Case } from "./case.ts";
-import { exhaustionCases, masqueradeCases } from "./masquerade.cases.ts";
+import { masqueradeCases } from "./masquerade.cases.ts";
 import { masqueradeErrorCases } from "./masquerade-errors.cases.ts";
+import { MasqueradeFuzz } from "./masquerade-fuzz.ts";
 import { masqueradePairCases } from "./masquerade-pairs.cases.ts";
 import { runCase } from "./run.ts";
 import { World } from "./world.ts";
@@ -13,7 +15,6 @@ const on = { enable_ipv4_masquerade: 1, enable_ipv6_masquerade: 1 };
 const all = [...masqueradeCases, ...masqueradeErrorCases, ...masqueradePairCases];
 
 run("masquerading", on, all);
-run("ports run out", { ...on, nat_port_min: 40_000, nat_port_max: 40_003 }, exhaustionCases);
 run("beside the host firewall", { ...on, enable_host_firewall: 1 }, all);
 
 function run(name: string, variables: Record<string, number>, cases: readonly Case[]): void {
@@ -26,3 +27,15 @@ function run(name: string, variables: Record<string, number>, cases: readonly Ca
     for (const each of cases) test(each.name, () => runCase(world, each));
   });
 }
+
+test("threats: 6,000 random packets keep their ports, flows and checksums apart", () => {
+  using world = new World({ tunnelPort: 8472, variables: on });
+  const fuzz = new MasqueradeFuzz(world, Number(process.env.FUZZ_SEED ?? 1));
+  fuzz.run(6000);
+  for (const what of [
+    ...["leaves, port kept", "leaves, other port", "answers pod", "answers node", "error to pod", "error to node"],
+    ...["broken, untouched", "broken, translated"],
+  ]) {
+    assert.ok((fuzz.tally.get(what) ?? 0) > 50, `${what}: ${JSON.stringify([...fuzz.tally])}`);
+  }
+});

@@ -10,7 +10,7 @@ const files = [
   "src/kernel/bpf/map.kernel.test.ts",
   "tests/datapath/datapath.test.ts",
   "tests/datapath/underlay.test.ts",
-  "tests/datapath/masquerade.test.ts",
+  "tests/datapath/masquerade-ports.test.ts",
 ];
 
 test("objects load and judge packets on kernel 6.1", { skip: missing ?? false, timeout: 290_000 }, async () => {

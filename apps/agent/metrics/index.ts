@@ -3,6 +3,7 @@
 export { registerAgent } from "./agent.ts";
 export { createApiMetrics, createIpamMetrics, registerLimiters } from "./api.ts";
 export { createChangeMetrics } from "./changes.ts";
+export { registerNat } from "./nat.ts";
 export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
 export { registerState } from "./state.ts";
 export { registerSweeps } from "./sweeps.ts";
