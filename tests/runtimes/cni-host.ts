@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node of a sandbox on which runtimes call CNI plugins: folders of its own in place of the machine's.
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { nodeCommand, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
+import { sandboxPaths } from "../../apps/sandbox/index.ts";
 import { collect, type Output, type Scenario } from "../scenarios/harness.ts";
-import { end } from "./processes.ts";
+import { NodeMounts, spawnLogged } from "./node-mounts.ts";
 
 const root = join(import.meta.dirname, "../..");
 const stock = "/usr/lib/cni";
@@ -26,7 +25,7 @@ export class CniHost {
   readonly networks = join(this.folder, "net.d");
   readonly #scenario: Scenario;
   readonly #node: string;
-  #mounts: ChildProcess | undefined;
+  #mounts: NodeMounts | undefined;
 
   private constructor(scenario: Scenario, node: string) {
     this.#scenario = scenario;
@@ -45,12 +44,8 @@ export class CniHost {
   /** ctr looks for networks and plugins in folders of the machine: here it sees ours there, and ours beside Debian's. */
   async #makeMounts(plugins: string): Promise<void> {
     const overlay = `mount -t overlay -o lowerdir="$1":${stock} overlay ${stock}`;
-    const script = `mount --bind "$0" /etc/cni/net.d && ${overlay} && echo && exec sleep infinity`;
-    const command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, this.networks, plugins];
-    this.#mounts = spawnIn(nodeCommand(this.#scenario.sandbox, this.#node, command), {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    if (this.#mounts.stdout !== null) await once(this.#mounts.stdout, "data");
+    const script = `mount --bind "$0" /etc/cni/net.d && ${overlay}`;
+    this.#mounts = await NodeMounts.make(this.#scenario, this.#node, script, this.networks, plugins);
   }
 
   /** Our plugin's part of a network. */
@@ -66,8 +61,7 @@ export class CniHost {
 
   /** Starts a program of the node; its output goes to a file. */
   spawn(log: string, command: readonly string[]): ChildProcess {
-    const file = openSync(join(this.folder, log), "a");
-    return spawnIn(this.#command(command), { stdio: ["ignore", file, file] });
+    return spawnLogged(this.#command(command), this.folder, log);
   }
 
   /** Runs a command of the node to its end. */
@@ -82,15 +76,15 @@ export class CniHost {
     return stdout.trim();
   }
 
-  #command(command: readonly string[]): ReturnType<typeof nodeCommand> {
-    const inMounts = ["nsenter", "-t", String(this.#mounts?.pid), "--mount", "--", ...command];
-    const spawn = nodeCommand(this.#scenario.sandbox, this.#node, inMounts);
+  #command(command: readonly string[]): ReturnType<NodeMounts["command"]> {
+    if (this.#mounts === undefined) throw new Error(`Cannot run "${command[0]}": there are no mounts`);
+    const spawn = this.#mounts.command(command);
     const env = { ...spawn.env, CONTAINERS_CONF: join(this.folder, "containers.conf") };
     return { ...spawn, env };
   }
 
   async stop(): Promise<void> {
-    await end(this.#mounts, "SIGKILL");
+    await this.#mounts?.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -9,6 +9,25 @@ import { archiveName } from "./image.ts";
 import { end, endRemains } from "./processes.ts";
 import { programs } from "./programs.ts";
 
+/** Where a containerd of a folder listens. */
+export function containerdSocket(folder: string): string {
+  return join(folder, "containerd.sock");
+}
+
+/** Starts one whose files are in a folder; it answers when this returns. */
+export async function startContainerd(
+  folder: string,
+  spawn: (log: string, command: readonly string[]) => ChildProcess,
+): Promise<ChildProcess> {
+  const config = join(folder, "containerd.toml");
+  writeFileSync(config, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
+  const folders = ["--root", join(folder, "containerd"), "--state", join(folder, "containerd-state")];
+  const socket = containerdSocket(folder);
+  const daemon = spawn("containerd.log", [programs.containerd, "--config", config, "--address", socket, ...folders]);
+  await eventually("containerd", () => existsSync(socket));
+  return daemon;
+}
+
 export class Containerd {
   readonly #host: CniHost;
   readonly #cgroup = `cilium-ctr-${process.pid}`;
@@ -21,18 +40,13 @@ export class Containerd {
 
   static async start(host: CniHost, archive: string): Promise<Containerd> {
     const containerd = new Containerd(host);
-    const config = join(host.folder, "containerd.toml");
-    writeFileSync(config, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
-    const folders = ["--root", join(host.folder, "containerd"), "--state", join(host.folder, "containerd-state")];
-    const command = [programs.containerd, "--config", config, "--address", containerd.socket, ...folders];
-    containerd.#daemon = host.spawn("containerd.log", command);
-    await eventually("containerd", () => existsSync(containerd.socket));
+    containerd.#daemon = await startContainerd(host.folder, (log, command) => host.spawn(log, command));
     await containerd.#ctr("images", "import", archive);
     return containerd;
   }
 
   get socket(): string {
-    return join(this.#host.folder, "containerd.sock");
+    return containerdSocket(this.#host.folder);
   }
 
   async #ctr(...args: readonly string[]): Promise<string> {

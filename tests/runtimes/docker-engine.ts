@@ -2,22 +2,23 @@
 // Debian's Docker engine and our plug-in on a node of a sandbox, with folders, sockets and mounts of their own.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { nodeCommand, spawnIn } from "../../apps/sandbox/index.ts";
+import { nodeCommand } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/kvstore/testing.ts";
 import { collect, type Output, type Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
+import { helper, mountedFolders } from "./cni-host.ts";
+import { containerdSocket, startContainerd } from "./containerd.ts";
 import { imageName, importImage } from "./image.ts";
+import { NodeMounts, spawnLogged } from "./node-mounts.ts";
 import { end, endRemains } from "./processes.ts";
 import { programs } from "./programs.ts";
 
 const root = join(import.meta.dirname, "../..");
-const helpers = join(root, "tests/scenarios/helpers");
-const nodeFolder = dirname(dirname(process.execPath));
 
 /** Commands end within 30 s; what they print tells what went wrong. */
 export class DockerEngine {
@@ -26,7 +27,7 @@ export class DockerEngine {
   readonly #node: string;
   readonly #cgroup = `cilium-docker-${process.pid}`;
   /** Holds the mounts: an engine that starts again needs those of the one before. */
-  #mounts: ChildProcess | undefined;
+  #mounts: NodeMounts | undefined;
   #containerd: ChildProcess | undefined;
   #plugin: ChildProcess | undefined;
   #engine: ChildProcess | undefined;
@@ -64,31 +65,18 @@ export class DockerEngine {
   async #makeMounts(): Promise<void> {
     const plugins = join(this.folder, "plugins");
     mkdirSync(plugins);
-    const script = `mkdir -p /run/docker/plugins && mount --bind "$0" /run/docker/plugins && echo && exec sleep infinity`;
-    const command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, plugins];
-    const stdio = ["ignore", "pipe", "inherit"] as const;
-    this.#mounts = spawnIn(nodeCommand(this.#scenario.sandbox, this.#node, command), { stdio: [...stdio] });
-    if (this.#mounts.stdout !== null) await once(this.#mounts.stdout, "data");
+    const script = `mkdir -p /run/docker/plugins && mount --bind "$0" /run/docker/plugins`;
+    this.#mounts = await NodeMounts.make(this.#scenario, this.#node, script, plugins);
   }
 
   #spawn(log: string, command: readonly string[]): ChildProcess {
-    const file = openSync(join(this.folder, log), "a");
-    const inMounts = ["nsenter", "-t", String(this.#mounts?.pid), "--mount", "--", ...command];
-    return spawnIn(nodeCommand(this.#scenario.sandbox, this.#node, inMounts), { stdio: ["ignore", file, file] });
+    if (this.#mounts === undefined) throw new Error(`Cannot start "${command[0]}": there are no mounts`);
+    return spawnLogged(this.#mounts.command(command), this.folder, log);
   }
 
   /** A service of its own, as on Debian: an engine that is killed takes its children along. */
   async #startContainerd(): Promise<void> {
-    const config = join(this.folder, "containerd.toml");
-    writeFileSync(config, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
-    const folders = ["--root", join(this.folder, "containerd"), "--state", join(this.folder, "containerd-state")];
-    const command = [programs.containerd, "--config", config, "--address", this.#containerdSocket, ...folders];
-    this.#containerd = this.#spawn("containerd.log", command);
-    await eventually("containerd", () => existsSync(this.#containerdSocket));
-  }
-
-  get #containerdSocket(): string {
-    return join(this.folder, "containerd.sock");
+    this.#containerd = await startContainerd(this.folder, (log, command) => this.#spawn(log, command));
   }
 
   async startPlugin(): Promise<void> {
@@ -109,7 +97,7 @@ export class DockerEngine {
     const more = [
       "--live-restore",
       "--containerd",
-      this.#containerdSocket,
+      containerdSocket(this.folder),
       "--cgroup-parent",
       this.#cgroup,
       "-H",
@@ -138,17 +126,16 @@ export class DockerEngine {
   }
 
   /** Starts a container that runs a helper, or sleeps; gives its id. */
-  async run(name: string, network: string, labels: readonly string[], helper?: string): Promise<string> {
-    const binds = [root, nodeFolder, "/usr"].flatMap((path) => ["-v", `${path}:${path}:ro`]);
+  async run(name: string, network: string, labels: readonly string[], program?: string): Promise<string> {
+    const binds = mountedFolders.flatMap((path) => ["-v", `${path}:${path}:ro`]);
     const options = labels.flatMap((label) => ["-l", label]);
-    const command = helper === undefined ? ["/bin/sleep", "infinity"] : [process.execPath, join(helpers, helper)];
+    const command = program === undefined ? ["/bin/sleep", "infinity"] : helper(program);
     return await this.must("run", "-d", "--name", name, "--net", network, ...options, ...binds, imageName, ...command);
   }
 
   /** Asks all questions at once from a container. */
   async probe(container: string, probes: readonly Probe[]): Promise<boolean[]> {
-    const command = [process.execPath, join(helpers, "probe.ts"), JSON.stringify(probes)];
-    return JSON.parse(await this.must("exec", container, ...command)) as boolean[];
+    return JSON.parse(await this.must("exec", container, ...helper("probe.ts", JSON.stringify(probes)))) as boolean[];
   }
 
   async ip(container: string, family: 4 | 6): Promise<string> {
@@ -179,7 +166,7 @@ export class DockerEngine {
     await end(this.#plugin, "SIGTERM");
     await end(this.#containerd, "SIGTERM");
     await endRemains(`${this.folder}/containerd.sock`, this.#cgroup);
-    await end(this.#mounts, "SIGKILL");
+    await this.#mounts?.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
