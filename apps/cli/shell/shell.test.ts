@@ -99,6 +99,20 @@ test("db/watch prints all rows, then changes until it is interrupted", async (t)
   }
 });
 
+test("status says what is done instead of features that the kernel lacks, and nothing where it lacks none", async (t) => {
+  const missing = [{ name: "tcx", fallback: "programs are attached as clsact filters" }];
+  const healthz = (more: object) => () => ({ cilium: { state: "Ok" as const }, "attach-mode": "tc" as const, ...more });
+  const screen = async (more: object) => {
+    const { run } = await startCli(t, createMemoryAgent({ override: { healthz: healthz(more) } }).api);
+    return (await run(["status"])).stdout;
+  };
+  assert.match(
+    await screen({ "missing-features": missing }),
+    /^Attach Mode: +Legacy TC\nMissing Features: +tcx: programs are attached as clsact filters\n/m,
+  );
+  assert.doesNotMatch(await screen({ "missing-features": [] }), /Missing/);
+});
+
 test("the shell reads lines where no terminal is, and goes on after an error", async (t) => {
   const { run } = await setup(t);
   const { code, stdout, stderr } = await run(["shell"], { stdin: "db/show nowhere\n\ndb/shwo\nmetrics endpoint\n" });
