@@ -208,6 +208,26 @@ test("nothing is lost while the agent is killed and starts again", async () => {
   for (const [what, { sent, answered }] of counts) assert.equal(answered, sent, what);
 });
 
+test("a flood of flows, more than the tables hold, breaks no connection that is in use", async () => {
+  const stream = node.workload("a", "stream", NEIGHBOUR[0]);
+  assert.ok(stream.stdout);
+  const report = text(stream.stdout);
+  await once(stream.stdout, "data");
+  const flood = `const socket = require("node:dgram").createSocket("udp4");
+    let port = 10000;
+    const some = () => {
+      for (let i = 0; i < 50; i++, port++) socket.send("x", port, "${NEIGHBOUR[0]}", () => {});
+      if (port < 40000) setTimeout(some, 1); else socket.close();
+    };
+    socket.bind(30000, some);`;
+  const { code, stderr } = await node.run("b", [process.execPath, "-e", flood]);
+  assert.equal(code, 0, stderr);
+  stream.kill("SIGTERM");
+  const { connection } = JSON.parse(await report) as StreamReport;
+  assert.ok(connection !== undefined && connection.sent > 0);
+  assert.equal(connection.answered, connection.sent);
+});
+
 test("another address of the device is given to what begins then, and what had the old one is forgotten", async () => {
   const OTHER = `${NETWORK}.7`;
   {
