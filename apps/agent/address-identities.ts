@@ -6,8 +6,8 @@ import { LocalIdentities, localIdentityRange, remoteNodeIdentityRange } from "..
 import {
   AddressIdentities,
   type NodeLabelsOptions,
+  PrefixLabels,
   prefixEntry,
-  prefixLabels,
   remoteNodeLabels,
 } from "../../src/ipcache/index.ts";
 import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
@@ -40,14 +40,14 @@ export interface AddressIdentityModule extends Module {
 /** Identities of the prefixes that policies speak of; to be started before the ipcache is reconciled. */
 export function createPolicyPrefixes(deps: AddressIdentityModuleDeps): AddressIdentityModule {
   const { engine, cluster, policies } = deps;
-  const { families, label } = deps.options;
+  const labels = new PrefixLabels(deps.options);
   const owner = "policy";
   return createModule(deps, {
     name: "policy-prefixes",
     range: localIdentityRange,
     wanted() {
       const apiServers = [...deps.apiServers.addresses()].filter((ip) => cluster.nodes.by("ip", ip).length === 0);
-      return prefixLabels(engine.prefixes(), { families, label, apiServers, podPrefixes: podPrefixes(cluster.nodes) });
+      return labels.of(engine.prefixes(), { apiServers, podPrefixes: podPrefixes(cluster.nodes) });
     },
     tell(prefix, identity) {
       if (identity === undefined) cluster.ipcacheClaims.remove(owner, prefix);

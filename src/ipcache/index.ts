@@ -12,7 +12,7 @@ export { createIpcache, type Ipcache, type IpcacheConfig, type IpcacheDeps } fro
 export { worldIdentity } from "./node-entries.ts";
 export { hostPeerLabels, type NodeLabelsOptions, remoteNodeLabels } from "./node-labels.ts";
 export { createNodeMap, type NodeAddressRow, type NodeMap, type NodeMapDeps, type NodeMapRow } from "./node-map.ts";
-export { prefixEntry, prefixLabels } from "./policy-prefixes.ts";
+export { PrefixLabels, prefixEntry } from "./policy-prefixes.ts";
 export {
   createIpcacheReconciler,
   type IpcacheReconcilerConfig,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel's ipcache holds, and whether a change of it may change what some address means.
-import { type Cidr, formatCidr, parseCidr } from "../core/index.ts";
+import { parseCidr } from "../core/index.ts";
+import { shortened } from "./prefix-set.ts";
 
 /** One entry as the kernel has it; what the datapath's map wrapper takes and gives. */
 export interface IpcacheMapRow {
@@ -74,10 +75,6 @@ export class KernelView {
     if (count > 0) lengths.set(bits, count);
     else lengths.delete(bits);
   }
-}
-
-function shortened(cidr: Cidr, bits: number): string {
-  return formatCidr(parseCidr(`${cidr.ip}/${bits}`));
 }
 
 function sameMeaning(a: Meaning, b: Meaning): boolean {

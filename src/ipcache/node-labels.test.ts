@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { formatCidr, makeLabel, parseCidr } from "../core/index.ts";
 import type { NodeRow } from "../node/index.ts";
 import { hostPeerLabels, remoteNodeLabels } from "./node-labels.ts";
-import { prefixLabels } from "./policy-prefixes.ts";
+import { PrefixLabels } from "./policy-prefixes.ts";
 
 const label = (cidr: Parameters<typeof formatCidr>[0]) => makeLabel("cidr", formatCidr(cidr).replaceAll(":", "-"));
 const none: ReadonlySet<string> = new Set();
@@ -53,28 +53,32 @@ test("the host is selected by its addresses where nodes are, never by its labels
 });
 
 test("an apiserver outside has an identity of its own, also where a policy speaks of its address", () => {
-  const options = {
-    families: [4, 6] as const,
-    podPrefixes: ["10.1.0.0/24"],
-    label,
-    apiServers: ["192.0.2.9", "10.1.0.7"],
-  };
+  const prefixLabels = new PrefixLabels({ families: [4, 6], label });
+  const surroundings = { podPrefixes: ["10.1.0.0/24"], apiServers: ["192.0.2.9", "10.1.0.7"] };
   const wanted = new Map([["192.0.2.9/32", parseCidr("192.0.2.9/32")]]);
   const labels = ["cidr:192.0.2.9/32", "reserved:kube-apiserver", "reserved:world-ipv4"];
   for (const prefixes of [wanted, new Map<string, ReturnType<typeof parseCidr>>()]) {
-    const found = prefixLabels(prefixes, options);
+    const found = prefixLabels.of(prefixes, surroundings);
     assert.deepEqual([...found.keys()], ["192.0.2.9/32"], "not inside of pods' prefixes");
     assert.deepEqual(found.get("192.0.2.9/32")?.toStrings(), labels);
   }
+  const { apiServers: _, ...without } = surroundings;
+  assert.deepEqual(prefixLabels.of(wanted, without).get("192.0.2.9/32")?.size, 2);
 });
 
 test("prefixes of policies stand for addresses outside: not inside of pods' ones, not of a family that is off", () => {
   const wanted = new Map(["10.1.0.128/25", "10.1.0.0/16", "fd00::/8"].map((text) => [text, parseCidr(text)]));
-  const of = (families: readonly (4 | 6)[]) =>
-    Array.from(prefixLabels(wanted, { families, podPrefixes: ["10.1.0.0/24"], label }), ([prefix, labels]) => [
-      prefix,
-      labels.toStrings(),
-    ]);
+  const of = (families: readonly (4 | 6)[]) => {
+    const labels = new PrefixLabels({ families, label });
+    const texts = (podPrefixes: readonly string[]) =>
+      Array.from(labels.of(wanted, { podPrefixes }), ([prefix, found]) => [prefix, found.toStrings()]);
+    assert.equal(
+      texts([]).some(([prefix]) => prefix === "10.1.0.128/25"),
+      true,
+      "before the node is there",
+    );
+    return texts(["10.2.0.0/24", "10.1.0.0/24", "fd00:1::/64"]);
+  };
   assert.deepEqual(of([4, 6]), [
     ["10.1.0.0/16", ["cidr:10.1.0.0/16", "reserved:world-ipv4"]],
     ["fd00::/8", ["cidr:fd00--/8", "reserved:world-ipv6"]],
