@@ -34,13 +34,14 @@ function hostLocal(prefix4: string, prefix6: string) {
   return { type: "host-local", dataDir: folder, ranges, routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }] };
 }
 
-test("ptp: policy holds, the node reaches and is reached, and nothing is left", async () => {
+test("ptp: policy holds, the node reaches and is reached, and nothing is left", async (t) => {
   const plugins = [
     { type: "ptp", ipam: hostLocal("10.66.1", "fd00:66:1") },
     ciliumPlugin(scenario, "node1", { "chaining-mode": "generic-veth" }),
   ];
   const before = devices(scenario, "node1");
   const network = new Network(scenario, "node1", { name: "ptp", plugins });
+  t.after(() => network.stop());
   const web = await network.add("web", { app: "web" });
   const client = await network.add("client", { app: "client" });
   const other = await network.add("other", {});
@@ -65,11 +66,12 @@ test("ptp: policy holds, the node reaches and is reached, and nothing is left", 
   assert.deepEqual(devices(scenario, "node1"), before);
 });
 
-test("bridge: policy holds between ports of one bridge, also while the agent is away and comes back", async () => {
+test("bridge: policy holds between ports of one bridge, also while the agent is away and comes back", async (t) => {
   const bridge = { type: "bridge", bridge: "cni-test0", isGateway: true, hairpinMode: true };
   // The agent's configuration says the mode.
   const plugins = [{ ...bridge, ipam: hostLocal("10.66.2", "fd00:66:2") }, ciliumPlugin(scenario, "node1")];
   const network = new Network(scenario, "node1", { cniVersion: "0.4.0", name: "bridged", plugins });
+  t.after(() => network.stop());
   const web = await network.add("web", { app: "web" });
   const client = await network.add("client", { app: "client" });
   const other = await network.add("other", {});
@@ -88,13 +90,16 @@ test("bridge: policy holds between ports of one bridge, also while the agent is 
   await assertNothingLeft(scenario, "node1");
 });
 
-test("flannel's layout: identities hold across nodes by addresses, since its tunnel carries none", async () => {
+test("flannel's layout: identities hold across nodes by addresses, since its tunnel carries none", async (t) => {
   await startFlannel(scenario);
   const [one, two] = scenario.sandbox.nodes.map((node) => {
     const plugins = [delegated(node, folder), ciliumPlugin(scenario, node.name, { "chaining-mode": "flannel" })];
     return new Network(scenario, node.name, { cniVersion: "0.3.1", name: `cbr${node.index}`, plugins });
   });
   assert.ok(one && two);
+  t.after(() => {
+    for (const network of [one, two]) network.stop();
+  });
   const web = await one.add("web", { app: "web" });
   const client = await two.add("client", { app: "client" });
   const other = await two.add("other", {});
