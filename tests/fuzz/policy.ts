@@ -66,13 +66,19 @@ function checkTaken(policy: ParsedPolicy, resource: Json): void {
     );
     for (const { found, item, action } of pairs) {
       assert.equal(found.action, action);
-      const written = Object.keys(item ?? {}).filter((key) => /^(from|to)(?!Ports|Requires)/.test(key));
+      const written = Object.entries(item ?? {}).filter(([key, value]) => saysPeers(key, value));
       assert.equal(found.peers === undefined, written.length === 0, JSON.stringify(item));
       for (const { ports } of found.toPorts ?? []) {
         for (const { first, last } of ports) assert.ok(first >= 0 && first <= last && last <= 65535);
       }
     }
   }
+}
+
+/** Cilium takes empty lists of names, services and groups for none; the agent refuses to import them. */
+function saysPeers(key: string, value: unknown): boolean {
+  const isEmpty = Array.isArray(value) && value.length === 0;
+  return /^(from|to)(?!Ports|Requires)/.test(key) && !(isEmpty && /^to(FQDNs|Services|Groups)$/.test(key));
 }
 
 function spec(random: Random): Json {
