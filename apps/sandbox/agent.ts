@@ -13,8 +13,7 @@ import { isAlive, signal, spawnDetached, terminate } from "./process.ts";
 import type { ProcessRef, Sandbox, SandboxNode } from "./types.ts";
 import { waitFor } from "./wait.ts";
 
-/** Milliseconds. An agent that ends is not waited for; a slow machine takes its time. */
-const startTimeout = 180_000;
+const startTimeout = 60_000;
 const stopGrace = 15_000;
 
 /** Configuration of a node's agent. `settings` of the sandbox go before ours. */

@@ -2,9 +2,12 @@
 // Waiting for a condition that nobody announces.
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** On slow machines (emulated ones) everything may take so many times as long. */
+const patience = Number(process.env["CILIUM_SANDBOX_PATIENCE"] ?? 1);
+
 /** Asks until it is true; false after `timeout` ms. Starts at 2 ms between two questions and slows down to 50. */
 export async function waitFor(condition: () => boolean | Promise<boolean>, timeout: number): Promise<boolean> {
-  const end = performance.now() + timeout;
+  const end = performance.now() + timeout * patience;
   for (let pause = 2; ; pause = Math.min(pause * 1.5, 50)) {
     if (await condition()) return true;
     if (performance.now() + pause > end) return false;
