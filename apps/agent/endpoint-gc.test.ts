@@ -49,3 +49,27 @@ test("an endpoint whose device is gone twice is deleted, one whose device came b
   assert.deepEqual(deleted, [2]);
   await gc.stop?.();
 });
+
+test("a look that fails is followed by another, and none follows the end", async () => {
+  const clock = new FakeClock();
+  const endpoints = createEndpointTable();
+  endpoints.upsert(row(1));
+  let looks = 0;
+  const deviceExists = () => {
+    looks++;
+    throw new Error("EMFILE");
+  };
+  const gc = createEndpointGc({ endpoints, manager: { delete: async () => true }, deviceExists, clock }, 1000);
+  await gc.start(new AbortController().signal);
+  for (const expected of [1, 2]) {
+    clock.advance(1000);
+    await turn();
+    assert.equal(looks, expected);
+  }
+  clock.advance(1000);
+  await gc.stop?.();
+  await turn();
+  clock.advance(5000);
+  await turn();
+  assert.equal(looks, 3);
+});

@@ -15,6 +15,7 @@ export interface EndpointGcDeps {
 /** Deletes what has no device in two looks, `intervalMs` apart: a DEL under way comes in between. 0: never. */
 export function createEndpointGc(deps: EndpointGcDeps, intervalMs: number): Module {
   let timer: Disposable | undefined;
+  let stopped = false;
   let suspects: ReadonlySet<number> = new Set();
 
   async function look(): Promise<void> {
@@ -29,7 +30,13 @@ export function createEndpointGc(deps: EndpointGcDeps, intervalMs: number): Modu
   }
 
   function later(): void {
-    timer = deps.clock.after(intervalMs, () => void look().then(later));
+    if (stopped) return;
+    timer = deps.clock.after(intervalMs, () => {
+      const looked = look().catch((thrown: unknown) => {
+        log.error("Cannot look for endpoints without device, trying again", { error: toError(thrown).message });
+      });
+      void looked.then(later);
+    });
   }
 
   return {
@@ -38,6 +45,7 @@ export function createEndpointGc(deps: EndpointGcDeps, intervalMs: number): Modu
       if (intervalMs > 0) later();
     },
     async stop() {
+      stopped = true;
       timer?.[Symbol.dispose]();
       timer = undefined;
     },

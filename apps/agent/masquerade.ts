@@ -48,7 +48,8 @@ class IpMasqAgent implements Module {
   readonly #log = createLogger("masquerade");
   readonly #path: string;
   readonly #datapath: MasqueradeDatapath;
-  #taken = "";
+  /** Undefined before the first list; a list may be empty. */
+  #taken: string | undefined;
   #failure: string | undefined;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -110,7 +111,7 @@ class IpMasqAgent implements Module {
   #keepBefore(failure: string): void {
     if (failure !== this.#failure) this.#log.error("What was excluded from masquerading before stays", { failure });
     this.#failure = failure;
-    if (this.#taken !== "") return;
+    if (this.#taken !== undefined) return;
     const before = this.#datapath.maps.ipmasq.list();
     this.#take({ ...parseIpMasqFile(this.#path, undefined), ...(before.length > 0 && { excluded: before }) });
   }

@@ -3,7 +3,7 @@
 import { createServer, type Server } from "node:http";
 import { CiliumError, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
 import { type Datapath, dropReasonText } from "../../src/datapath/index.ts";
-import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
+import { type EndpointRow, endpointState, endpointStates } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";
@@ -51,7 +51,8 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
     help: "Endpoints by state",
     labels: ["endpoint_state"],
     collect(metric) {
-      const counts = new Map<string, number>([["ready", 0]]);
+      // A state that is over must read 0, not what it was.
+      const counts = new Map<string, number>(endpointStates.map((state) => [state, 0]));
       for (const row of deps.endpoints.all()) {
         const state = endpointState(row.phase, row.status);
         counts.set(state, (counts.get(state) ?? 0) + 1);

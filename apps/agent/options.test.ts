@@ -96,6 +96,14 @@ test("an address of the wrong family, or none, is refused", () => {
   assert.throws(() => localAddresses(config("")), ConfigError);
 });
 
+test("metrics are served where ADDRESS:PORT says", () => {
+  const config = (address: string) => load([...ranges, `--prometheus-serve-addr=${address}`]);
+  for (const address of [":9962", "127.0.0.1:9962", "[::1]:9962"]) {
+    assert.equal(config(address).get(options.prometheus), address);
+  }
+  assert.throws(() => config("9962"), /"9962"/);
+});
+
 test("addresses, paths and labels follow from the configuration", () => {
   const argv = [...ranges, "--enable-ipv6=false", "--ipv4-node=192.0.2.1", "--ipv6-node=", "--state-dir=/run/x"];
   const config = load([...argv, "--labels=k8s:app"]);

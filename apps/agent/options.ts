@@ -294,7 +294,7 @@ export const options = {
   }),
   prometheus: defineOption({
     name: "prometheus-serve-addr",
-    schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d1,5$/, "ADDRESS:PORT, or :PORT"),
+    schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d{1,5}$/, "ADDRESS:PORT, or :PORT"),
     default: "",
     description: "Where metrics are served; empty: nowhere",
   }),

@@ -36,6 +36,8 @@ export async function join(deps: NetworkDeps, request: ReturnType<typeof joinReq
     return config;
   }, agentPatience);
   openPair(deviceNames(id), true);
+  // The engine moves the device now: its age begins anew.
+  deps.store.saveEndpoint(id, joined);
   return joinAnswer(id, joined, config);
 }
 
@@ -85,7 +87,11 @@ async function ensureEndpoint(
   if (device === undefined) throw new Error(`Cannot join endpoint "${id}": its device "${names.host}" is gone`);
   const ref = attachmentRef(stored.containerId, names.container);
   const before = await orNothing(deps.agent.getEndpoint(ref));
-  if (before?.status.networking["interface-index"] === device.ifindex) return;
+  // One that an agent stored and did not bring into force before it ended is made anew: the pair opens behind this.
+  if (before?.status.networking["interface-index"] === device.ifindex && before.status.state === "ready") {
+    for (const ip of [stored.ipv4, stored.ipv6]) if (ip) deps.store.removeLease(ip);
+    return;
+  }
   if (before !== undefined) await orNothing(deps.agent.deleteEndpoint(ref));
   await putEndpoint(deps, stored, {
     "container-id": stored.containerId,

@@ -161,8 +161,12 @@ export async function removeForgotten(deps: NetworkDeps): Promise<void> {
   for (const id of deps.store.endpointsUnchangedFor(forgottenAfter)) {
     if (isInContainer(deviceNames(id))) continue;
     try {
-      await deps.turns.take(id, () => deleteEndpoint(deps, id));
-      log.info("Removed an endpoint that no container has", { endpoint: id });
+      await deps.turns.take(id, async () => {
+        // A call that it waited for may have joined it.
+        if (!deps.store.endpointsUnchangedFor(forgottenAfter).includes(id) || isInContainer(deviceNames(id))) return;
+        await deleteEndpoint(deps, id);
+        log.info("Removed an endpoint that no container has", { endpoint: id });
+      });
     } catch (error) {
       log.warn("Cannot remove an endpoint that no container has", { endpoint: id, error: errorChain(error) });
     }

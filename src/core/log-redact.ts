@@ -9,7 +9,8 @@ const PUBLIC_NAME = /^(?:encryptKey|publicKey|public-key|rowKey|tableKey|configK
 const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi;
 const URL_PASSWORD = /(:\/\/[^\s/:@]+):[^\s/@]+@/g;
 /** `password=x` in running text and in queries of URLs. */
-const ASSIGNED = /\b([\w.-]*(?:passw(?:or)?d|passphrase|secret|token)[\w.-]*=)[^\s&,;"'[]+/gi;
+const ASSIGNED = /(?<![\w.-])([\w.-]+)=[^\s&,;"'[]+/g;
+const ASSIGNED_NAME = /passw(?:or)?d|passphrase|secret|token/i;
 const PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 const MAX_DEPTH = 6;
 
@@ -35,7 +36,7 @@ export function redactText(text: string): string {
   return text
     .replace(BEARER, `$1 ${REDACTED}`)
     .replace(URL_PASSWORD, `$1:${REDACTED}@`)
-    .replace(ASSIGNED, `$1${REDACTED}`)
+    .replace(ASSIGNED, (all, name: string) => (ASSIGNED_NAME.test(name) ? `${name}=${REDACTED}` : all))
     .replace(PEM, REDACTED);
 }
 

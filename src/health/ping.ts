@@ -109,11 +109,12 @@ export class Pinger implements Disposable {
   #socket(family: 4 | 6): Socket {
     const present = this.#sockets.get(family);
     if (present !== undefined) return present;
+    // First: what cannot be opened must not leave a socket behind.
+    const fd = this.#open(family);
     const socket = createSocket(family === 4 ? "udp4" : "udp6");
     socket.on("message", (reply, { address }) => this.#take(reply, address, family));
     // Errors of single packets come by send(); one of the socket itself makes the next ping open another.
     socket.on("error", () => this.#forget(socket, family));
-    const fd = this.#open(family);
     socket.bind({ fd: fd.disown() });
     socket.unref();
     this.#sockets.set(family, socket);

@@ -2,6 +2,7 @@
 // One process a state folder: the pid file, locked for as long as its process lives (flock(2)).
 import {
   closeSync,
+  fchmodSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -39,6 +40,8 @@ export function createStateLock(stateDir: string, what: string): StateLock {
       mkdirSync(stateDir, { recursive: true, mode: 0o755 });
       for (let attempt = 0; attempt < attempts && held === undefined; attempt++) held = tryTake(path, stateDir, what);
       if (held === undefined) throw new CiliumError(`Cannot ${what}: "${path}" is being taken by others (try again)`);
+      // Whoever may read it could lock it.
+      fchmodSync(held, 0o600);
       ftruncateSync(held);
       writeSync(held, `${process.pid}\n`, 0);
     },
@@ -53,7 +56,7 @@ export function createStateLock(stateDir: string, what: string): StateLock {
 
 /** The locked file's descriptor; undefined when it was removed meanwhile. */
 function tryTake(path: string, stateDir: string, what: string): number | undefined {
-  const fd = openSync(path, "a+", 0o644);
+  const fd = openSync(path, "a+", 0o600);
   try {
     if (c.flock(fd, LOCK_EX | LOCK_NB) !== 0) {
       const error = SyscallError.last("flock", `Cannot ${what}`);

@@ -18,7 +18,7 @@ export function createEndpointLabelsCalls(
 ): Pick<AgentApi, "endpointLabels" | "patchEndpointLabels"> {
   const model = (row: EndpointRow): LabelConfiguration => {
     const labels = row.labels.toStrings();
-    const given = row.labels.toStrings().filter((label) => !label.startsWith("reserved:"));
+    const given = row.labels.toStrings().filter((label) => !/^(reserved|cidr):/.test(label));
     const user = deps.orchestrated(row) ? [] : given;
     const derived = deps.orchestrated(row) ? labels : [];
     return { spec: { user }, status: { "security-relevant": labels, derived, disabled: [], realized: { user } } };

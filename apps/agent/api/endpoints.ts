@@ -233,6 +233,9 @@ function newLabels(deps: EndpointApiDeps, row: EndpointRow, given: readonly stri
       `Cannot change labels of endpoint ${row.id}: they are those of pod "${pod}" (change them there)`,
     );
   }
+  if (row.labels.toStrings().includes("reserved:health")) {
+    throw new ApiError(400, `Cannot change labels of endpoint ${row.id}: it is the health endpoint`);
+  }
   return withStatus(() => withAddressLabels(deps.podLabels, givenLabels(deps, given), row, row.labels));
 }
 

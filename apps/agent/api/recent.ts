@@ -20,22 +20,33 @@ export class Recent<Item> {
       this.#first += this.#items.length - this.#limit;
       this.#items = this.#items.slice(-this.#limit);
     }
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers();
+    this.#wakeAll();
   }
 
   /** The newest items, oldest first; with `follow` those to come until the signal aborts. */
   async *read({ follow, signal }: { follow: boolean; signal: AbortSignal }): AsyncGenerator<Item, void, void> {
-    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    let next = this.#first + Math.max(0, this.#items.length - this.#limit);
-    while (!signal.aborted) {
-      next = Math.max(next, this.#first);
-      const item = this.#items[next - this.#first];
-      if (item !== undefined) {
-        next++;
-        yield item;
-      } else if (follow) await Promise.race([this.#wake.promise, aborted]);
-      else return;
+    // Waiting readers hold nothing but the next promise: a race with the signal would keep a reaction for each wake.
+    const wake = () => this.#wakeAll();
+    signal.addEventListener("abort", wake, { once: true });
+    try {
+      let next = this.#first + Math.max(0, this.#items.length - this.#limit);
+      while (!signal.aborted) {
+        next = Math.max(next, this.#first);
+        const item = this.#items[next - this.#first];
+        if (item !== undefined) {
+          next++;
+          yield item;
+        } else if (follow) await this.#wake.promise;
+        else return;
+      }
+    } finally {
+      signal.removeEventListener("abort", wake);
     }
+  }
+
+  #wakeAll(): void {
+    const { resolve } = this.#wake;
+    this.#wake = Promise.withResolvers();
+    resolve();
   }
 }

@@ -7,7 +7,7 @@ import { ktimeNs } from "../../../src/kernel/index.ts";
 /** Reading a full table takes a second. Milliseconds. */
 const HOLDS = 30_000;
 
-/** Registers it; it is read when somebody asks, not more than every 30 s, and absent while nothing is masqueraded. */
+/** Registers it; it is read when somebody asks, not more than every 30 s. */
 export function registerNat(metrics: Metrics, datapath: Pick<Datapath, "maps" | "masquerading">): void {
   const read = new Map<4 | 6, { readonly at: number; readonly share: number }>();
   metrics.gauge({
@@ -15,8 +15,13 @@ export function registerNat(metrics: Metrics, datapath: Pick<Datapath, "maps" | 
     help: "Part of the ports that the destination with most masqueraded flows uses",
     labels: ["family"],
     collect(metric) {
-      if (datapath.masquerading().devices.length === 0) return;
+      const masquerades = datapath.masquerading().devices.length > 0;
       for (const family of [4, 6] as const) {
+        if (!masquerades) {
+          // What was before must not stay; a node that never masquerades has no series.
+          if (read.delete(family)) metric.set(0, { family: `ipv${family}` });
+          continue;
+        }
         const now = performance.now();
         const before = read.get(family);
         const fresh = before !== undefined && now - before.at < HOLDS;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls about the agent's tables.
 import { ApiError, type StatedbApi, type StatedbChange } from "../../../src/api/index.ts";
+import { keyOrder } from "./served.ts";
 import type { ServedTable } from "./types.ts";
 
 export function createStatedbApi(tables: readonly ServedTable[]): StatedbApi {
@@ -56,5 +57,5 @@ function valuesOf(value: unknown): readonly string[] {
 function matcher(match: "exact" | "prefix" | "lowerbound", key: string): (value: string) => boolean {
   if (match === "exact") return (value) => value === key;
   if (match === "prefix") return (value) => value.startsWith(key);
-  return (value) => value.localeCompare(key, "en", { numeric: true }) >= 0;
+  return (value) => keyOrder(value, key) >= 0;
 }

@@ -19,7 +19,7 @@ export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] 
         Error: (row) => row.error,
       },
     }),
-    serveSnapshot(() => ask((rtnl) => rtnl.links()), {
+    serveSnapshot(devices, {
       name: "devices",
       indexes: ["Name"],
       columns: {
@@ -30,7 +30,7 @@ export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] 
         HWAddr: (row) => row.mac,
         Up: (row) => row.up,
         OperState: (row) => row.operState,
-        Addresses: (row) => ask((rtnl) => rtnl.addresses({ ifindex: row.ifindex }).map(({ address }) => address)),
+        Addresses: (row) => row.addresses,
       },
     }),
     serveSnapshot(() => ask((rtnl) => rtnl.routes()), {
@@ -50,6 +50,16 @@ export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] 
       },
     }),
   ];
+}
+
+/** Links with their addresses, by two questions whatever their number. */
+function devices() {
+  return ask((rtnl) => {
+    const byLink = Map.groupBy(rtnl.addresses(), ({ ifindex }) => ifindex);
+    return rtnl
+      .links()
+      .map((link) => ({ ...link, addresses: (byLink.get(link.ifindex) ?? []).map(({ address }) => address) }));
+  });
 }
 
 function ask<T>(question: (rtnl: Rtnetlink) => T): T {

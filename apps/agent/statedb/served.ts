@@ -14,6 +14,9 @@ export interface ServedOptions<Row> {
   readonly indexes?: readonly string[];
 }
 
+/** Keys in the order of people: numbers by their value. One collator, since making one takes longer than its answer. */
+export const keyOrder = new Intl.Collator("en", { numeric: true }).compare;
+
 /** Columns of a row that a reconciler brings about. */
 export const statusColumns = {
   Status: ({ status }: { readonly status: Status }) => status.kind,
@@ -53,7 +56,7 @@ export function serveSnapshot<Row>(read: () => Iterable<Row>, options: ServedOpt
   return {
     ...headOf(options),
     get size() {
-      return rows().length;
+      return Array.from(read()).length;
     },
     revision: 0,
     initializers: [],
@@ -96,5 +99,5 @@ function plain(value: unknown): unknown {
 }
 
 function byKey(a: ServedRow, b: ServedRow): number {
-  return a.key.localeCompare(b.key, "en", { numeric: true });
+  return keyOrder(a.key, b.key);
 }

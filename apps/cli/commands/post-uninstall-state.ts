@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { toError } from "../../../src/core/index.ts";
 import { deleteNetns } from "../../../src/kernel/index.ts";
 
-/** What agent and CNI plugin put there; anything else is somebody else's. */
+/** What agent, CNI plugin and Docker plug-in put there; anything else is somebody else's. */
 const ours = [
   /^state$/,
   /^policy$/,
   /^manifests$/,
   /^deleteQueue$/,
   /^netns$/,
+  /^docker$/,
   /^prefilter(\.tmp)?$/,
   /^machine\.json(\.tmp)?$/,
   /^cilium\.pid(\.room)?$/,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // sysdump: everything that helps to find a node's fault, in one archive without secrets.
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { CiliumError, parseDuration } from "../../../src/core/index.ts";
+import { CiliumError, parseDuration, toError } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, listOption, textOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
@@ -81,16 +82,23 @@ async function archive(path: string, now: number): Promise<Output> {
   const file = createWriteStream(path, { mode: 0o600 });
   await once(file, "open");
   const gzip = createGzip();
-  gzip.pipe(file);
+  const written = pipeline(gzip, file).catch((error: unknown) => {
+    rmSync(path, { force: true });
+    throw new CiliumError(`Cannot write "${path}": ${toError(error).message} (the archive is removed)`);
+  });
+  // Whoever writes or closes next gets it.
+  written.catch(() => {});
   const top = path.replace(/^.*\//, "").replace(/\.tar\.gz$/, "");
   return {
     path: resolve(path),
     async write(name, bytes) {
-      if (!gzip.write(tarEntry(`${top}/${name}`, bytes, Math.floor(now / 1000)))) await once(gzip, "drain");
+      if (gzip.destroyed) await written;
+      if (gzip.write(tarEntry(`${top}/${name}`, bytes, Math.floor(now / 1000)))) return;
+      await Promise.race([once(gzip, "drain"), written]);
     },
     async [Symbol.asyncDispose]() {
       gzip.end(tarEnd);
-      await once(file, "close");
+      await written;
     },
   };
 }

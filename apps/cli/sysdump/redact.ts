@@ -3,11 +3,12 @@
 import { REDACTED, redactText } from "../../../src/core/index.ts";
 
 /** Words in names of what must not leave the machine. */
-const secretWord = String.raw`[\w.-]*(?:token|passw(?:or)?d|passphrase|secret|credential|authorization|psk|api[-_]?key|private[-_]?key|key[-_.]?data|client[-_.]?key|tls[-_.]?key)[\w.-]*`;
+const secretName =
+  /token|passw(?:or)?d|passphrase|secret|credential|authorization|psk|api[-_]?key|private[-_]?key|key[-_.]?data|client[-_.]?key|tls[-_.]?key/i;
 /** A value: in quotes (of JSON in JSON, too), or up to what ends a word. */
 const value = String.raw`(?:\[redacted\]|\\?"(?:[^"\\\n]|\\.)*?\\?"|'[^'\n]*'|[^\s"',;}\]&]+)`;
 /** `password: x`, `"password": "x"`, `--etcd-password=x`, `password="x y"`. */
-const assigned = new RegExp(String.raw`(${secretWord}\\?["']?\s*(?:[:=]|=>)\s*)(${value})`, "gi");
+const assigned = new RegExp(String.raw`(?<![\w.-])([\w.-]+)(\\?["']?\s*(?:[:=]|=>)\s*)(${value})`, "g");
 /** A name that is a secret as a whole. */
 const keyAlone = new RegExp(String.raw`(?<![\w.-])((?:key|PrivateKey|PresharedKey)\\?["']?\s*[:=]\s*)(${value})`, "g");
 /** IPsec's `3 rfc4106(gcm(aes)) HEX 128`, and any hex as long as a key behind a cipher. */
@@ -17,7 +18,9 @@ const jwt = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g;
 /** The text without secrets. Names stay, values go. */
 export function redactSecrets(text: string): string {
   return redactText(text)
-    .replace(assigned, (_, name: string, found: string) => name + withheld(found))
+    .replace(assigned, (whole: string, name: string, sign: string, found: string) =>
+      secretName.test(name) ? name + sign + withheld(found) : whole,
+    )
     .replace(keyAlone, (whole: string, name: string, found: string) =>
       isPlain(found) ? whole : name + withheld(found),
     )
