@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* cilium_ways (array for each CPU): what the routing table said about a destination outside. */
+/* cilium_ways (array for each CPU): what the routing table said about a pod's packets to a destination outside. */
 #pragma once
 #include "address.h"
 
@@ -13,5 +13,5 @@ struct way {
 	__u32 mtu;
 	__u8 family;			/* enum address_family of the destination */
 	__u8 next_hop_family;		/* AF_INET or AF_INET6 */
-	__u16 pad;
+	__u16 endpoint;			/* whose packets: rules may ask for their source or device */
 };

@@ -8,7 +8,6 @@
 #include "ipcache.h"
 #include "policy.h"
 
-#define NS_PER_SECOND 1000000000ULL
 #define CT_CLOSING (CT_F_RX_CLOSING | CT_F_TX_CLOSING)
 #define CT_FIRST_EPHEMERAL_PORT 32768	/* net.ipv4.ip_local_port_range */
 

@@ -27,6 +27,7 @@
 #define __in_words __attribute__((aligned(8)))
 
 #define ETH_LENGTH sizeof(struct ethhdr)
+#define NS_PER_SECOND 1000000000ULL
 
 /* A function that the verifier checks once, alone, for whatever arguments, and that costs a call: its states do not
  * multiply with those of its callers, and it has a stack frame of its own. For all that the verifier knows its pointer

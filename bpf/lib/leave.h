@@ -8,34 +8,25 @@
 #include "../maps/ways.h"
 #include "drop.h"
 #include "local_delivery.h"
+#include "route.h"
 #include "trace.h"
 
 #define LEFT_TO_STACK 0
-#define NS_IN_A_SECOND 1000000000ULL
-#define ROUTE_FAMILY_IPV4 2	/* AF_INET */
-#define ROUTE_FAMILY_IPV6 10	/* AF_INET6 */
 #define TCP_MAX_HEADER 60
+#define TCP_DATA_OFFSET 12	/* the byte whose upper half is the header's length in words */
 
 /* Asks the routing table, as for a packet to be forwarded. */
 static __always_inline void find_way(struct __sk_buff *skb, const struct packet *packet, struct way *way, __u32 second)
 {
-	struct bpf_fib_lookup route = { .ifindex = skb->ifindex, .tot_len = 1 };
-	bool ipv4 = packet->family == FAMILY_IPV4;
+	struct bpf_fib_lookup route = { .tot_len = 1 };
 	__u32 ifindex;
 
-	route.family = ipv4 ? ROUTE_FAMILY_IPV4 : ROUTE_FAMILY_IPV6;
-	if (ipv4) {
-		route.ipv4_src = packet->source.ipv4;
-		route.ipv4_dst = packet->destination.ipv4;
-	} else {
-		__builtin_memcpy(route.ipv6_src, &packet->source, sizeof(route.ipv6_src));
-		__builtin_memcpy(route.ipv6_dst, &packet->destination, sizeof(route.ipv6_dst));
-	}
 	way->destination = packet->destination;
 	way->family = packet->family;
+	way->endpoint = packet->endpoint;
 	way->second = second;
 	way->ifindex = 0;
-	if (bpf_fib_lookup(skb, &route, sizeof(route), BPF_FIB_LOOKUP_SKIP_NEIGH))
+	if (ask_route(skb, packet, &route, packet->family))
 		return;
 	ifindex = route.ifindex;
 	if (!bpf_map_lookup_elem(&cilium_masquerade, &ifindex))
@@ -49,25 +40,35 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 /* NULL: none that we can go. */
 static __always_inline const struct way *way_out(struct __sk_buff *skb, const struct packet *packet)
 {
-	__u32 second = bpf_ktime_get_coarse_ns() / NS_IN_A_SECOND;
+	__u32 second = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	const __u32 *words = packet->destination.words;
-	__u32 slot = ((words[0] ^ words[1] ^ words[2] ^ words[3]) * 0x9e3779b1U) >> 24;
+	__u32 slot = ((words[0] ^ words[1] ^ words[2] ^ words[3] ^ packet->endpoint) * 0x9e3779b1U) >> 24;
 	struct way *way = bpf_map_lookup_elem(&cilium_ways, &slot);
 
 	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
 	if (!way)
 		return NULL;
-	if (unlikely(way->second != second || way->family != packet->family ||
+	if (unlikely(way->second != second || way->endpoint != packet->endpoint || way->family != packet->family ||
 		     !address_equal(&way->destination, &packet->destination, FAMILY_IPV6)))
 		find_way(skb, packet, way, second);
 	return way->ifindex ? way : NULL;
+}
+
+/* Of the L4 header of segments. What is none of TCP may be a tunnel, whose inner headers count as well. */
+static __always_inline __u32 segment_header(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u8 words;
+
+	if (packet->protocol != IPPROTO_TCP || bpf_skb_load_bytes(skb, packet->l4_offset + TCP_DATA_OFFSET, &words, 1))
+		return TCP_MAX_HEADER;
+	return (words >> 4) * 4;
 }
 
 /* Of the IP packet, or of the largest that its segments are cut into. */
 static __always_inline __u32 largest_length(struct __sk_buff *skb, const struct packet *packet)
 {
 	if (skb->gso_size)
-		return packet->l4_offset - ETH_LENGTH + TCP_MAX_HEADER + skb->gso_size;
+		return packet->l4_offset - ETH_LENGTH + segment_header(skb, packet) + skb->gso_size;
 	return skb->len - ETH_LENGTH;
 }
 

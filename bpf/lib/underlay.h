@@ -7,13 +7,12 @@
 #include "../maps/underlay.h"
 #include "config.h"
 #include "drop.h"
+#include "route.h"
 #include "tunnel_header.h"
 
 #define TUNNEL_TTL 64
 #define LEFT_TO_DEVICE 0
-#define NS_IN_SECOND 1000000000ULL
 #define IPV4_DONT_FRAGMENT 0x4000
-#define ROUTE_IPV4 2	/* AF_INET */
 /* The ranges of the kernel's devices, and their way to pick one: packets of a flow have one source port, whoever sends
  * them.
  */
@@ -25,12 +24,12 @@
 /* Asks the routing table. */
 static __always_inline void find_way4(struct __sk_buff *skb, struct underlay4_way *way, __be32 node, __u32 second)
 {
-	struct bpf_fib_lookup route = { .family = ROUTE_IPV4, .ifindex = skb->ifindex, .ipv4_dst = node, .tot_len = 1 };
+	struct bpf_fib_lookup route = { .family = ROUTE_FAMILY_IPV4, .ifindex = skb->ifindex, .ipv4_dst = node, .tot_len = 1 };
 	long error = bpf_fib_lookup(skb, &route, sizeof(route), BPF_FIB_LOOKUP_SKIP_NEIGH | BPF_FIB_LOOKUP_SRC);
 
 	way->node = node;
 	way->second = second;
-	way->ifindex = error || route.family != ROUTE_IPV4 ? 0 : route.ifindex;
+	way->ifindex = error || route.family != ROUTE_FAMILY_IPV4 ? 0 : route.ifindex;
 	way->source = route.ipv4_src;
 	way->next_hop = route.ipv4_dst;
 	way->mtu = route.mtu_result;
@@ -39,7 +38,7 @@ static __always_inline void find_way4(struct __sk_buff *skb, struct underlay4_wa
 /* NULL: none that we can go. Who judged the packet knows what time it is. */
 static __always_inline const struct underlay4_way *way_to(struct __sk_buff *skb, const struct packet *packet, __be32 node)
 {
-	__u32 second = packet->now ? packet->now : bpf_ktime_get_coarse_ns() / NS_IN_SECOND;
+	__u32 second = packet->now ? packet->now : bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	__u32 slot = bpf_ntohl(node) % UNDERLAY_WAYS;
 	struct underlay4_way *way = bpf_map_lookup_elem(&cilium_underlay4, &slot);
 
@@ -100,7 +99,7 @@ static __always_inline int encapsulate_ipv4(struct __sk_buff *skb, struct packet
 	__be32 node = packet->tunnel_endpoint.ipv4;
 	const struct underlay4_way *way = way_to(skb, packet, node);
 	__u32 length = skb->len - ETH_LENGTH + TUNNEL4_ROOM, hash;
-	struct bpf_redir_neigh next_hop = { .nh_family = ROUTE_IPV4 };
+	struct bpf_redir_neigh next_hop = { .nh_family = ROUTE_FAMILY_IPV4 };
 	struct tunnel4_headers *headers;
 	struct ethhdr *eth;
 	__u8 ecn;

@@ -5,27 +5,21 @@
 #include "../lib/call.h"
 #include "../lib/host_firewall.h"
 #include "../lib/mark.h"
+#include "../lib/route.h"
 #include "../lib/trace.h"
 #include "../lib/unmasquerade.h"
 
 /* Does the packet go on to somebody else than the node itself? Only where the address alone does not say it. */
 __verified_alone int is_forwarded(struct __sk_buff *skb, const struct packet *packet, int family)
 {
-	struct bpf_fib_lookup route = { .family = family == FAMILY_IPV4 ? 2 : 10, .ifindex = skb->ifindex };
+	struct bpf_fib_lookup route = {};
 	long found;
 
 	if (!packet)
 		return false;
 	if (address_is_multicast(&packet->destination, family))
 		return false;
-	if (family == FAMILY_IPV4) {
-		route.ipv4_src = packet->source.ipv4;
-		route.ipv4_dst = packet->destination.ipv4;
-	} else {
-		__builtin_memcpy(route.ipv6_src, &packet->source, sizeof(route.ipv6_src));
-		__builtin_memcpy(route.ipv6_dst, &packet->destination, sizeof(route.ipv6_dst));
-	}
-	found = bpf_fib_lookup(skb, &route, sizeof(route), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	found = ask_route(skb, packet, &route, family);
 	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
 	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }

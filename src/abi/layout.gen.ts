@@ -407,7 +407,7 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       mtu: [40, 4],
       family: [44, 1],
       next_hop_family: [45, 1],
-      pad: [46, 2],
+      endpoint: [46, 2],
     },
   },
 };

@@ -16,6 +16,7 @@ export interface Way {
   mtu: number;
   family: number;
   nextHopFamily: number;
+  endpoint: number;
 }
 
 /** Writes struct way into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -29,6 +30,7 @@ export function encodeWay(value: Way, into: Uint8Array = new Uint8Array(WAY_SIZE
   view.setUint32(offset + 40, value.mtu, true);
   view.setUint8(offset + 44, value.family);
   view.setUint8(offset + 45, value.nextHopFamily);
+  view.setUint16(offset + 46, value.endpoint, true);
   return into;
 }
 
@@ -44,5 +46,6 @@ export function decodeWay(bytes: Uint8Array, offset = 0): Way {
     mtu: view.getUint32(offset + 40, true),
     family: view.getUint8(offset + 44),
     nextHopFamily: view.getUint8(offset + 45),
+    endpoint: view.getUint16(offset + 46, true),
   };
 }
