@@ -45,7 +45,7 @@ static __always_inline bool is_in_cluster(const struct packet *packet, int famil
 
 	find_place(&packet->destination, &place, family);
 	return place.is_host || place.route != CT_ROUTE_STACK || is_pod_identity(place.identity) ||
-	       (place.identity == IDENTITY_REMOTE_NODE && !tunnel_ifindex);
+	       (is_node_identity(place.identity) && !tunnel_ifindex);
 }
 
 /* Does the packet belong to a flow that the other side opened? It knows the pod's own address then. */

@@ -98,6 +98,19 @@ __verified_alone int unmasquerade_answer6(struct __sk_buff *skb, struct packet *
 	return packet ? unmasquerade_answer(skb, packet, FAMILY_IPV6) : -DROP_INVALID;
 }
 
+/* Does the stack see what the pod asks? Then it has to see the answers too: netfilter takes a connection for broken of
+ * which it knows one side.
+ */
+static __always_inline bool asks_by_stack(__u16 id)
+{
+	const struct endpoint_config *endpoint;
+
+	if (!enable_host_routing)
+		return true;
+	endpoint = endpoint_by_id(id);
+	return endpoint && (endpoint->flags & ENDPOINT_BY_STACK);
+}
+
 /* Positive: the endpoint that the packet is for now. */
 static __always_inline int unmasquerade_packet(struct __sk_buff *skb, struct packet *packet, int family)
 {
@@ -114,8 +127,8 @@ static __always_inline int unmasquerade_packet(struct __sk_buff *skb, struct pac
 	return family == FAMILY_IPV4 ? unmasquerade_answer4(skb, packet) : unmasquerade_answer6(skb, packet);
 }
 
-/* At the ingress of a device. 0: the packet goes on, translated or not; or what drop() gives. Answers to pods do not come
- * back.
+/* At the ingress of a device. 0: the packet goes on, translated or not; or what drop() gives. Answers to pods that
+ * ask past the stack do not come back.
  */
 static __always_inline int unmasquerade(struct __sk_buff *skb, struct packet *packet)
 {
@@ -127,5 +140,7 @@ static __always_inline int unmasquerade(struct __sk_buff *skb, struct packet *pa
 		found = unmasquerade_packet(skb, packet, FAMILY_IPV4);
 	else if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))
 		found = unmasquerade_packet(skb, packet, FAMILY_IPV6);
-	return found > 0 ? enter_masqueraded_pod(skb, packet, found) : found;
+	if (found <= 0)
+		return found;
+	return asks_by_stack(found) ? 0 : enter_masqueraded_pod(skb, packet, found);
 }

@@ -22,7 +22,7 @@ import {
 } from "./masquerade-steps.ts";
 import { echo, icmpError, type Payload, sctp, TcpFlag, tcp, udp } from "./packet.ts";
 import { masqueraded, natTries, node, stopMasquerading, translatedPort, translations } from "./translations.ts";
-import { internet, otherNode, podA, podB, podC } from "./world.ts";
+import { internet, LOOPBACK, otherNode, podA, podB, podC, type World } from "./world.ts";
 
 const { SYN, ACK, FIN } = TcpFlag;
 
@@ -203,5 +203,51 @@ export const exhaustionCases: readonly Case[] = bothFamilies((words) => [
         verdict: Verdict.NEXT,
       },
     ],
+  },
+]);
+
+/** For a node, or a pod with these flags, whose packets the stack sees: it brings the answers to the pod. */
+export const byStackCases = (flags = 0): readonly Case[] =>
+  bothFamilies((words) => [
+    {
+      name: "leaves answers, translated, to the stack that saw the question",
+      steps: [
+        {
+          ...leaves(words, podA, get(SYN), 40_000),
+          change: (world) => {
+            masqueraded(world);
+            world.endpoint(podA, { flags });
+          },
+        },
+        {
+          send: frame(words, internet, node, got(SYN | ACK)(40_000)),
+          into: coming,
+          verdict: Verdict.NEXT,
+          packet: frame(words, internet, podA, got(SYN | ACK)(40_000)),
+          mark: 0,
+        },
+        {
+          send: frame(words, internet, podA, got(SYN | ACK)(40_000)),
+          into: { at: "from-host", ingressIfindex: LOOPBACK },
+          verdict: Verdict.REDIRECT,
+        },
+      ],
+    },
+  ]);
+
+/** Of a node of the cluster with labels (scope 2). */
+const LABELLED_NODE = 0x02000001;
+
+/** For a node without a tunnel. */
+export const nativeMasqueradeCases: readonly Case[] = bothFamilies((words) => [
+  {
+    name: "leaves alone what goes to other nodes, whatever their identity",
+    steps: [6, 7, LABELLED_NODE].map((identity) => ({
+      ...untouched(words, podA, otherNode, query(40_000), leaving(podA)),
+      change: (world: World) => {
+        masqueraded(world);
+        world.ipcache(words.ip(otherNode), { identity });
+      },
+    })),
   },
 ]);
