@@ -171,8 +171,8 @@ class NodeDatapath implements Datapath {
   }
 
   async detachEndpoint(id: number): Promise<void> {
-    this.#endpointRoutes.remove(id);
     this.#endpoints.detach(id);
+    this.#endpointRoutes.remove(id);
   }
 
   async ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean> {

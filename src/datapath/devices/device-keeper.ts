@@ -78,7 +78,7 @@ function ensureTunnel(rtnl: Rtnetlink, protocol: TunnelProtocol, port: number, m
   const present = rtnl.link(name);
   if (present?.externalTunnelPort === port && present.kind === protocol) return false;
   // A stranger under the name, or of an earlier configuration: port and mode of a device cannot be changed.
-  if (present !== undefined) rtnl.deleteLink(deviceNames.vxlan);
+  if (present !== undefined) rtnl.deleteLink(name);
   const spec = { name, port, externalMetadata: true, mac: randomMac(), mtu } as const;
   if (protocol === "vxlan") rtnl.createVxlan(spec);
   else rtnl.createGeneve(spec);

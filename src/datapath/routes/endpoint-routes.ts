@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoint routes: each pod address leads to the pod's own device, with the pod's MAC as a fixed neighbour.
 import { isDeepStrictEqual } from "node:util";
-import { hostCidr } from "../../core/index.ts";
-import { ROUTE_TABLE_MAIN, type Route, type Rtnetlink } from "../../kernel/index.ts";
+import { hostCidr, parseMac } from "../../core/index.ts";
+import { type Neighbor, NUD_PERMANENT, ROUTE_TABLE_MAIN, type Route, type Rtnetlink } from "../../kernel/index.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
 import { RTPROT_KERNEL } from "./route-keeper.ts";
@@ -37,12 +37,17 @@ export class EndpointRoutes {
     for (const route of ownRoutes(this.#rtnl(), endpoint.ifindex)) this.#rtnl().deleteRoute(key(route));
   }
 
-  /** Puts back what others took away, while the device is there. */
+  /** Puts back what others took away or changed, while the device is there. Takes two dumps, of all devices' at once. */
   keep(status: ObjectStatus, isUp: (ifindex: number) => boolean): void {
-    if (!this.#enabled) return;
+    if (!this.#enabled || this.#endpoints.size === 0) return;
+    const rtnl = this.#rtnl();
+    const routes = Map.groupBy(rtnl.routes({ table: ROUTE_TABLE_MAIN }).filter(isOwn), ({ ifindex }) => ifindex);
+    const neighbors = Map.groupBy(rtnl.neighbors(), ({ ifindex }) => ifindex);
     for (const endpoint of this.#endpoints.values()) {
-      if (endpoint.routed === undefined || !isUp(endpoint.ifindex)) continue;
-      status.keep("route", `to ${endpoint.hostDevice}`, () => this.#ensure(endpoint));
+      const { ifindex, hostDevice, routed } = endpoint;
+      if (routed === undefined || !isUp(ifindex)) continue;
+      const present = { routes: routes.get(ifindex) ?? [], neighbors: neighbors.get(ifindex) ?? [] };
+      status.keep("route", `to ${hostDevice}`, () => this.#ensure(endpoint, present));
     }
   }
 
@@ -55,35 +60,53 @@ export class EndpointRoutes {
     return this.#enabled && this.#endpoints.values().some((endpoint) => endpoint.ifindex === ifindex);
   }
 
-  #ensure({ ifindex, routed }: EndpointDevice): boolean {
+  #ensure({ ifindex, routed }: EndpointDevice, present = this.#present(ifindex)): boolean {
     const rtnl = this.#rtnl();
     const wanted = new Set(this.#enabled ? routed?.addresses.map((address) => hostCidr(address)) : []);
-    const present = ownRoutes(rtnl, ifindex);
-    const stale = present.filter(({ destination }) => !wanted.has(destination));
-    const missing = [...wanted].filter((destination) => !present.some((route) => route.destination === destination));
+    const stale = present.routes.filter(({ destination }) => !wanted.has(destination));
+    const missing = [...wanted].filter((cidr) => !present.routes.some(({ destination }) => destination === cidr));
     for (const route of stale) rtnl.deleteRoute(key(route));
-    if (missing.length === 0 || routed === undefined) return stale.length > 0;
+    if (!this.#enabled || routed === undefined) return stale.length > 0;
+    const unknown = routed.addresses.filter((address) => !present.neighbors.some(isFixed(address, routed.mac)));
     // The pod answers no request that does not come from its gateway.
-    for (const address of routed.addresses) rtnl.replaceNeighbor({ ifindex, address, mac: routed.mac });
+    for (const address of unknown) rtnl.replaceNeighbor({ ifindex, address, mac: routed.mac });
     for (const destination of missing) {
       rtnl.replaceRoute({ destination, ifindex, table: ROUTE_TABLE_MAIN, protocol: RTPROT_KERNEL, scope: "link" });
     }
-    return true;
+    return stale.length + missing.length + unknown.length > 0;
+  }
+
+  #present(ifindex: number): Present {
+    const rtnl = this.#rtnl();
+    return { routes: ownRoutes(rtnl, ifindex), neighbors: this.#enabled ? rtnl.neighbors({ ifindex }) : [] };
   }
 }
 
-/** Of single addresses; the kernel's own are of link-local prefixes and of multicast. */
+/** What a device has. */
+interface Present {
+  /** Those that are ours. */
+  readonly routes: readonly Route[];
+  readonly neighbors: readonly Neighbor[];
+}
+
 function ownRoutes(rtnl: Rtnetlink, ifindex: number): Route[] {
-  return rtnl
-    .routes({ table: ROUTE_TABLE_MAIN, ifindex })
-    .filter(
-      ({ protocol, type, gateway, destination }) =>
-        protocol === RTPROT_KERNEL &&
-        type === "unicast" &&
-        gateway === undefined &&
-        /(\.\d+\/32|:.*\/128)$/.test(destination) &&
-        !/^f[ef]/.test(destination),
-    );
+  return rtnl.routes({ table: ROUTE_TABLE_MAIN, ifindex }).filter(isOwn);
+}
+
+/** Of single addresses; the kernel's own are of link-local prefixes and of multicast. */
+function isOwn({ protocol, type, gateway, destination }: Route): boolean {
+  return (
+    protocol === RTPROT_KERNEL &&
+    type === "unicast" &&
+    gateway === undefined &&
+    /(\.\d+\/32|:.*\/128)$/.test(destination) &&
+    !/^f[ef]/.test(destination)
+  );
+}
+
+function isFixed(wanted: string, wantedMac: string): (neighbor: Neighbor) => boolean {
+  const known = parseMac(wantedMac);
+  return ({ address, mac, state }) => address === wanted && mac === known && (state & NUD_PERMANENT) !== 0;
 }
 
 function key({ destination, ifindex }: Route) {

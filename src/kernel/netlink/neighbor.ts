@@ -14,7 +14,8 @@ const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NDA_IFINDEX = 8;
 const NUD_REACHABLE = 2;
-const NUD_PERMANENT = 0x80;
+/** Never aged out nor learned. */
+export const NUD_PERMANENT = 0x80;
 const NTF_PROXY = 8;
 const NTF_ROUTER = 0x80;
 

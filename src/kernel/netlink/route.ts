@@ -135,8 +135,11 @@ export function listRoutes(
   try {
     messages = socket.dump(make, "Cannot list routes");
   } catch (error) {
+    const errno = error instanceof SyscallError ? error.errno : undefined;
     // A table that nobody wrote to yet.
-    if (filter.table !== undefined && (error as { errno?: number }).errno === Errno.ENOENT) return [];
+    if (filter.table !== undefined && errno === Errno.ENOENT) return [];
+    // A device that is gone, with its routes.
+    if (filter.ifindex !== undefined && errno === Errno.ENODEV) return [];
     throw error;
   }
   // Without a family the kernel may not filter for us.

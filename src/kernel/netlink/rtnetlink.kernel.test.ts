@@ -155,6 +155,8 @@ test("routes of both families are replaced, listed and deleted", () => {
   assert.deepEqual(netlink.routes({ table: 4711 }), []);
   netlink.replaceRoute({ destination: "10.4.0.0/24", ifindex, gateway: "fd00:10:1::9", onlink: true });
   assert.equal(netlink.routes({ family: 4, table: 254 })[0]?.gateway, "fd00:10:1::9");
+  netlink.deleteLink("v0");
+  for (const table of [254, 4711]) assert.deepEqual(netlink.routes({ table, ifindex }), []);
 });
 
 test("rules are added once, listed and deleted", () => {

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes and neighbours of single pods on the real kernel: made, kept, and gone with a device that went first.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import "../../kernel/testing.ts";
+import { NUD_PERMANENT, Rtnetlink } from "../../kernel/index.ts";
+import { createDatapath, type Datapath } from "../index.ts";
+import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "../testing.ts";
+
+if (inPrivateNamespaces(import.meta.filename)) tests();
+
+function tests(): void {
+  const mac = "02:00:00:00:00:17";
+  const addresses = ["10.1.0.17", "fd00:10:1::17"] as const;
+  let rtnl: Rtnetlink;
+  let datapath: Datapath;
+  let ifindex: number;
+
+  before(async () => {
+    nodeUnderlay();
+    rtnl = new Rtnetlink();
+    datapath = createDatapath({ ...testConfig(privateBpffs()), endpointRoutes: true });
+    await datapath.start();
+    ({ ifindex } = rtnl.createVeth({ name: "lxc17", peer: { name: "pod17" } }));
+    for (const name of ["lxc17", "pod17"]) rtnl.setLink(name, { up: true });
+    await datapath.attachEndpoint({
+      id: 17,
+      ifindex,
+      hostDevice: "lxc17",
+      routed: { mac: mac.toUpperCase(), addresses },
+    });
+  });
+  after(async () => {
+    await datapath.destroy();
+    rtnl.close();
+  });
+
+  const routed = () =>
+    addresses.every((address) => rtnl.routes({ ifindex }).some(({ destination }) => destination.startsWith(address)));
+  const known = () => {
+    const found = rtnl.neighbors({ ifindex }).filter((each) => each.mac === mac && each.state === NUD_PERMANENT);
+    return addresses.every((ip) => found.some(({ address }) => address === ip));
+  };
+  const look = () => datapath.setRemoteNodes([]);
+
+  test("an endpoint has routes and fixed neighbours, and a look at them changes nothing", async () => {
+    assert.deepEqual([routed(), known()], [true, true]);
+    await look();
+    await look();
+    assert.equal(datapath.status().find(({ name }) => name === "to lxc17")?.repairs, 0);
+  });
+
+  const losses: readonly (readonly [string, () => void])[] = [
+    ["a neighbour that is lost", () => rtnl.deleteNeighbor({ ifindex, address: addresses[0] })],
+    [
+      "a neighbour with another MAC",
+      () => rtnl.replaceNeighbor({ ifindex, address: addresses[1], mac: "02:00:00:00:00:66" }),
+    ],
+    ["a neighbour that ages", () => rtnl.replaceNeighbor({ ifindex, address: addresses[0], mac, permanent: false })],
+  ];
+  for (const [what, lose] of losses) {
+    test(`${what} comes back with the next look`, async () => {
+      lose();
+      assert.equal(known(), false);
+      await look();
+      assert.equal(known(), true);
+    });
+  }
+
+  test("a route that is lost comes back", async () => {
+    rtnl.deleteRoute({ destination: `${addresses[0]}/32`, ifindex });
+    await until(routed, "the route");
+  });
+
+  test("an endpoint whose device is gone is detached at the first attempt", async () => {
+    rtnl.deleteLink("lxc17");
+    await datapath.detachEndpoint(17);
+    assert.deepEqual(datapath.attachedEndpoints(), []);
+    await look();
+    assert.deepEqual(
+      datapath.status().flatMap(({ error }) => error ?? []),
+      [],
+    );
+  });
+}
