@@ -189,7 +189,19 @@ export class World {
   /** Asks etcd's JSON gateway from the underlay. */
   async etcd(call: string, body: object): Promise<Record<string, unknown>> {
     const url = `${etcdUrl(this.sandbox)}/v3/${call}`;
-    const { stdout } = await this.on("node1", "curl", "-sS", "-m", "5", "--retry", "5", "--retry-all-errors", url, "-d", JSON.stringify(body));
+    const { stdout } = await this.on(
+      "node1",
+      "curl",
+      "-sS",
+      "-m",
+      "5",
+      "--retry",
+      "5",
+      "--retry-all-errors",
+      url,
+      "-d",
+      JSON.stringify(body),
+    );
     return JSON.parse(stdout) as Record<string, unknown>;
   }
 
