@@ -3,7 +3,7 @@
 // the former and for chaining, where other plugins make devices with addresses, every address that is the node's own.
 import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
-import { type MasqueradeDevice, masqueradeDevices } from "../masquerade/devices.ts";
+import { type MasqueradeCandidate, masqueradeCandidates } from "../masquerade/devices.ts";
 import type { DatapathConfig } from "../types.ts";
 import { mayLeadOut, physicalDevices } from "./physical.ts";
 
@@ -28,7 +28,7 @@ export class OutwardDevices {
   readonly #config: OutwardConfig;
   #ifindexes: ReadonlyMap<string, number> = new Map();
   #addresses: readonly string[] = [];
-  #masquerading: readonly MasqueradeDevice[] = [];
+  #masquerading: readonly MasqueradeCandidate[] = [];
 
   constructor(config: OutwardConfig) {
     this.#config = config;
@@ -48,8 +48,8 @@ export class OutwardDevices {
     return this.#addresses;
   }
 
-  /** Devices that masquerade. */
-  get masquerading(): readonly MasqueradeDevice[] {
+  /** Devices that may masquerade. */
+  get masquerading(): readonly MasqueradeCandidate[] {
     return this.#masquerading;
   }
 
@@ -68,7 +68,7 @@ export class OutwardDevices {
     this.#ifindexes = new Map(
       network.links.filter(({ name }) => names.has(name)).map(({ name, ifindex }) => [name, ifindex]),
     );
-    this.#masquerading = masqueradeDevices(network, [...names], masquerade);
+    this.#masquerading = masqueradeCandidates(network, [...names], masquerade);
     if (!this.watches) return false;
     const before = this.#addresses.join();
     this.#addresses = network.addresses

@@ -3,7 +3,7 @@
 
 import type { PinnedMaps } from "../maps/open.ts";
 import { type Sweeper, sweeper } from "../sweep.ts";
-import type { MasqueradeDevice } from "./devices.ts";
+import { chooseAddresses, type MasqueradeCandidate, type MasqueradeDevice } from "./devices.ts";
 
 /** What masquerading does now. */
 export interface MasqueradeState {
@@ -13,6 +13,7 @@ export interface MasqueradeState {
 
 /** Until somebody has said which prefixes are excluded, what an earlier run wrote stays in force. */
 export class Masquerade {
+  #candidates: readonly MasqueradeCandidate[] = [];
   #devices: readonly MasqueradeDevice[] = [];
   #exclusions: readonly string[] | undefined;
   #written = "";
@@ -29,23 +30,33 @@ export class Masquerade {
   }
 
   /** Takes the devices as the last look found them; true when what leaves gets other addresses than before. */
-  keep(devices: readonly MasqueradeDevice[], maps: PinnedMaps | undefined): boolean {
-    this.#devices = devices;
-    if (maps === undefined || this.#exclusions === undefined) return false;
-    return this.#write(maps);
+  keep(candidates: readonly MasqueradeCandidate[], maps: PinnedMaps | undefined): boolean {
+    this.#candidates = candidates;
+    if (maps !== undefined && this.#exclusions !== undefined) return this.#write(maps);
+    this.#choose(maps);
+    return false;
   }
 
   /** Frees flows that have ended, and those of pods and addresses that are gone, every so many seconds. */
   sweepEvery(seconds: number, maps: () => PinnedMaps): Sweeper {
     return sweeper("masqueraded flows", seconds, (signal) => {
-      const { lxc, nat } = maps();
+      const { lxc, nat, masqueradeDevices } = maps();
+      this.#choose({ masqueradeDevices });
       const pods = lxc.list().filter(({ host }) => !host);
       const addresses = this.#devices.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter((ip) => ip !== undefined);
       return nat.sweep({ pods: new Set(pods.map(({ address }) => address)), addresses: new Set(addresses) }, signal);
     });
   }
 
-  #write({ masqueradeDevices: map }: PinnedMaps): boolean {
+  /** Before anything was written, what an earlier run wrote is what devices gave before. */
+  #choose(maps: Pick<PinnedMaps, "masqueradeDevices"> | undefined): void {
+    const before = this.#written === "" ? (maps?.masqueradeDevices.list() ?? []) : this.#devices;
+    this.#devices = chooseAddresses(this.#candidates, before);
+  }
+
+  #write(maps: PinnedMaps): boolean {
+    const { masqueradeDevices: map } = maps;
+    this.#choose(maps);
     const text = JSON.stringify(this.#devices);
     if (text === this.#written) return false;
     const wanted = new Set(this.#devices.map(({ ifindex }) => ifindex));
