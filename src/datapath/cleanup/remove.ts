@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorChain } from "../../core/index.ts";
 import { BpfLink, Errno, ktimeNs, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
-import { restoreSysctls } from "../devices/sysctls.ts";
+import { restoreSysctls } from "../devices/restored-sysctls.ts";
 import { removeFilter } from "../loader/device-hooks.ts";
 import { MachineRecord } from "../machine-record.ts";
 import { mapPinRoot } from "../maps/names.ts";

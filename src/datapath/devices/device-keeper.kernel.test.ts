@@ -7,7 +7,7 @@ import { probeFeature, Rtnetlink } from "../../kernel/index.ts";
 import { ObjectStatus } from "../object-status.ts";
 import { inPrivateNamespaces } from "../testing.ts";
 import { ensureDevices } from "./device-keeper.ts";
-import { type TunnelProtocol, tunnelProtocols } from "./names.ts";
+import { deviceNames, type TunnelProtocol, tunnelProtocols } from "./names.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) for (const protocol of tunnelProtocols) tests(protocol);
 
@@ -22,5 +22,7 @@ function tests(tunnelProtocol: TunnelProtocol): void {
       assert.deepEqual(errors, []);
       assert.deepEqual([tunnel?.kind, tunnel?.externalTunnelPort], [tunnelProtocol, tunnelPort]);
     }
+    // The other one gets the same ports.
+    rtnl.deleteLink(deviceNames[tunnelProtocol]);
   });
 }

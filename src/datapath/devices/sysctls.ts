@@ -47,33 +47,49 @@ function ensureSysctl(name: string, value: string): boolean {
   }
 }
 
-/** What the kernel changes along with a setting of the namespace: that of each device, and other settings. */
+/** Health probes see to it that the agent may open ICMP sockets. */
+export const pingGroups = "net/ipv4/ping_group_range";
+
+/** What the kernel changes along with a setting of the namespace. */
 interface Followers {
+  /** The setting of each device there, which gets the same value. */
   readonly folder: string;
   readonly setting: string;
-  readonly others: readonly string[];
+  /** Other settings, with what they become by our value. */
+  readonly others: Readonly<Record<string, string>>;
 }
 
 const followers: Readonly<Record<string, Followers>> = {
   "net/ipv4/ip_forward": {
     folder: "net/ipv4/conf",
     setting: "forwarding",
-    others: ["net/ipv4/conf/all/accept_redirects"],
+    others: { "net/ipv4/conf/all/accept_redirects": "0" },
   },
-  "net/ipv6/conf/all/forwarding": { folder: "net/ipv6/conf", setting: "forwarding", others: [] },
-  "net/ipv6/conf/all/disable_ipv6": { folder: "net/ipv6/conf", setting: "disable_ipv6", others: [] },
+  "net/ipv6/conf/all/forwarding": { folder: "net/ipv6/conf", setting: "forwarding", others: {} },
+  "net/ipv6/conf/all/disable_ipv6": { folder: "net/ipv6/conf", setting: "disable_ipv6", others: {} },
 };
+
+/** The setting with which the kernel changes another one, and the value that the other gets when we set it. */
+export function leaderOf(name: string): { readonly leader: string; readonly made: string } | undefined {
+  for (const [leader, wanted] of wantedSysctls({ enableIpv4: true, enableIpv6: true }, [])) {
+    const along = followers[leader];
+    if (along === undefined || leader === name) continue;
+    const { folder, setting, others } = along;
+    const made = others[name] ?? (name.startsWith(`${folder}/`) && name.endsWith(`/${setting}`) ? wanted : undefined);
+    if (made !== undefined) return { leader, made };
+  }
+  return undefined;
+}
 
 /** Settings of the whole namespace, and of `devices` (not ours), that ensureSysctls() may change. Pure. */
 export function touchedSysctls(config: Families, devices: readonly string[]): readonly string[] {
-  // The last one: health probes see to it that the agent may open ICMP sockets.
-  return [...wantedSysctls(config, []).flatMap(followed), "net/ipv4/ping_group_range"];
+  return [...wantedSysctls(config, []).flatMap(followed), pingGroups];
 
   function followed([name]: readonly [string, string]): readonly string[] {
     const along = followers[name];
     if (along === undefined) return [name];
     const { folder, setting, others } = along;
-    return [name, ...others, ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
+    return [name, ...Object.keys(others), ...["default", ...devices].map((device) => `${folder}/${device}/${setting}`)];
   }
 }
 
@@ -85,56 +101,4 @@ export function sysctlOrNothing(name: string): string | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** What became of a setting when it was to be as before. */
-export interface RestoredSysctl {
-  readonly name: string;
-  readonly before: string;
-  /** Why it stays as it is. */
-  readonly left?: string;
-}
-
-/**
- * Puts settings back to what they were, those of the namespace before those of single devices. What somebody else has
- * changed since stays, with all that follows it. Returns those that differed.
- */
-export function restoreSysctls(before: ReadonlyMap<string, string>): readonly RestoredSysctl[] {
-  const ours = new Map(wantedSysctls({ enableIpv4: true, enableIpv6: true }, []));
-  const restored: RestoredSysctl[] = [];
-  const foreign = new Set<string>();
-  for (const name of ours.keys()) {
-    const value = before.get(name);
-    const now = value === undefined ? undefined : sysctlOrNothing(name);
-    if (value === undefined || now === undefined || now === value) continue;
-    const left = now === ours.get(name) ? reasonToLeave(name, value, before) : `somebody has set it to ${now}`;
-    if (left === undefined) writeSysctl(name, value);
-    else foreign.add(name);
-    restored.push({ name, before: value, ...(left === undefined ? {} : { left }) });
-  }
-  for (const [name, value] of before) {
-    const now =
-      ours.has(name) || [...foreign].some((leader) => follows(leader, name)) ? undefined : sysctlOrNothing(name);
-    if (now === undefined || now === value) continue;
-    writeSysctl(name, value);
-    restored.push({ name, before: value });
-  }
-  return restored;
-}
-
-/** Switching IPv6 off everywhere would take the addresses of devices that had it before. */
-function reasonToLeave(name: string, value: string, before: ReadonlyMap<string, string>): string | undefined {
-  if (name !== "net/ipv6/conf/all/disable_ipv6" || value === "0") return undefined;
-  const devices = [...before].flatMap(([other, was]) => {
-    const device = /^net\/ipv6\/conf\/(.+)\/disable_ipv6$/.exec(other)?.[1];
-    return device !== undefined && device !== "all" && was === "0" && device !== "default" ? [device] : [];
-  });
-  return devices.length === 0 ? undefined : `the addresses of ${devices.join(", ")} would go`;
-}
-
-function follows(leader: string, name: string): boolean {
-  const along = followers[leader];
-  if (along === undefined) return false;
-  const { folder, setting, others } = along;
-  return others.includes(name) || (name.startsWith(`${folder}/`) && name.endsWith(`/${setting}`));
 }
