@@ -76,8 +76,6 @@ class NodeDatapath implements Datapath {
   #maps: PinnedMaps | undefined;
   #mtu: MtuInfo | undefined;
   #rtnl: Rtnetlink | undefined;
-  /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
-  #nodes: readonly RemoteNode[] | undefined;
   #stops: Disposable[] = [];
   /** As the last pass found them. */
   #devices: Devices | undefined;
@@ -191,7 +189,7 @@ class NodeDatapath implements Datapath {
   }
 
   async setRemoteNodes(nodes: readonly RemoteNode[]): Promise<void> {
-    this.#nodes = [...nodes];
+    this.#routes.setNodes(nodes);
     if (this.#rtnl !== undefined && this.#mtu !== undefined) this.#pass();
   }
 
@@ -236,7 +234,7 @@ class NodeDatapath implements Datapath {
     const { rtnl, mtu } = this.#running();
     ensureAddresses(rtnl, this.#status, hostIfindex, this.#routerAddresses());
     const endpointsRouted = this.#endpoints.list().every((id) => this.#endpointRoutes.has(id));
-    this.#routes.ensure(rtnl, this.#status, { hostIfindex, mtu, nodes: this.#nodes, endpointsRouted });
+    this.#routes.ensure(rtnl, this.#status, { hostIfindex, mtu, endpointsRouted });
     this.#endpointRoutes.keep(this.#status, (ifindex) => rtnl.link(ifindex)?.up === true);
   }
 
@@ -336,9 +334,9 @@ class NodeDatapath implements Datapath {
   }
 
   /** Of our own devices, and what goes of those of pods and of other nodes. */
-  #isRouteRelevant({ ifindex = 0, gateway }: Route): boolean {
-    const isNodes = gateway !== undefined && this.#config.autoDirectNodeRoutes === true;
-    return this.#indexes.has(ifindex) || this.#endpointRoutes.isOn(ifindex) || isNodes;
+  #isRouteRelevant(route: Route): boolean {
+    const { ifindex = 0 } = route;
+    return this.#indexes.has(ifindex) || this.#endpointRoutes.isOn(ifindex) || this.#routes.concerns(route);
   }
 
   /** Whether filters of ours belong on the device. */

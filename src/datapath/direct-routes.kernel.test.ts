@@ -63,6 +63,8 @@ function tests(): void {
     assert.deepEqual(routes(), ["10.2.0.0/24 via 192.0.2.3", theirs, "fd00:10:2::/64 via fd00:31::3"]);
     rtnl.deleteRoute({ destination: "10.2.0.0/24", gateway: "192.0.2.3" });
     await until(() => routes().length === 3, "repair");
+    rtnl.replaceRoute({ destination: "10.2.0.0/24", gateway: "192.0.2.9", protocol: 2 });
+    await until(() => routes().includes("10.2.0.0/24 via 192.0.2.3"), "the way over the node");
     await datapath.setRemoteNodes([]);
     assert.deepEqual(routes(), [theirs]);
     assert.deepEqual(errors(), []);

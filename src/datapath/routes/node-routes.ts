@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All routes of a node but those of single endpoints.
-import type { Rtnetlink } from "../../kernel/index.ts";
+import type { Route, Rtnetlink } from "../../kernel/index.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig, MtuInfo, RemoteNode } from "../types.ts";
-import { ensureDirectRoutes } from "./direct-routes.ts";
+import { ensureDirectRoutes, wantedDirectRoutes } from "./direct-routes.ts";
 import { ensureRoutes } from "./route-keeper.ts";
 import { wantedRoutes } from "./wanted-routes.ts";
 
@@ -11,8 +11,6 @@ export interface RouteState {
   /** Index of cilium_host. */
   readonly hostIfindex: number;
   readonly mtu: MtuInfo;
-  /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
-  readonly nodes: readonly RemoteNode[] | undefined;
   /** Whether every endpoint has the routes that it needs now. */
   readonly endpointsRouted: boolean;
 }
@@ -22,12 +20,29 @@ export class NodeRoutes {
   readonly #config: DatapathConfig;
   /** An earlier run may have left direct routes. */
   #mayHaveDirect = true;
+  /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
+  #nodes: readonly RemoteNode[] | undefined;
+  /** Gateways and destinations of the wanted direct routes. */
+  #ways: ReadonlySet<string> = new Set();
 
   constructor(config: DatapathConfig) {
     this.#config = config;
   }
 
-  ensure(rtnl: Rtnetlink, status: ObjectStatus, { hostIfindex, mtu, nodes, endpointsRouted }: RouteState): void {
+  /** The routes to them are written with the next `ensure()`. */
+  setNodes(nodes: readonly RemoteNode[]): void {
+    this.#nodes = [...nodes];
+    const wanted = wantedDirectRoutes(this.#config, nodes);
+    this.#ways = new Set(wanted.flatMap(({ destination, gateway }) => [destination, gateway ?? destination]));
+  }
+
+  /** Whether a route is, or takes the place of, one over another node. */
+  concerns({ gateway, destination }: Pick<Route, "gateway" | "destination">): boolean {
+    return (gateway !== undefined && this.#ways.has(gateway)) || this.#ways.has(destination);
+  }
+
+  ensure(rtnl: Rtnetlink, status: ObjectStatus, { hostIfindex, mtu, endpointsRouted }: RouteState): void {
+    const nodes = this.#nodes;
     const wanted = wantedRoutes(this.#config, mtu, nodes ?? []);
     // What an endpoint's own route replaces stays until it has that.
     const prune = nodes !== undefined && (endpointsRouted || this.#config.endpointRoutes !== true);
