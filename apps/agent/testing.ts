@@ -117,10 +117,10 @@ export class AgentNode {
     return [join(root, "bin/cilium-agent"), ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`)];
   }
 
-  /** Starts the agent; resolves when it answers. Returns the process and how long that took, ms. */
-  async startAgent(): Promise<{ child: ChildProcess; ms: number }> {
+  /** Starts the agent, with more flags; resolves when it answers. Returns the process and how long that took, ms. */
+  async startAgent(flags: readonly string[] = []): Promise<{ child: ChildProcess; ms: number }> {
     const since = performance.now();
-    const child = this.spawn("node", this.agentCommand());
+    const child = this.spawn("node", [...this.agentCommand(), ...flags]);
     let log = "";
     child.stderr?.on("data", (chunk) => {
       log += chunk;
