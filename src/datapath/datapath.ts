@@ -10,7 +10,6 @@ import {
   Rtnetlink,
   requireFeature,
 } from "../kernel/index.ts";
-import { Backoff } from "./backoff.ts";
 import { ensureBpffs } from "./bpffs.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
@@ -18,21 +17,19 @@ import { type Devices, ensureDevices, removeOtherTunnels } from "./devices/devic
 import { ownDevices, tunnelOf } from "./devices/names.ts";
 import { concernsOutward, OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
-import { findUnderlay } from "./devices/underlay.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
-import type { HookDevices } from "./loader/attachments.ts";
 import { type AttachMode, hookWays } from "./loader/device-hooks.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
 import { MachineNotes } from "./machine-notes.ts";
-import { settleReplaced } from "./maps/migration.ts";
 import { mapNames, mapPinRoot } from "./maps/names.ts";
 import { PinnedMaps } from "./maps/open.ts";
 import { Masquerade, type MasqueradeState } from "./masquerade/masquerade.ts";
 import { findMtu } from "./mtu.ts";
 import { ObjectStatus } from "./object-status.ts";
+import { ProgramSwitch } from "./program-switch.ts";
 import { EndpointRoutes } from "./routes/endpoint-routes.ts";
 import { NodeRoutes } from "./routes/node-routes.ts";
 import { type Sweeper, type SweepTotals, sweeper } from "./sweep.ts";
@@ -48,10 +45,6 @@ const WHOLE_BEATS = 20;
 /** Beats between two looks at the sysctls: reading them is half of what an idle agent does. */
 const SYSCTL_BEATS = 4;
 const GATHER = 20;
-const RETIRE = 300;
-const RETRY = 5000;
-const RELOAD_FIRST = 2000;
-const RELOAD_LONGEST = 60_000;
 const DEFAULT_SWEEP_SECONDS = 60;
 
 /** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
@@ -63,6 +56,7 @@ class NodeDatapath implements Datapath {
   readonly #config: DatapathConfig;
   readonly #log = createLogger("datapath");
   readonly #programs: NodePrograms;
+  readonly #switch: ProgramSwitch;
   #endpoints: EndpointLinks;
   readonly #routes: NodeRoutes;
   readonly #endpointRoutes: EndpointRoutes;
@@ -71,8 +65,6 @@ class NodeDatapath implements Datapath {
   readonly #masquerade = new Masquerade();
   #natSweeper: Sweeper | undefined;
   #ctSweeper: Sweeper | undefined;
-  /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
-  readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #maps: PinnedMaps | undefined;
   #mtu: MtuInfo | undefined;
   #rtnl: Rtnetlink | undefined;
@@ -82,10 +74,6 @@ class NodeDatapath implements Datapath {
   #beats = 0;
   /** Of the node's own devices, as the last pass found them. */
   #indexes: ReadonlySet<number> = new Set();
-  /** Whether all hooks have the loaded programs. */
-  #switched = false;
-  /** When what the loaded programs replaced may go; undefined: it is gone. Milliseconds of performance.now(). */
-  #retireAt: number | undefined;
 
   constructor(config: DatapathConfig) {
     this.#config = config;
@@ -97,6 +85,7 @@ class NodeDatapath implements Datapath {
     );
     this.#programs = new NodePrograms(config, hooks);
     this.#endpoints = this.#createEndpoints();
+    this.#switch = new ProgramSwitch(config, this.#programs, () => this.#endpoints, this.#outward, this.#log);
     this.#routes = new NodeRoutes(config);
     this.#endpointRoutes = new EndpointRoutes(config.endpointRoutes === true, () => this.#running().rtnl);
     this.#status = new ObjectStatus((row) => this.#report(row));
@@ -224,9 +213,9 @@ class NodeDatapath implements Datapath {
     if (devices.host !== undefined) this.#ensureRoutes(devices.host.ifindex);
     if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
     if (this.#masquerade.keep(this.#outward.masquerading, this.#maps)) this.#natSweeper?.sweep();
-    this.#ensurePrograms(devices);
+    this.#switch.ensure(rtnl, this.#status, devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
-    if (this.#switched) removeOtherTunnels(rtnl, this.#status, this.#config);
+    if (this.#switch.isDone) removeOtherTunnels(rtnl, this.#status, this.#config);
     return this.#status.end();
   }
 
@@ -244,56 +233,8 @@ class NodeDatapath implements Datapath {
     if (this.#beats % SYSCTL_BEATS === 0) ensureSysctls(this.#status, this.#config);
     // Of filters there are notifications.
     if (this.attachMode === "tc") return;
-    this.#ensurePrograms(devices);
+    this.#switch.ensure(rtnl, this.#status, devices);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
-  }
-
-  #ensurePrograms(devices: Devices): void {
-    const { host, tunnel } = devices;
-    if (tunnel === undefined && tunnelOf(this.#config) !== undefined) return;
-    const underlay = tunnel === undefined ? undefined : findUnderlay(this.#running().rtnl, this.#config);
-    const known = [host, tunnel, underlay].filter((link) => link !== undefined);
-    const ifindexOf = (device: string) =>
-      known.find(({ name }) => name === device)?.ifindex ?? this.#outward.ifindexOf(device);
-    const places = { outward: this.#outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
-    const tunnelIfindex = tunnel?.ifindex ?? 0;
-    this.#status.keep("link", "programs", () => {
-      // A new tunnel device is a new constant in the programs.
-      if (this.#programs.tunnelIfindex === tunnelIfindex && this.#switched) return false;
-      this.#switched = false;
-      if (this.#programs.tunnelIfindex !== tunnelIfindex) this.#loads.run(() => this.#programs.load(tunnelIfindex));
-      this.#switch(ifindexOf, places);
-      this.#switched = true;
-      return true;
-    });
-    for (const { name, reason } of this.#programs.keptSizes) this.#status.note("map", name, reason);
-    if (this.#programs.tunnelIfindex !== undefined) this.#programs.keepAttached(this.#status, ifindexOf, places);
-  }
-
-  /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
-  #switch(ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
-    using entries = this.#endpoints.prepare();
-    this.#programs.commit();
-    this.#programs.attach(ifindexOf, places);
-    entries.replace();
-    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
-    for (const [endpoint, error] of entries.failed) {
-      this.#log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
-    }
-    this.#retireAt ??= performance.now() + RETIRE;
-  }
-
-  /** Later than the last packet that was in an earlier program: removes those, and the maps that only they used. */
-  #retire(): void {
-    if (this.#retireAt === undefined || performance.now() < this.#retireAt) return;
-    if (!this.#endpoints.allCurrent()) {
-      this.#retireAt += RETRY;
-      this.#switched = false;
-      return;
-    }
-    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
-    if (this.#programs.hasOlder()) this.#programs.removeOlder();
-    this.#retireAt = undefined;
   }
 
   #createEndpoints(): EndpointLinks {
@@ -346,14 +287,14 @@ class NodeDatapath implements Datapath {
 
   /** Between whole passes, notifications tell what happens to devices, addresses and routes. */
   #isWholeDue(): boolean {
-    return ++this.#beats % WHOLE_BEATS === 0 || !this.#switched || this.#status.failing;
+    return ++this.#beats % WHOLE_BEATS === 0 || !this.#switch.isDone || this.#status.failing;
   }
 
   #look(whole: boolean): void {
     try {
       if (whole || this.#devices === undefined) this.#pass();
       else this.#glance(this.#devices);
-      this.#retire();
+      this.#switch.retire();
       this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
     } catch (error) {
       this.#log.error("Cannot check the datapath", { error: toError(error) });

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which programs the node's hooks run: loads them, puts them on all hooks together, and removes those that ran before.
+import type { Logger } from "../core/index.ts";
+import type { Rtnetlink } from "../kernel/index.ts";
+import { Backoff } from "./backoff.ts";
+import type { Devices } from "./devices/device-keeper.ts";
+import { tunnelOf } from "./devices/names.ts";
+import type { OutwardDevices } from "./devices/outward.ts";
+import { findUnderlay } from "./devices/underlay.ts";
+import type { HookDevices } from "./loader/attachments.ts";
+import type { EndpointLinks } from "./loader/endpoint-links.ts";
+import type { NodePrograms } from "./loader/programs.ts";
+import { settleReplaced } from "./maps/migration.ts";
+import { mapPinRoot } from "./maps/names.ts";
+import type { ObjectStatus } from "./object-status.ts";
+import type { DatapathConfig } from "./types.ts";
+
+/** Milliseconds. */
+const RETIRE = 300;
+const RETRY = 5000;
+const RELOAD_FIRST = 2000;
+const RELOAD_LONGEST = 60_000;
+
+/** The programs of one node, on its devices and its endpoints' alike. */
+export class ProgramSwitch {
+  readonly #config: DatapathConfig;
+  readonly #programs: NodePrograms;
+  readonly #endpoints: () => EndpointLinks;
+  readonly #outward: OutwardDevices;
+  readonly #log: Logger;
+  /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
+  readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
+  #isDone = false;
+  /** When what the loaded programs replaced may go; undefined: it is gone. Milliseconds of performance.now(). */
+  #retireAt: number | undefined;
+
+  constructor(
+    config: DatapathConfig,
+    programs: NodePrograms,
+    endpoints: () => EndpointLinks,
+    outward: OutwardDevices,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.#programs = programs;
+    this.#endpoints = endpoints;
+    this.#outward = outward;
+    this.#log = log;
+  }
+
+  /** Whether all hooks have the loaded programs. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Loads and switches where that is due, and puts back what others took off the devices; errors go to `status`. */
+  ensure(rtnl: Rtnetlink, status: ObjectStatus, { host, tunnel }: Devices): void {
+    if (tunnel === undefined && tunnelOf(this.#config) !== undefined) return;
+    const underlay = tunnel === undefined ? undefined : findUnderlay(rtnl, this.#config);
+    const known = [host, tunnel, underlay].filter((link) => link !== undefined);
+    const ifindexOf = (device: string) =>
+      known.find(({ name }) => name === device)?.ifindex ?? this.#outward.ifindexOf(device);
+    const places = { outward: this.#outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
+    const tunnelIfindex = tunnel?.ifindex ?? 0;
+    status.keep("link", "programs", () => {
+      // A new tunnel device is a new constant in the programs.
+      if (this.#programs.tunnelIfindex === tunnelIfindex && this.#isDone) return false;
+      this.#isDone = false;
+      if (this.#programs.tunnelIfindex !== tunnelIfindex) this.#loads.run(() => this.#programs.load(tunnelIfindex));
+      this.#switch(ifindexOf, places);
+      this.#isDone = true;
+      return true;
+    });
+    for (const { name, reason } of this.#programs.keptSizes) status.note("map", name, reason);
+    if (this.#programs.tunnelIfindex !== undefined) this.#programs.keepAttached(status, ifindexOf, places);
+  }
+
+  /** Later than the last packet that was in an earlier program: removes those, and the maps that only they used. */
+  retire(): void {
+    if (this.#retireAt === undefined || performance.now() < this.#retireAt) return;
+    if (!this.#endpoints().allCurrent()) {
+      this.#retireAt += RETRY;
+      this.#isDone = false;
+      return;
+    }
+    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
+    if (this.#programs.hasOlder()) this.#programs.removeOlder();
+    this.#retireAt = undefined;
+  }
+
+  /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
+  #switch(ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
+    using entries = this.#endpoints().prepare();
+    this.#programs.commit();
+    this.#programs.attach(ifindexOf, places);
+    entries.replace();
+    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
+    for (const [endpoint, error] of entries.failed) {
+      this.#log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
+    }
+    this.#retireAt ??= performance.now() + RETIRE;
+  }
+}
