@@ -83,7 +83,11 @@ export function metric(text: string, name: string): number {
   return sum;
 }
 
+/** There from the first new rule on until the agent's next start, which puts it into its file. */
+const journal = "policy-cookies.log";
+
 function files(folder: string): number {
   if (!existsSync(folder)) return 0;
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).length;
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory() && entry.name !== journal).length;
 }
