@@ -25,11 +25,13 @@ const freeWithin = 8_000;
 export async function deleteSandbox(name: string, options: { locked?: boolean } = {}): Promise<boolean> {
   checkName(name);
   await using _lock = options.locked ? undefined : await lockSandbox(name);
-  const remains = findRemains(name);
-  if (!remains.found) return false;
+  const found = findRemains(name);
+  if (!found.found) return false;
   const objects = kernelObjects(name);
-  leaveCgroup(remains.cgroup);
+  leaveCgroup(found.cgroup);
   await endProcesses(name);
+  // Again: until then an agent may have mounted the namespace of its health endpoint.
+  const remains = findRemains(name);
   for (const path of remains.netns) deleteNetns(path);
   for (const path of remains.mounts) unmount(path);
   if (remains.cgroup !== undefined) await removeCgroups(remains.cgroup);
