@@ -64,9 +64,10 @@ export async function runOnMachine(blocks: readonly string[], folders: readonly 
   // A line before each, for whoever reads the output.
   const script = blocks.map((block, index) => `echo "== block ${index + 1}"\n${block}`).join("");
   const command = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c"];
+  // The tests' own search for open descriptors changes exit codes of programs.
+  const { CILIUM_TS_FD_LEAKS: _, ...environment } = process.env;
   const child = spawn("unshare", [...command, `${machine}${script}`], {
-    // The tests' own search for open descriptors changes exit codes of programs.
-    env: { ...process.env, CILIUM_TS_FD_LEAKS: "", ROOT: root, FOLDERS: folders.join(" ") },
+    env: { ...environment, ROOT: root, FOLDERS: folders.join(" ") },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), timeLimit);
