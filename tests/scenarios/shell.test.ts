@@ -60,9 +60,8 @@ test("features, metrics and status tell of the same kernel and node", async () =
   assert.match(features, /^Kernel \d[\s\S]*^vxlan +yes +\S+ +CONFIG_VXLAN +none: the agent does not start/m);
   const { code, stdout } = await cilium("metrics", "list", "-p", "^cilium_endpoint_state$", "-o", "json");
   assert.equal(code, 0);
-  assert.deepEqual(JSON.parse(stdout), [
-    { name: "cilium_endpoint_state", value: 1, labels: { endpoint_state: "ready" } },
-  ]);
+  const states = (JSON.parse(stdout) as { value: number }[]).filter(({ value }) => value > 0);
+  assert.deepEqual(states, [{ name: "cilium_endpoint_state", value: 1, labels: { endpoint_state: "ready" } }]);
   assert.match((await cilium("features", "status")).stdout, /^cilium_feature_datapath_attach +mode="tcx?" +1\.0/m);
   // What the kernel has not is told of with what is done instead, and only then.
   const replaced = /^tcx +no /m.test(features);
