@@ -43,6 +43,12 @@ function tests(): void {
       )
       .map(({ destination, gateway }) => `${destination} via ${gateway}`)
       .sort();
+  const unreachable = () =>
+    rtnl
+      .routes({ table: 254 })
+      .filter(({ type, metric }) => type === "unreachable" && metric === 65_535)
+      .map(({ destination }) => destination)
+      .sort();
   const theirs = "10.9.0.0/24 via 192.0.2.254";
   const errors = () => datapath.status().flatMap(({ error }) => error ?? []);
   const restart = async (changed: Partial<DatapathConfig>) => {
@@ -54,6 +60,26 @@ function tests(): void {
   test("packets are as large as the devices take them, and there is no tunnel", () => {
     assert.deepEqual(datapath.mtu, { device: 1500, route: 1500 });
     assert.equal(rtnl.link("cilium_vxlan"), undefined);
+  });
+
+  test("addresses of this node's pods never lead to the default route, and have no way where cilium_host's is lost", async () => {
+    const cidrs = ["10.1.0.0/24", "fd00:10:1::/64"];
+    const hosts = ["10.1.0.99", "fd00:10:1::99"];
+    assert.deepEqual(unreachable(), cidrs);
+    const over = () => hosts.map((host) => rtnl.routeTo(host)?.ifindex);
+    const host = rtnl.link("cilium_host")?.ifindex;
+    assert.deepEqual(over(), [host, host]);
+    await datapath.stop();
+    for (const destination of cidrs) rtnl.deleteRoute({ destination, ifindex: host });
+    assert.deepEqual(over(), [undefined, undefined]);
+    await datapath.start();
+    assert.deepEqual(over(), [host, host]);
+    for (const destination of cidrs) rtnl.deleteRoute({ destination, metric: 65_535 });
+    assert.deepEqual(unreachable(), []);
+    await until(() => unreachable().length === 2, "repair");
+    // Of others, by its metric.
+    rtnl.replaceRoute({ destination: "10.8.0.0/24", type: "unreachable", protocol: 2, metric: 7 });
+    assert.deepEqual(errors(), []);
   });
 
   test("nodes of the segment have routes, follow them, and lose them; those of others stay", async () => {
@@ -95,11 +121,16 @@ function tests(): void {
     await restart({ routingMode: "tunnel", autoDirectNodeRoutes: false });
     await datapath.setRemoteNodes([near]);
     assert.deepEqual(routes(), [theirs]);
+    assert.deepEqual(unreachable(), []);
     await restart({});
     await datapath.setRemoteNodes([near]);
     await datapath.stop();
     assert.deepEqual((await removeDatapath({ bpfRoot: root, scope: "all" })).remaining, []);
     assert.deepEqual(routes(), [theirs]);
+    assert.deepEqual(
+      rtnl.routes({ table: 254 }).flatMap(({ type, destination }) => (type === "unreachable" ? destination : [])),
+      ["10.8.0.0/24"],
+    );
     await datapath.start();
   });
 }

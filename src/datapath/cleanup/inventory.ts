@@ -26,6 +26,7 @@ import { findEntryFilters } from "../loader/entry-filters.ts";
 import { pinRoot } from "../loader/pins.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import { findDirectRoutes } from "../routes/direct-routes.ts";
+import { findUnreachable } from "../routes/unreachable-routes.ts";
 import type { CleanupItem, CleanupOptions } from "./types.ts";
 
 /** The CNI plugin's name for the host side of a pod's pair. */
@@ -97,13 +98,17 @@ export function findRoutes(rtnl: Rtnetlink, devices: readonly Link[]): CleanupIt
   );
 }
 
-/** Routes to the pods of other nodes over those nodes, for people. */
-export function directRouteItems(rtnl: Rtnetlink): CleanupItem[] {
-  return findDirectRoutes(rtnl).map((route) => ({ kind: "route", name: directRouteName(route) }));
+/** Routes that go with no device of ours: to the pods of other nodes over those nodes, and to pods that are not there. */
+export function findLooseRoutes(rtnl: Rtnetlink): Route[] {
+  return [...findDirectRoutes(rtnl), ...findUnreachable(rtnl)];
 }
 
-export function directRouteName({ destination, gateway }: Route): string {
-  return `${destination} via ${gateway}`;
+/** For people. */
+export function looseRouteItem({ destination, gateway }: Route): CleanupItem {
+  return {
+    kind: "route",
+    name: gateway === undefined ? `unreachable ${destination}` : `${destination} via ${gateway}`,
+  };
 }
 
 /** Objects of the kernel by their ids, with names for people. */
@@ -238,6 +243,6 @@ export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
     ...items,
     ...devices.map(({ name }): CleanupItem => ({ kind: "device", name })),
     ...findRoutes(rtnl, devices),
-    ...directRouteItems(rtnl),
+    ...findLooseRoutes(rtnl).map(looseRouteItem),
   ];
 }

@@ -11,17 +11,18 @@ import { removeFilter } from "../loader/device-hooks.ts";
 import { MachineRecord } from "../machine-record.ts";
 import { mapPinRoot } from "../maps/names.ts";
 import { openPinnedMaps } from "../maps/open.ts";
-import { findDirectRoutes, removeDirectRoute } from "../routes/direct-routes.ts";
+import { removeRoute } from "../routes/direct-routes.ts";
 import {
   attachedPrograms,
-  directRouteName,
   filterName,
   findDatapath,
   findDevices,
   findFilters,
+  findLooseRoutes,
   findObjects,
   findPins,
   findRoutes,
+  looseRouteItem,
   objectsInKernel,
   type Pins,
 } from "./inventory.ts";
@@ -98,9 +99,7 @@ class Removal {
       this.#try({ kind: "device", name }, () => rtnl.deleteLink(ifindex));
     }
     this.#removed.push(...this.#routes);
-    for (const route of findDirectRoutes(rtnl)) {
-      this.#try({ kind: "route", name: directRouteName(route) }, () => removeDirectRoute(rtnl, route));
-    }
+    for (const route of findLooseRoutes(rtnl)) this.#try(looseRouteItem(route), () => removeRoute(rtnl, route));
   }
 
   /** Sysctls and the mount, as the record says. */

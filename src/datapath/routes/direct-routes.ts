@@ -73,8 +73,8 @@ export function findDirectRoutes(rtnl: Rtnetlink): Route[] {
   );
 }
 
-/** Removes one of `findDirectRoutes()`. */
-export function removeDirectRoute(rtnl: Rtnetlink, route: Route): void {
+/** Removes exactly that one. */
+export function removeRoute(rtnl: Rtnetlink, route: Route): void {
   rtnl.deleteRoute(spec(route));
 }
 

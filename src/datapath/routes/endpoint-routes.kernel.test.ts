@@ -72,6 +72,16 @@ function tests(): void {
     await until(routed, "the route");
   });
 
+  test("addresses that no pod has are answered for, whatever the default route", () => {
+    rtnl.replaceRoute({ destination: "0.0.0.0/0", gateway: "192.0.2.254" });
+    rtnl.replaceRoute({ destination: "::/0", gateway: "fd00:31::254" });
+    const way = (address: string) => rtnl.routeTo(address)?.ifindex;
+    assert.deepEqual(addresses.map(way), [ifindex, ifindex]);
+    assert.deepEqual(["10.1.0.18", "fd00:10:1::18"].map(way), [undefined, undefined]);
+    const outside = rtnl.link("eth0")?.ifindex;
+    assert.deepEqual(["203.0.113.1", "2001:db8::1"].map(way), [outside, outside]);
+  });
+
   test("an endpoint whose device is gone is detached at the first attempt", async () => {
     rtnl.deleteLink("lxc17");
     await datapath.detachEndpoint(17);

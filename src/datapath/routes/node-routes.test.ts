@@ -29,8 +29,9 @@ test("routes over nodes, or in the place of such, concern the node's routes; tho
   assert.deepEqual(concern(), none);
 });
 
-test("without routes over nodes none concerns them", () => {
+test("without routes over nodes none concerns them, but for those of this node's pods", () => {
   const routes = new NodeRoutes({ ...testConfig("/bpf"), routingMode: "native" });
   routes.setNodes([node]);
   assert.ok(cases.every((route) => !routes.concerns(route)));
+  assert.ok(routes.concerns({ destination: "fd00:10:1::/64", gateway: undefined }));
 });

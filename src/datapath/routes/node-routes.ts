@@ -5,6 +5,7 @@ import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig, MtuInfo, RemoteNode } from "../types.ts";
 import { ensureDirectRoutes, wantedDirectRoutes } from "./direct-routes.ts";
 import { ensureRoutes } from "./route-keeper.ts";
+import { ensureUnreachable, wantedUnreachable } from "./unreachable-routes.ts";
 import { wantedRoutes } from "./wanted-routes.ts";
 
 export interface RouteState {
@@ -20,6 +21,10 @@ export class NodeRoutes {
   readonly #config: DatapathConfig;
   /** An earlier run may have left direct routes. */
   #mayHaveDirect = true;
+  /** CIDRs of this node that have an unreachable route. */
+  readonly #unreachable: readonly string[];
+  /** Or that an earlier run gave one. */
+  #mayHaveUnreachable = true;
   /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
   #nodes: readonly RemoteNode[] | undefined;
   /** Gateways and destinations of the wanted direct routes. */
@@ -27,6 +32,7 @@ export class NodeRoutes {
 
   constructor(config: DatapathConfig) {
     this.#config = config;
+    this.#unreachable = wantedUnreachable(config);
   }
 
   /** The routes to them are written with the next `ensure()`. */
@@ -36,8 +42,9 @@ export class NodeRoutes {
     this.#ways = new Set(wanted.flatMap(({ destination, gateway }) => [destination, gateway ?? destination]));
   }
 
-  /** Whether a route is, or takes the place of, one over another node. */
+  /** Whether a route is, or takes the place of, one over another node or an unreachable one. */
   concerns({ gateway, destination }: Pick<Route, "gateway" | "destination">): boolean {
+    if (this.#unreachable.includes(destination)) return true;
     return (gateway !== undefined && this.#ways.has(gateway)) || this.#ways.has(destination);
   }
 
@@ -47,6 +54,8 @@ export class NodeRoutes {
     // What an endpoint's own route replaces stays until it has that.
     const prune = nodes !== undefined && (endpointsRouted || this.#config.endpointRoutes !== true);
     ensureRoutes(rtnl, status, hostIfindex, wanted, { prune });
+    if (this.#mayHaveUnreachable) ensureUnreachable(rtnl, status, this.#config);
+    this.#mayHaveUnreachable = this.#unreachable.length > 0;
     if (!this.#mayHaveDirect) return;
     ensureDirectRoutes(rtnl, status, this.#config, nodes);
     this.#mayHaveDirect = this.#config.autoDirectNodeRoutes === true || nodes === undefined;
