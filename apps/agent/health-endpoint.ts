@@ -23,6 +23,7 @@ export const healthDevice = "lxc_health";
 const attachment = { containerId: "health", containerInterfaceName: "eth0" } as const;
 const readyWithin = 60_000;
 const retryAfter = 30_000;
+const lookAfter = 10_000;
 const log = createLogger("health-endpoint");
 
 export interface HealthEndpointDeps {
@@ -44,22 +45,35 @@ export interface HealthEndpointConfig {
 }
 
 /**
- * To be started when the endpoints of the run before are restored: what is there of them is used again. Where it is
- * switched off, what an earlier run made goes. A node without it carries traffic all the same.
+ * To be started when the endpoints of the run before are restored: what is there of them is used again, and made again
+ * when somebody takes it away. Where it is switched off, what an earlier run made goes. A node without it carries traffic
+ * all the same.
  */
 export function createHealthEndpoint(deps: HealthEndpointDeps, config: HealthEndpointConfig): Module {
   let problem: string | undefined;
   let timer: Disposable | undefined;
   const stopping = new AbortController();
+  const later = (ms: number, then: () => void) => {
+    if (!stopping.signal.aborted) timer = deps.clock.after(ms, then);
+  };
+  const look = (): void => {
+    if (isPresent(deps, config.netnsPath)) {
+      later(lookAfter, look);
+      return;
+    }
+    log.warn("The health endpoint is gone, making another one", { device: healthDevice, namespace: config.netnsPath });
+    void attempt();
+  };
   const attempt = async (): Promise<void> => {
     try {
       await (config.enabled ? ensure(deps, config.netnsPath) : remove(deps, config.netnsPath));
       problem = undefined;
+      if (config.enabled) later(lookAfter, look);
     } catch (thrown) {
       if (stopping.signal.aborted) return;
       problem = toError(thrown).message;
       log.error("Cannot make the health endpoint, trying again", { error: problem, seconds: retryAfter / 1000 });
-      timer = deps.clock.after(retryAfter, () => void attempt());
+      later(retryAfter, () => void attempt());
     }
   };
   return {
@@ -85,6 +99,16 @@ async function ensure(deps: HealthEndpointDeps, netnsPath: string): Promise<void
   const row = await deps.manager.ready(id, readyWithin);
   deps.ready(netnsPath);
   deps.announce({ ...(row.ipv4 && { ipv4: row.ipv4 }), ...(row.ipv6 && { ipv6: row.ipv6 }) });
+}
+
+/** Whether it is still there, as far as can be seen. */
+function isPresent(deps: HealthEndpointDeps, netnsPath: string): boolean {
+  try {
+    return restored(deps, netnsPath) !== undefined;
+  } catch (error) {
+    log.debug("Cannot look at the health endpoint", { error: toError(error).message });
+    return true;
+  }
 }
 
 function ownRow({ endpoints }: HealthEndpointDeps): EndpointRow | undefined {

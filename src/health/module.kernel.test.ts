@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes as addresses of this machine: who answers, who does not, and what is said of it.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { configureLogging, systemClock, type Table } from "../core/index.ts";
 import { readSysctl, writeSysctl } from "../kernel/index.ts";
@@ -82,4 +83,36 @@ test("a path that breaks names both ends, the address and the problem; one that 
   nodes.delete("default/there");
   await rows(2);
   assert.equal(nodesHealth(health.table).length, 1);
+});
+
+test("a node that changes in other ways is not a node that was probed", async () => {
+  await health.probeAll();
+  const { revision } = health.table;
+  nodes.upsert(node("here", ["127.0.0.1", "::1"], { labels: { rack: "1" } }));
+  nodes.upsert(node("last", ["127.0.0.9"]));
+  await rows(3);
+  assert.equal(health.table.revision, revision + 1);
+  nodes.delete("default/last");
+  await rows(2);
+});
+
+test("threats: who asks for all probes now, again and again, opens no socket for each of them", async () => {
+  const count = 600;
+  for (let n = 0; n < count; n++) nodes.upsert(node(`n${n}`, [`127.1.${n >> 8}.${n & 255}`]));
+  await rows(count + 2);
+  let done = false;
+  const rounds = Promise.all([1, 2, 3].map(() => health.probeAll())).finally(() => {
+    done = true;
+  });
+  let most = 0;
+  while (!done) {
+    most = Math.max(most, readdirSync("/proc/self/fd").length);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await rounds;
+  // Both ends of each connection are here.
+  assert.ok(most < 2 * 128 + 150, `${most} descriptors`);
+  assert.deepEqual(health.health?.(), { state: "ok" });
+  for (let n = 0; n < count; n++) nodes.delete(`default/n${n}`);
+  await rows(2);
 });

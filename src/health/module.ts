@@ -22,9 +22,11 @@ import { type HealthRow, healthKey, reachable, unprobed, withResult } from "./ty
 
 const log = createLogger("health");
 
-/** Of a round's probes: 13 s from a path's end to the news of it, in clusters of up to 50 nodes. */
+/** Of a round's probes: 13 s from a path's end to the news of it, of up to 90 addresses. */
 const probeTimeoutMs = 3_000;
 const schedule = { rate: 18, minIntervalMs: 10_000 };
+/** Addresses that are asked at the same time when somebody wants all of them now; each takes a socket. */
+const atOnce = 128;
 
 export interface HealthDeps {
   readonly nodes: ReadonlyTable<NodeRow, string>;
@@ -42,7 +44,7 @@ export interface HealthModule extends Module {
   readonly intervalMs: number;
   /** Probes everything now and waits for the answers. */
   probeAll(): Promise<void>;
-  /** Answers probes in the health endpoint's namespace too. Throws when its port cannot be listened on. */
+  /** Answers probes in the health endpoint's namespace too, in no earlier one. Throws when it cannot listen there. */
   serveEndpoint(netns: Netns): void;
 }
 
@@ -58,8 +60,11 @@ class HealthProber implements HealthModule {
   readonly #config: HealthConfig;
   readonly #turns: Turns;
   readonly #responder = new Responder();
+  readonly #endpointResponder = new Responder();
   readonly #pinger = new Pinger();
   #watch: Disposable | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #nextRound: Promise<void> | undefined;
   #stopped = false;
   /** Why nobody can ask this node. */
   #deaf: string | undefined;
@@ -89,7 +94,7 @@ class HealthProber implements HealthModule {
     this.#turns[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#pinger[Symbol.dispose]();
-    await this.#responder.stop();
+    await Promise.all([this.#responder.stop(), this.#endpointResponder.stop()]);
   }
 
   health(): Health {
@@ -99,22 +104,38 @@ class HealthProber implements HealthModule {
   }
 
   async probeAll(): Promise<void> {
-    await Promise.all(Array.from(this.table.all(), (row) => this.#probe(healthKey(row))));
+    // Who comes while one is under way shares the next one: its questions are asked after they asked.
+    this.#nextRound ??= this.#round.then(() => {
+      this.#nextRound = undefined;
+      this.#round = this.#probeEach();
+      return this.#round;
+    });
+    await this.#nextRound;
+  }
+
+  async #probeEach(): Promise<void> {
+    const keys = Array.from(this.table.all(), healthKey).values();
+    const worker = async () => {
+      for (const key of keys) await this.#probe(key);
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
   }
 
   serveEndpoint(netns: Netns): void {
-    this.#serve(netns);
+    // Its sockets are closed at once, its connections a moment later.
+    void this.#endpointResponder.stop();
+    if (!this.#stopped) this.#serve(this.#endpointResponder, netns);
   }
 
-  #serve(netns?: Netns): void {
+  #serve(responder: Responder, netns?: Netns): void {
     const { enableIpv4, enableIpv6, port } = this.#config;
-    if (enableIpv4) this.#responder.serve(listenTcp(4, port, netns));
-    if (enableIpv6) this.#responder.serve(listenTcp(6, port, netns));
+    if (enableIpv4) responder.serve(listenTcp(4, port, netns));
+    if (enableIpv6) responder.serve(listenTcp(6, port, netns));
   }
 
   #listen(): void {
     try {
-      this.#serve();
+      this.#serve(this.#responder);
     } catch (error) {
       this.#deaf = toError(error).message;
       log.error("Other nodes cannot probe this one", { error: this.#deaf });
@@ -135,8 +156,10 @@ class HealthProber implements HealthModule {
     }
     for (const target of targets) {
       const key = healthKey(target);
-      const { icmp, http } = this.table.get(key) ?? { icmp: unprobed, http: unprobed };
-      this.table.upsert({ ...target, icmp, http });
+      const before = this.table.get(key);
+      // A row that is written is one that was probed, to who follows the table.
+      if (before?.primary !== target.primary)
+        this.table.upsert({ ...target, icmp: before?.icmp ?? unprobed, http: before?.http ?? unprobed });
       this.#turns.add(key);
     }
   }

@@ -27,11 +27,20 @@ const anyPort = 1;
  */
 const stuckMs = 200;
 
+/** A question that has no answer yet. */
 interface Waiting {
   readonly ip: string;
-  readonly sent: bigint;
+  readonly request: Buffer;
   readonly end: (result: ProbeResult) => void;
+  /** What it was sent over last. */
+  socket?: Socket;
+  /** Whether that has taken it. */
+  taken: boolean;
+  sent: bigint;
+  stuck?: NodeJS.Timeout;
 }
+
+const maxWaiting = 0x10000;
 
 /** Opens an ICMP socket. */
 export type OpenPing = (family: 4 | 6) => Fd;
@@ -54,6 +63,7 @@ export class Pinger implements Disposable {
   readonly #sockets = new Map<4 | 6, Socket>();
   readonly #waiting = new Map<number, Waiting>();
   #sequence = 0;
+  #disposed = false;
 
   constructor(open: OpenPing = openAllowedPing) {
     this.#open = open;
@@ -64,13 +74,9 @@ export class Pinger implements Disposable {
    * header included; by default as small as it gets.
    */
   async ping(ip: string, timeoutMs: number, size = 0): Promise<ProbeResult> {
+    if (this.#disposed) return { ok: false, problem: "stopped" };
+    if (this.#waiting.size >= maxWaiting) return { ok: false, problem: "too many questions wait for their answers" };
     const family = ipFamily(ip);
-    let socket: Socket;
-    try {
-      socket = this.#socket(family);
-    } catch (error) {
-      return { ok: false, problem: toError(error).message };
-    }
     const sequence = this.#nextSequence();
     const request = Buffer.alloc(Math.max(headerLength, size - ipHeaderLength[family]));
     request[0] = echoRequest[family];
@@ -78,32 +84,53 @@ export class Pinger implements Disposable {
     return await new Promise((resolve) => {
       const end = (result: ProbeResult) => {
         clearTimeout(timer);
-        clearTimeout(stuck);
+        clearTimeout(waiting.stuck);
         this.#waiting.delete(sequence);
         resolve(result);
       };
       const timer = setTimeout(end, timeoutMs, { ok: false, problem: `no reply within ${timeoutMs / 1000} s` });
-      let sent = false;
-      const giveUp = () => {
-        if (sent) return;
-        end({ ok: false, problem: "it cannot be sent" });
-        this.#forget(socket, family);
-      };
-      // Where the process was late itself, the answer of send() comes between the timer and this.
-      const stuck = setTimeout(() => setImmediate(giveUp), stuckMs);
-      this.#waiting.set(sequence, { ip, sent: process.hrtime.bigint(), end });
-      socket.send(request, anyPort, ip, (error) => {
-        sent = true;
-        clearTimeout(stuck);
-        if (error !== null) end({ ok: false, problem: (error as NodeJS.ErrnoException).code ?? error.message });
-      });
+      const waiting: Waiting = { ip, request, end, taken: false, sent: 0n };
+      this.#waiting.set(sequence, waiting);
+      this.#send(waiting, family);
     });
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     for (const { end } of [...this.#waiting.values()]) end({ ok: false, problem: "stopped" });
     for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
+  }
+
+  #send(waiting: Waiting, family: 4 | 6): void {
+    let socket: Socket;
+    try {
+      socket = this.#socket(family);
+    } catch (error) {
+      waiting.end({ ok: false, problem: toError(error).message });
+      return;
+    }
+    clearTimeout(waiting.stuck);
+    Object.assign(waiting, { socket, taken: false, sent: process.hrtime.bigint() });
+    // Where the process was late itself, the answer of send() comes between the timer and this.
+    waiting.stuck = setTimeout(() => setImmediate(() => this.#giveUp(socket, family)), stuckMs);
+    socket.send(waiting.request, anyPort, waiting.ip, (error) => {
+      if (waiting.socket !== socket) return;
+      waiting.taken = true;
+      clearTimeout(waiting.stuck);
+      if (error !== null) waiting.end({ ok: false, problem: (error as NodeJS.ErrnoException).code ?? error.message });
+    });
+  }
+
+  /** Packets leave in their order: the first that has not is the one that cannot. The others are sent once more. */
+  #giveUp(socket: Socket, family: 4 | 6): void {
+    const [stuck, ...others] = [...this.#waiting.values()]
+      .filter((waiting) => waiting.socket === socket)
+      .sort((a, b) => Number(a.taken) - Number(b.taken));
+    if (stuck === undefined || stuck.taken) return;
+    stuck.end({ ok: false, problem: "it cannot be sent" });
+    this.#forget(socket, family);
+    for (const waiting of others) this.#send(waiting, family);
   }
 
   #socket(family: 4 | 6): Socket {

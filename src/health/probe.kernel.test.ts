@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Echoes and answers over real devices, and what comes of addresses that give none.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import {
   attachTcx,
@@ -48,7 +50,11 @@ test("an echo that a program drops as it leaves is given up, and the next one is
   {
     using _link = withNetns(netns.fd, () => attachTcx({ program, ifindex, hook: "egress" }));
     netlink.replaceNeighbor({ ifindex, address: "10.9.9.2", mac: "02:00:00:00:00:02" });
-    assert.deepEqual(await pinger.ping("10.9.9.2", 30_000), { ok: false, problem: "it cannot be sent" });
+    const [stuck, ...others] = await Promise.all(
+      ["10.9.9.2", "127.0.0.1", "127.0.0.2"].map((ip) => pinger.ping(ip, 30_000)),
+    );
+    assert.deepEqual(stuck, { ok: false, problem: "it cannot be sent" });
+    for (const other of others) assert.ok(other.ok, `what waits behind it is lost too: ${JSON.stringify(other)}`);
   }
   const loopback = await pinger.ping("127.0.0.1", 30_000);
   assert.ok(loopback.ok, JSON.stringify(loopback));
@@ -86,4 +92,22 @@ test("the responder answers /hello in the namespace of its socket, and nothing e
     1,
   );
   await elsewhere.stop();
+});
+
+test("threats: who holds connections open without asking keeps nobody else from being answered", async () => {
+  const responder = new Responder();
+  responder.serve(listenTcp(4, port));
+  const idle: Socket[] = [];
+  try {
+    for (let count = 0; count < 300; count++) {
+      const socket = connect(port, "127.0.0.1").on("error", () => {});
+      idle.push(socket);
+      await once(socket, "connect");
+    }
+    const result = await askHello("127.0.0.1", port, 30_000);
+    assert.ok(result.ok, JSON.stringify(result));
+  } finally {
+    for (const socket of idle) socket.destroy();
+    await responder.stop();
+  }
 });

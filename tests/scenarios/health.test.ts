@@ -89,6 +89,13 @@ test("the health endpoint outlives its agent, and answers as soon as there is on
   await eventually("node1", /^Cluster health: +2\/2 reachable/, "--probe");
 });
 
+test("a health endpoint whose device somebody takes away is made again, and probed where it is then", async () => {
+  const { code, stderr } = await scenario.onNode("node2", ["ip", "link", "delete", "lxc_health"]);
+  assert.equal(code, 0, stderr);
+  await eventually("node1", /^Cluster health: +1\/2 reachable.*\n.*\n +default\/node2 .* 0\/2/, "--probe");
+  await eventually("node1", /^Cluster health: +2\/2 reachable/, "--probe");
+});
+
 test("a path that loses large packets is named with what passes, and pods' TCP gets through it", async () => {
   await eventually(
     "node2",
