@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the numbers of identities that this node gives to addresses over a restart.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { checkShape, createLogger, toError } from "../../src/core/index.ts";
+import { checkShape, createLogger, replaceFile, toError } from "../../src/core/index.ts";
 import type { AddressIdentityState } from "../../src/ipcache/index.ts";
 
 const log = createLogger("identity-file");
@@ -41,11 +41,9 @@ export class IdentityFile {
   }
 
   save(state: AddressIdentityState): void {
-    const temporary = join(this.#directory, `.${this.#name}.tmp`);
     try {
       mkdirSync(this.#directory, { recursive: true });
-      writeFileSync(temporary, JSON.stringify(state), { mode: 0o600, flush: true });
-      renameSync(temporary, join(this.#directory, `${this.#name}.json`));
+      replaceFile(join(this.#directory, `${this.#name}.json`), JSON.stringify(state), { durable: true });
     } catch (error) {
       log.warn("Cannot keep the identities of addresses, a restart gives new ones", { error: toError(error).message });
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must outlive the plug-in: endpoints that the engine made, and addresses that no endpoint has claimed yet.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { replaceFile } from "../../src/core/index.ts";
 
 const storedEndpoint = z.strictObject({
   networkId: z.string(),
@@ -84,9 +85,7 @@ export class Store {
   }
 
   #write(name: string, text: string): void {
-    const temporary = join(this.#directory, `.${name}.tmp`);
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, join(this.#directory, name));
+    replaceFile(join(this.#directory, name), text);
   }
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON files that are whole or not there.
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { replaceFile } from "../../src/core/index.ts";
 
 /** Writes beside and renames, so that no reader (and no watcher of *.json) ever sees a part. */
 export function writeJson(path: string, value: unknown): void {
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o640 });
-  renameSync(temporary, path);
+  replaceFile(path, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o640, shared: true });
 }
 
 /** The value, as its writer (this program) typed it; undefined when there is no such file. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deletions that the CNI plugin could not bring to the agent because it was down; the agent does them after its start.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CiliumError } from "../core/index.ts";
+import { CiliumError, replaceFile } from "../core/index.ts";
 import type { EndpointRef } from "./types.ts";
 
 const maxEntries = 256;
@@ -34,9 +34,7 @@ export function enqueueDelete(directory: string, request: QueuedDelete): string 
       code: "EDQUOT",
     });
   }
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { mode: 0o600, flush: true });
-  renameSync(temporary, path);
+  replaceFile(path, text, { durable: true, shared: true });
   return path;
 }
 

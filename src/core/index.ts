@@ -92,6 +92,7 @@ export {
   type ReconcilerOptions,
 } from "./reconciler.ts";
 export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
+export { type ReplaceFileOptions, replaceFile } from "./replace-file.ts";
 export type { RetryTimes } from "./retry-queue.ts";
 export { checkShape, type Shape } from "./shape.ts";
 export { doneStatus, errorStatus, pendingStatus, type Status } from "./status.ts";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the machine was like before the datapath changed it, kept in a file until the datapath is removed for good.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { replaceFile } from "../core/index.ts";
 import { netnsCookie } from "../kernel/index.ts";
 
 const schema = z.strictObject({
@@ -91,9 +92,7 @@ export class MachineRecord {
   }
 
   #save(content: Content): void {
-    const temporary = `${this.#path}.tmp`;
-    writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600, flush: true });
-    renameSync(temporary, this.#path);
+    replaceFile(this.#path, `${JSON.stringify(content)}\n`, { durable: true });
     this.#content = content;
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an endpoint's folder under the state directory holds: enough to restore it without the runtime's help.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { createLogger } from "../core/index.ts";
+import { createLogger, replaceFile } from "../core/index.ts";
 
 const log = createLogger("endpoint-store");
 
@@ -84,7 +84,7 @@ export class EndpointStore {
     const path = join(folder, fileName);
     // There is nothing to be lost: a file that is cut short before anybody hears of the endpoint goes with the next start.
     if (isNew && !existsSync(path)) this.#create(endpoint.id, path, `${text}\n`);
-    else this.#replace(path, `${text}\n`);
+    else replaceFile(path, `${text}\n`);
     this.#held.set(endpoint.id, plain);
   }
 
@@ -99,7 +99,7 @@ export class EndpointStore {
 
   /** Throws the file system's error. */
   saveHost(host: StoredHost): void {
-    this.#replace(join(this.#directory, hostFileName), `${JSON.stringify(host)}\n`);
+    replaceFile(join(this.#directory, hostFileName), `${JSON.stringify(host)}\n`);
   }
 
   /** Nothing when there is no file, or none that can be read: the host is as the agent is then. */
@@ -112,12 +112,6 @@ export class EndpointStore {
       log.error("Cannot read what is kept of the host's endpoint", { path, error: describe(error) });
       return {};
     }
-  }
-
-  #replace(path: string, text: string): void {
-    const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, path);
   }
 
   remove(id: number): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last good text of each manifest, kept over restarts: a file that went bad must not take what it said out of force.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
+import { createLogger, replaceFile, toError } from "../core/index.ts";
 
 const log = createLogger("static-resources");
 
@@ -26,9 +26,7 @@ export class LastGood {
     try {
       if (this.read(name) === text) return;
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const temporary = join(this.#directory, `.${name}.tmp`);
-      writeFileSync(temporary, text, { mode: 0o600 });
-      renameSync(temporary, this.path(name));
+      replaceFile(this.path(name), text);
     } catch (error) {
       log.warn("Cannot keep a manifest for the next start", { file: this.path(name), error: toError(error).message });
     }

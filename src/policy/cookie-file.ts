@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which cookie names which rule, on disk: a snapshot, and the cookies that were given since, a line each.
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
+import { createLogger, replaceFile, toError } from "../core/index.ts";
 import { CookieRegistry, type CookieSnapshot } from "./entries/cookies.ts";
 import type { RuleOrigin } from "./types.ts";
 
@@ -61,9 +61,7 @@ export class CookieFile {
 
   /** The log goes behind the snapshot that holds its lines: to have them twice does no harm. */
   #writeSnapshot(cookies: CookieRegistry): void {
-    const temporary = join(this.#snapshot, "../.policy-cookies.json.tmp");
-    writeFileSync(temporary, JSON.stringify(cookies.toJSON()), { mode: 0o600, flush: true });
-    renameSync(temporary, this.#snapshot);
+    replaceFile(this.#snapshot, JSON.stringify(cookies.toJSON()), { durable: true });
     rmSync(this.#log, { force: true });
     this.#lines = 0;
     this.#kept = cookies.size;

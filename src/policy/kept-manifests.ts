@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies of manifests as they were last in force, for a start that finds one which is not valid (any more).
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
+import { createLogger, replaceFile, toError } from "../core/index.ts";
 
 const log = createLogger("policy-store");
 
@@ -33,9 +33,7 @@ export class KeptManifests {
     if (before === name) return;
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const temporary = join(this.#directory, `.${name}.tmp`);
-      writeFileSync(temporary, text, { mode: 0o600 });
-      renameSync(temporary, join(this.#directory, name));
+      replaceFile(join(this.#directory, name), text);
       this.#files().set(hash(id), name);
       if (before !== undefined) rmSync(join(this.#directory, before), { force: true });
     } catch (error) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the policy repository keeps over a restart: imported policies, and which cookie names which rule.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
+import { createLogger, replaceFile, toError } from "../core/index.ts";
 import type { ConfirmedPolicies } from "./confirm/guard.ts";
 import { CookieFile } from "./cookie-file.ts";
 import type { CookieRegistry } from "./entries/cookies.ts";
@@ -72,8 +72,6 @@ export class PolicyStore {
   }
 
   #write(name: string, text: string): void {
-    const temporary = join(this.#directory, `.${name}.tmp`);
-    writeFileSync(temporary, text, { mode: 0o600, flush: true });
-    renameSync(temporary, join(this.#directory, name));
+    replaceFile(join(this.#directory, name), text, { durable: true });
   }
 }

@@ -13,8 +13,9 @@ const ours = [
   /^deleteQueue$/,
   /^netns$/,
   /^docker$/,
-  /^prefilter(\.tmp)?$/,
-  /^machine\.json(\.tmp)?$/,
+  // And what an end at the wrong moment leaves of replacing them.
+  /^(\.prefilter\.tmp|prefilter(\.tmp)?)$/,
+  /^(\.machine\.json\.tmp|machine\.json(\.tmp)?)$/,
   /^cilium\.pid(\.room)?$/,
   /^(cilium|cni|health)\.sock$/,
   /^monitor1_2\.sock$/,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The prefilter's lists on disk: a line of JSON, then the prefixes of both families, packed and sorted.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { errorChain } from "../../core/index.ts";
+import { errorChain, replaceFile } from "../../core/index.ts";
 import { DatapathError } from "../errors.ts";
 import { PrefixList } from "./prefix-list.ts";
 
@@ -33,12 +33,7 @@ export function saveLists(path: string, { revision, ipv4, ipv6 }: PrefilterLists
   const body = Buffer.concat([ipv4.pack(), ipv6.pack()]);
   const header: Header = { revision, ipv4: ipv4.pack().length, ipv6: ipv6.pack().length, sha256: digest(body) };
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.tmp`;
-  writeFileSync(temporary, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]), {
-    mode: 0o600,
-    flush: true,
-  });
-  renameSync(temporary, path);
+  replaceFile(path, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]), { durable: true });
 }
 
 /** Empty lists without a file. Throws when there is one that was not written to its end or was changed since. */
