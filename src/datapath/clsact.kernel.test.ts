@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Without tcx, as on kernels before 6.6: everything on filters, kept there, and no moment without on the way to and fro.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import "../kernel/testing.ts";
-import { BpfProgram, type Filter, ProgramType, queryTcx, Rtnetlink, type TcxHook } from "../kernel/index.ts";
+import { BpfProgram, type Filter, ProgramType, queryTcx, type TcxHook } from "../kernel/index.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
-import { createDatapath, type Datapath, type DatapathConfig } from "./index.ts";
-import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+import { inPrivateNamespaces, until } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 const hooks: readonly TcxHook[] = ["ingress", "egress"];
 const names = ["cilium_host", "cilium_vxlan", "eth0", "lxc1"];
@@ -32,24 +32,12 @@ const letPass = {
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const config: DatapathConfig = { ...testConfig(root), hostFirewall: true, enableTcx: false };
-  const endpoint = { id: 7, ifindex: 0, hostDevice: "lxc1" };
-  let rtnl: Rtnetlink;
-  let datapath: Datapath;
+  const node = new DatapathNode({ hostFirewall: true, enableTcx: false });
+  const { root, rtnl } = node;
+  const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
+  const endpoint = { id: 7, ifindex, hostDevice: "lxc1" };
 
-  before(async () => {
-    nodeUnderlay();
-    rtnl = new Rtnetlink();
-    endpoint.ifindex = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } }).ifindex;
-    datapath = createDatapath(config);
-    await datapath.start();
-    await datapath.ensureEndpointAttached(endpoint);
-  });
-  after(async () => {
-    await datapath.destroy();
-    rtnl.close();
-  });
+  before(() => node.datapath.ensureEndpointAttached(endpoint));
 
   const index = (device: string) => rtnl.link(device)?.ifindex ?? assert.fail(`no device ${device}`);
   const ours = ({ name }: Filter) => name?.startsWith("cil_") === true;
@@ -58,36 +46,31 @@ function tests(): void {
     names.flatMap((device) => hooks.flatMap((hook) => on(device, hook).map(({ name }) => `${device} ${hook} ${name}`)));
   const programs = () => names.flatMap((device) => hooks.flatMap((hook) => on(device, hook).map((f) => f.programId)));
   const links = () => names.flatMap((device) => hooks.flatMap((hook) => queryTcx(index(device), hook)));
-  const restart = async (changed: Partial<DatapathConfig> = {}) => {
-    await datapath.stop();
-    datapath = createDatapath({ ...config, ...changed });
-    await datapath.start();
-  };
 
   test("all programs are filters, and say so", async () => {
-    assert.equal(datapath.attachMode, "tc");
+    assert.equal(node.datapath.attachMode, "tc");
     assert.deepEqual(filters().sort(), everywhere);
     assert.deepEqual(links(), []);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
     assert.ok(
-      datapath.status().every(({ state }) => state === "done"),
-      JSON.stringify(datapath.status()),
+      node.datapath.status().every(({ state }) => state === "done"),
+      JSON.stringify(node.datapath.status()),
     );
   });
 
   test("a restart keeps them, and other constants replace each without a gap", async () => {
     const before = programs();
-    await restart();
+    await node.restart();
     assert.deepEqual(programs(), before);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
-    await restart({ ctTimeouts: { tcpSyn: 5 } });
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
+    await node.restart({ ctTimeouts: { tcpSyn: 5 } });
     assert.deepEqual(filters().sort(), everywhere);
     assert.ok(programs().every((program) => !before.includes(program)));
-    await restart();
+    await node.restart();
   });
 
   test("what somebody takes off comes back: a filter, one of an endpoint, and a qdisc with all", async () => {
-    await datapath.ensureEndpointAttached(endpoint);
+    await node.datapath.ensureEndpointAttached(endpoint);
     const complete = () => filters().length === everywhere.length;
     const [hostFilter] = on("cilium_host", "egress");
     const [podFilter] = on("lxc1", "ingress");
@@ -103,13 +86,13 @@ function tests(): void {
   });
 
   test("tcx and back: the new hooks are complete before the old ones are empty", async () => {
-    await restart({ enableTcx: true });
-    assert.equal(datapath.attachMode, "tcx");
-    await datapath.ensureEndpointAttached(endpoint);
+    await node.restart({ enableTcx: true });
+    assert.equal(node.datapath.attachMode, "tcx");
+    await node.datapath.ensureEndpointAttached(endpoint);
     await until(() => links().length === everywhere.length && filters().length === 0, "links only");
-    await restart();
+    await node.restart();
     assert.deepEqual([filters().sort(), links()], [everywhere, []]);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
   });
 
   test("without the host firewall its programs leave the devices, and what others put there stays", async () => {
@@ -117,17 +100,17 @@ function tests(): void {
       using program = BpfProgram.load(letPass);
       rtnl.attachClsact({ program, name: "theirs", ifindex: index("eth0"), hook: "ingress" });
     }
-    await restart({ hostFirewall: false });
+    await node.restart({ hostFirewall: false });
     assert.deepEqual(
       filters().sort(),
       everywhere.filter((row) => !row.includes("netdev")),
     );
-    await datapath.stop();
+    await node.datapath.stop();
     const { remaining } = await removeDatapath({ bpfRoot: root, scope: "bpf" });
     assert.deepEqual([filters(), remaining], [[], []]);
     const left = rtnl.clsactFilters(index("eth0"), "ingress").map(({ name }) => name);
     assert.deepEqual(left, ["theirs"]);
     assert.deepEqual(rtnl.clsactDevices(), [index("eth0")]);
-    await datapath.start();
+    await node.datapath.start();
   });
 }

@@ -3,32 +3,20 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import "../kernel/testing.ts";
-import { BpfLink, BpfMap, queryTcx, Rtnetlink, readSysctl, writeSysctl } from "../kernel/index.ts";
-import { createDatapath, type Datapath, type DatapathEvent, dropReason, fileName } from "./index.ts";
+import { BpfLink, BpfMap, queryTcx, readSysctl, writeSysctl } from "../kernel/index.ts";
+import { createDatapath, type DatapathEvent, dropReason, fileName } from "./index.ts";
 import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
 import { mapPinRoot } from "./maps/names.ts";
-import { compileBad, inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+import { compileBad, inPrivateNamespaces, until } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const config = testConfig(root);
-  let rtnl: Rtnetlink;
-  let datapath: Datapath;
-
-  before(async () => {
-    nodeUnderlay();
-    rtnl = new Rtnetlink();
-    datapath = createDatapath(config);
-    await datapath.start();
-  });
-  after(async () => {
-    await datapath.destroy();
-    rtnl.close();
-  });
+  const node = new DatapathNode();
+  const { root, config, rtnl } = node;
 
   const device = (name: string) => {
     const link = rtnl.link(name);
@@ -61,7 +49,7 @@ function tests(): void {
         using map = BpfMap.openPinned(join(mapPinRoot(root), name));
         return `${name} ${map.id}`;
       });
-  const allDone = () => datapath.status().every((row) => row.state === "done");
+  const allDone = () => node.datapath.status().every((row) => row.state === "done");
 
   test("start() makes the devices of a Cilium node", () => {
     const host = device("cilium_host");
@@ -78,7 +66,7 @@ function tests(): void {
     const addresses = rtnl.addresses({ ifindex: host.ifindex }).map((row) => `${row.address}/${row.prefixLength}`);
     assert.deepEqual(addresses.sort(), ["10.1.0.1/32", "fd00:10:1::1/128"]);
     assert.deepEqual(rtnl.addresses({ ifindex: vxlan.ifindex }), []);
-    assert.deepEqual(datapath.mtu, { device: 1500, route: 1450 });
+    assert.deepEqual(node.datapath.mtu, { device: 1500, route: 1450 });
     assert.equal(readSysctl("net/ipv4/conf/cilium_host/accept_local").trim(), "1");
     assert.equal(readSysctl("net/ipv6/conf/all/forwarding").trim(), "1");
   });
@@ -87,19 +75,19 @@ function tests(): void {
     assert.equal(queryTcx(device("cilium_host").ifindex, "egress").length, 1);
     assert.equal(queryTcx(device("cilium_vxlan").ifindex, "ingress").length, 1);
     assert.equal(queryTcx(device("cilium_vxlan").ifindex, "egress").length, 1);
-    const runtime = datapath.maps.runtimeConfig.get();
+    const runtime = node.datapath.maps.runtimeConfig.get();
     assert.deepEqual([runtime.monitorAggregation, runtime.monitorInterval], ["medium", 5]);
     assert.deepEqual(runtime.monitorEvents, { drop: true, trace: true, policyVerdict: true });
     assert.ok(runtime.agentLiveness > 0n);
-    const hosts = datapath.maps.lxc.list().filter((row) => row.host);
+    const hosts = node.datapath.maps.lxc.list().filter((row) => row.host);
     assert.deepEqual(hosts.map((row) => row.address).sort(), ["10.1.0.1", "192.0.2.1", "fd00:10:1::1", "fd00:31::1"]);
-    assert.ok(allDone(), JSON.stringify(datapath.status()));
+    assert.ok(allDone(), JSON.stringify(node.datapath.status()));
   });
 
   test("setRemoteNodes() writes, changes and prunes routes, and leaves others alone", async () => {
     const { ifindex } = device("cilium_host");
     rtnl.replaceRoute({ destination: "198.51.100.0/24", ifindex, protocol: 4, scope: "link" });
-    await datapath.setRemoteNodes([
+    await node.datapath.setRemoteNodes([
       { name: "node2", ipv4PodCidr: "10.2.0.0/24", ipv6PodCidr: "fd00:10:2::/64" },
       { name: "node3", ipv4PodCidr: "10.3.0.0/24" },
     ]);
@@ -111,7 +99,7 @@ function tests(): void {
     assert.deepEqual(find("10.2.0.0/24"), { destination: "10.2.0.0/24", mtu: 1450, ...via });
     assert.equal(find("fd00:10:2::/64")?.mtu, 1450);
     assert.equal(find("fd00:10:1::/64")?.source, "fd00:10:1::1");
-    await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
+    await node.datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
     const left = routes()
       .map((route) => route.destination)
       .sort();
@@ -122,7 +110,7 @@ function tests(): void {
   });
 
   test("a second start, with the first one gone, keeps devices, maps, links and programs", async () => {
-    datapath.maps.ipcache.upsertMany([
+    node.datapath.maps.ipcache.upsertMany([
       { prefix: "10.9.0.1/32", identity: 4711, encryptKey: 0, skipTunnel: false, remoteCluster: false },
     ]);
     const observe = () => ({
@@ -134,19 +122,18 @@ function tests(): void {
     });
     const earlier = observe();
     const programs = queryTcx(device("cilium_host").ifindex, "egress");
-    await datapath.stop();
+    await node.datapath.stop();
     assert.deepEqual(observe(), earlier);
     assert.deepEqual(queryTcx(device("cilium_host").ifindex, "egress"), programs);
-    datapath = createDatapath(config);
-    await datapath.start();
+    await node.start();
     assert.deepEqual(observe(), earlier);
     assert.deepEqual(queryTcx(device("cilium_host").ifindex, "egress"), programs);
-    assert.equal(datapath.maps.ipcache.get({ prefix: "10.9.0.1/32" })?.identity, 4711);
+    assert.equal(node.datapath.maps.ipcache.get({ prefix: "10.9.0.1/32" })?.identity, 4711);
   });
 
   test("start() on a running datapath changes nothing", async () => {
     const programs = queryTcx(device("cilium_vxlan").ifindex, "ingress");
-    await datapath.start();
+    await node.datapath.start();
     assert.deepEqual(queryTcx(device("cilium_vxlan").ifindex, "ingress"), programs);
   });
 
@@ -219,13 +206,13 @@ function tests(): void {
   ];
   for (const { name, damage, repaired } of repairs) {
     test(`repairs ${name}`, async () => {
-      await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
+      await node.datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/25" }]);
       assert.ok(repaired(), "whole before");
       damage();
       assert.ok(!repaired(), "damaged");
       await until(repaired, name);
-      assert.ok(datapath.status().some((row) => row.repairs > 0));
-      assert.ok(allDone(), JSON.stringify(datapath.status()));
+      assert.ok(node.datapath.status().some((row) => row.repairs > 0));
+      assert.ok(allDone(), JSON.stringify(node.datapath.status()));
     });
   }
 
@@ -242,7 +229,7 @@ function tests(): void {
     await until(() => programs().join() === "0,1", "the program on eth1");
     move(other, device("lo").ifindex);
     await until(() => programs().join() === "0,0", "the program on neither");
-    assert.ok(allDone(), JSON.stringify(datapath.status()));
+    assert.ok(allDone(), JSON.stringify(node.datapath.status()));
     move(device("lo").ifindex, own);
     await until(() => programs().join() === "1,0", "the program on eth0");
     rtnl.deleteLink("eth1");
@@ -251,47 +238,50 @@ function tests(): void {
   test("attachEndpoint() and detachEndpoint() put programs on both hooks and take them off", async () => {
     const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
     const endpoint = { id: 17, ifindex, hostDevice: "lxc1" };
-    await datapath.attachEndpoint(endpoint);
+    await node.datapath.attachEndpoint(endpoint);
     const first = queryTcx(ifindex, "ingress");
     assert.deepEqual([first.length, queryTcx(ifindex, "egress").length], [1, 1]);
-    assert.deepEqual(datapath.attachedEndpoints(), [17]);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.deepEqual(node.datapath.attachedEndpoints(), [17]);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
     assert.deepEqual(queryTcx(ifindex, "ingress"), first);
     const id = linkId(endpointLinkPin(root, 17, "cil_from_container"));
-    await datapath.attachEndpoint(endpoint);
+    await node.datapath.attachEndpoint(endpoint);
     assert.notDeepEqual(queryTcx(ifindex, "ingress"), first);
     assert.equal(linkId(endpointLinkPin(root, 17, "cil_from_container")), id);
 
     detach(endpointLinkPin(root, 17, "cil_to_container"));
     await until(() => queryTcx(ifindex, "egress").length === 1, "endpoint's link");
 
-    await datapath.detachEndpoint(17);
-    assert.deepEqual(datapath.attachedEndpoints(), []);
+    await node.datapath.detachEndpoint(17);
+    assert.deepEqual(node.datapath.attachedEndpoints(), []);
     const hooks = () => queryTcx(ifindex, "ingress").length + queryTcx(ifindex, "egress").length;
     await until(() => hooks() === 0, "removal of the links");
-    await datapath.detachEndpoint(17);
+    await node.datapath.detachEndpoint(17);
     rtnl.deleteLink("lxc1");
   });
 
   test("threats: an endpoint that goes leaves its device down, not without a policy, and one that comes back sets it up", async () => {
     const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
     const endpoint = { id: 22, ifindex, hostDevice: "lxc1" };
-    for (const attach of [() => datapath.attachEndpoint(endpoint), () => datapath.ensureEndpointAttached(endpoint)]) {
+    for (const attach of [
+      () => node.datapath.attachEndpoint(endpoint),
+      () => node.datapath.ensureEndpointAttached(endpoint),
+    ]) {
       await attach();
       rtnl.setLink("lxc1", { up: true });
-      await datapath.detachEndpoint(22);
+      await node.datapath.detachEndpoint(22);
       assert.equal(device("lxc1").up, false);
       await attach();
       assert.equal(device("lxc1").up, true);
     }
     rtnl.deleteLink("lxc1");
-    await datapath.detachEndpoint(22);
+    await node.datapath.detachEndpoint(22);
   });
 
   test("attachEndpoint() names the device that is gone", async () => {
-    const attach = datapath.attachEndpoint({ id: 18, ifindex: 9999, hostDevice: "lxcgone" });
+    const attach = node.datapath.attachEndpoint({ id: 18, ifindex: 9999, hostDevice: "lxcgone" });
     await assert.rejects(attach, { message: /^Cannot attach endpoint "18" to device "lxcgone": .*ENODEV/ });
-    assert.deepEqual(datapath.attachedEndpoints(), []);
+    assert.deepEqual(node.datapath.attachedEndpoints(), []);
   });
 
   test("start() with an object that does not verify says so and leaves the programs in place", async () => {
@@ -327,9 +317,9 @@ function tests(): void {
 
   test("createEventReader() gives what the programs report", async () => {
     const { ifindex } = rtnl.createVeth({ name: "lxc2", peer: { name: "pod2" } });
-    await datapath.attachEndpoint({ id: 21, ifindex, hostDevice: "lxc2" });
+    await node.datapath.attachEndpoint({ id: 21, ifindex, hostDevice: "lxc2" });
     const events: DatapathEvent[] = [];
-    using reader = datapath.createEventReader();
+    using reader = node.datapath.createEventReader();
     reader.start((batch) => events.push(...batch));
     // With the link up, the kernel says hello over IPv6; the endpoint's slot is empty, so that is dropped.
     rtnl.setLink("lxc2", { up: true });
@@ -342,45 +332,40 @@ function tests(): void {
     assert.notEqual(fileName(drop.file), `unknown(${drop.file})`);
     assert.match(drop.summary, /^(::|fe80::[0-9a-f:]+) -> ff02::[0-9a-f:]+ icmp /);
     assert.deepEqual([reader.lost, reader.received], [0, events.length]);
-    const metrics = datapath.maps.metrics.list().filter((row) => row.reason === drop.reason);
+    const metrics = node.datapath.maps.metrics.list().filter((row) => row.reason === drop.reason);
     assert.ok(metrics.some((row) => row.packets > 0n && row.line === drop.line && row.file === drop.file));
-    await datapath.detachEndpoint(21);
+    await node.datapath.detachEndpoint(21);
     rtnl.deleteLink("lxc2");
   });
 
   test("an IPv6-only node has IPv6 routes only, and room for the IPv6 underlay", async () => {
-    await datapath.destroy();
+    await node.datapath.destroy();
     const { nodeIpv4: _n, routerIpv4: _r, ipv4PodCidr: _p, ...rest } = config;
-    datapath = createDatapath({ ...rest, enableIpv4: false });
-    await datapath.start();
-    await datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/24", ipv6PodCidr: "fd00:10:2::/64" }]);
-    assert.deepEqual(datapath.mtu, { device: 1500, route: 1430 });
+    node.datapath = createDatapath({ ...rest, enableIpv4: false });
+    await node.datapath.start();
+    await node.datapath.setRemoteNodes([{ name: "node2", ipv4PodCidr: "10.2.0.0/24", ipv6PodCidr: "fd00:10:2::/64" }]);
+    assert.deepEqual(node.datapath.mtu, { device: 1500, route: 1430 });
     const found = routes().map(({ destination, mtu }) => `${destination} ${mtu}`);
     assert.deepEqual(found.sort(), ["fd00:10:1::/64 undefined", "fd00:10:1::1/128 undefined", "fd00:10:2::/64 1430"]);
-    assert.ok(allDone(), JSON.stringify(datapath.status()));
+    assert.ok(allDone(), JSON.stringify(node.datapath.status()));
   });
 
   test("expired conntrack entries go soon after the start, and not only after the first interval", async () => {
-    await datapath.stop();
-    datapath = createDatapath({ ...config, ctSweepInterval: 60 });
-    await datapath.start();
+    await node.restart({ ctSweepInterval: 60 });
     using map = BpfMap.openPinned(join(mapPinRoot(root), "cilium_ct6_global"));
     // All of it zero: expired long ago.
     map.update(new Uint8Array(map.keySize).fill(1), new Uint8Array(map.valueSize));
     await until(() => [...map.entries()].length === 0, "the entry is swept");
-    await datapath.stop();
-    datapath = createDatapath(config);
-    await datapath.start();
+    await node.restart();
   });
 
   test("destroy() removes everything, also without start, and twice", async () => {
-    await datapath.destroy();
+    await node.datapath.destroy();
     await createDatapath(config).destroy();
     for (const name of ["cilium_host", "cilium_net", "cilium_vxlan"]) assert.equal(rtnl.link(name), undefined);
     // The kernel's own.
     assert.deepEqual(readdirSync(root).sort(), ["maps.debug", "progs.debug"]);
-    datapath = createDatapath(config);
-    await datapath.start();
+    await node.start();
     assert.ok(allDone());
   });
 }

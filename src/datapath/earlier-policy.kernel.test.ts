@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import "../kernel/testing.ts";
 import { BpfMap } from "../kernel/index.ts";
-import { createDatapath, type Datapath } from "./index.ts";
-import { mapPinRoot } from "./maps/names.ts";
-import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig } from "./testing.ts";
+import { inPrivateNamespaces } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 const [INGRESS, EGRESS] = [1, 2];
 const [TCP, UDP] = [6, 17];
@@ -16,17 +15,8 @@ const [TCP, UDP] = [6, 17];
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const globals = mapPinRoot(root);
-  const config = testConfig(root);
-  let datapath: Datapath;
-
-  before(async () => {
-    nodeUnderlay();
-    datapath = createDatapath(config);
-    await datapath.start();
-  });
-  after(async () => await datapath.destroy());
+  const node = new DatapathNode();
+  const { globals } = node;
 
   /** set, identity, direction, protocol, port as such a build has them; a trie's key has its length in front. */
   const keyOf = (set: number, identity: number, direction: number, protocol: number, port: number, bits?: number) => {
@@ -49,7 +39,7 @@ function tests(): void {
   };
 
   test("threats: policy entries of a build with other maps are in force from the new programs' first packet on", async () => {
-    await datapath.stop();
+    await node.datapath.stop();
     {
       const flags = { valueSize: 8, maxEntries: 64 } as const;
       using exact = BpfMap.create({ type: "hash", name: "exact", keySize: 12, ...flags });
@@ -62,9 +52,8 @@ function tests(): void {
       prefix.pin(join(globals, "cilium_policy_v2_prefix"));
     }
     // Another digest, as another build has.
-    datapath = createDatapath({ ...config, ctTimeouts: { tcpSyn: 9 } });
-    await datapath.start();
-    const said = datapath.maps.policy.list().map((row) => {
+    await node.start({ ctTimeouts: { tcpSyn: 9 } });
+    const said = node.datapath.maps.policy.list().map((row) => {
       const { set, direction, identity, protocol, port, portPrefix, verdict, cookie } = row;
       return [set, direction, identity, protocol, `${port}/${portPrefix}`, verdict, cookie].join(" ");
     });
@@ -74,7 +63,7 @@ function tests(): void {
       "5 ingress 1002 0 0/0 allow 9",
       "6 egress 1003 6 8000/13 audit 10",
     ]);
-    assert.deepEqual(datapath.maps.policy.sets(), [5, 6]);
+    assert.deepEqual(node.datapath.maps.policy.sets(), [5, 6]);
     assert.equal(existsSync(join(globals, "cilium_policy_v2_exact")), false);
     assert.equal(existsSync(join(globals, "cilium_policy_v2_prefix")), false);
   });

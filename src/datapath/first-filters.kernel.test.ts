@@ -2,48 +2,31 @@
 // A new endpoint's programs are filters first and links a little later: judged from the first packet, over kills too.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, test } from "node:test";
 import "../kernel/testing.ts";
-import { BpfProgram, queryTcx, Rtnetlink, type TcxHook } from "../kernel/index.ts";
+import { BpfProgram, queryTcx, type TcxHook } from "../kernel/index.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import type { DatapathEvent } from "./events/types.ts";
-import { createDatapath, type Datapath, type DatapathConfig, dropReason } from "./index.ts";
+import { dropReason } from "./index.ts";
 import { generationsRoot } from "./loader/generation.ts";
 import { endpointsPinRoot } from "./loader/pins.ts";
-import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+import { inPrivateNamespaces, until } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 const hooks: readonly TcxHook[] = ["ingress", "egress"];
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const config = testConfig(root);
-  let rtnl: Rtnetlink;
-  let datapath: Datapath;
+  const node = new DatapathNode();
+  const { root, rtnl } = node;
   let endpoint = { id: 0, ifindex: 0, hostDevice: "lxc1" };
   let id = 100;
 
-  before(async () => {
-    nodeUnderlay();
-    rtnl = new Rtnetlink();
-    datapath = createDatapath(config);
-    await datapath.start();
-  });
   afterEach(async () => {
-    await datapath.detachEndpoint(endpoint.id);
+    await node.datapath.detachEndpoint(endpoint.id);
     rtnl.deleteLink("lxc1");
   });
-  after(async () => {
-    await datapath.destroy();
-    rtnl.close();
-  });
-
-  const restart = async (changed: Partial<DatapathConfig> = {}) => {
-    await datapath.stop();
-    datapath = createDatapath({ ...config, ...changed });
-    await datapath.start();
-  };
   const filters = () => hooks.flatMap((hook) => rtnl.clsactFilters(endpoint.ifindex, hook));
   const links = () => hooks.flatMap((hook) => queryTcx(endpoint.ifindex, hook));
   const callsMaps = (programId: number) => {
@@ -53,7 +36,7 @@ function tests(): void {
   const newEndpoint = async () => {
     const { ifindex } = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } });
     endpoint = { id: id++, ifindex, hostDevice: "lxc1" };
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), false);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), false);
     assert.deepEqual(
       filters().map(({ handle, name }) => [handle, name]),
       [
@@ -67,20 +50,20 @@ function tests(): void {
 
   test("both hooks have filters when ensureEndpointAttached() returns, then links, then no clsact", async () => {
     await newEndpoint();
-    assert.deepEqual(datapath.attachedEndpoints(), [endpoint.id]);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.deepEqual(node.datapath.attachedEndpoints(), [endpoint.id]);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
     const programs = filters().map(({ programId }) => programId);
     await onLinks();
     assert.deepEqual(links(), programs);
     await until(() => rtnl.clsactDevices().length === 0, "the end of clsact");
-    assert.deepEqual(datapath.attachedEndpoints(), [endpoint.id]);
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.deepEqual(node.datapath.attachedEndpoints(), [endpoint.id]);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
   });
 
   test("the first packet meets the programs: an endpoint without a slot is not ready", async () => {
     await newEndpoint();
     const events: DatapathEvent[] = [];
-    using reader = datapath.createEventReader();
+    using reader = node.datapath.createEventReader();
     reader.start((batch) => events.push(...batch));
     rtnl.setLink("lxc1", { up: true });
     rtnl.setLink("pod1", { up: true });
@@ -92,8 +75,8 @@ function tests(): void {
 
   test("detachEndpoint() takes filters off, and an endpoint of its number gets its own", async () => {
     await newEndpoint();
-    await datapath.detachEndpoint(endpoint.id);
-    assert.deepEqual([filters(), datapath.attachedEndpoints()], [[], []]);
+    await node.datapath.detachEndpoint(endpoint.id);
+    assert.deepEqual([filters(), node.datapath.attachedEndpoints()], [[], []]);
   });
 
   test("filters of others stay, and clsact with them", async () => {
@@ -117,40 +100,40 @@ function tests(): void {
   test("a restart takes filters over; other constants give them other programs before the earlier ones go", async () => {
     await newEndpoint();
     const before = filters().map(({ programId }) => programId);
-    await restart();
-    assert.deepEqual(datapath.attachedEndpoints(), [endpoint.id]);
+    await node.restart();
+    assert.deepEqual(node.datapath.attachedEndpoints(), [endpoint.id]);
     assert.deepEqual(
       filters().map(({ programId }) => programId),
       before,
     );
     const earlier = callsMaps(before[0] ?? 0);
-    await restart({ ctTimeouts: { tcpSyn: 5 } });
+    await node.restart({ ctTimeouts: { tcpSyn: 5 } });
     for (const { programId } of filters()) {
       const common = callsMaps(programId ?? 0).filter((map) => earlier.includes(map));
       assert.ok(common.length < earlier.length, "the entry program leads into the earlier programs");
     }
     await until(() => readdirSync(generationsRoot(root)).length === 1, "removal of the earlier programs");
-    assert.equal(await datapath.ensureEndpointAttached(endpoint), true);
+    assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
     await onLinks();
-    await restart();
+    await node.restart();
   });
 
   test("a move that was cut short between two links is finished by the next run", async () => {
     await newEndpoint();
     // The second link takes a grace period: the datapath stops while it is made.
     await until(() => readdirSync(endpointsPinRoot(root)).includes(String(endpoint.id)), "the first pin");
-    await restart();
-    await datapath.ensureEndpointAttached(endpoint);
+    await node.restart();
+    await node.datapath.ensureEndpointAttached(endpoint);
     await onLinks();
   });
 
   test("removal takes filters away", async () => {
     await newEndpoint();
-    await datapath.stop();
+    await node.datapath.stop();
     const { removed, remaining } = await removeDatapath({ bpfRoot: root, scope: "bpf" });
     assert.equal(removed.filter(({ kind }) => kind === "filter").length, 2);
     assert.deepEqual(remaining, []);
     assert.deepEqual(filters(), []);
-    await datapath.start();
+    await node.datapath.start();
   });
 }

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import "../kernel/testing.ts";
 import { abiLayout, type StructLayout } from "../abi/index.ts";
-import { BpfMap, loadObject } from "../kernel/index.ts";
-import { createDatapath, type Datapath } from "./index.ts";
+import { type BpfMap, loadObject } from "../kernel/index.ts";
 import { record } from "./maps/layout.ts";
-import { mapNames, mapPinRoot } from "./maps/names.ts";
-import { compile, inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+import { mapNames } from "./maps/names.ts";
+import { compile, inPrivateNamespaces, until } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -72,27 +72,14 @@ function source(maxEntries: (name: string) => number): string {
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const globals = mapPinRoot(root);
-  const config = testConfig(root);
-  let datapath: Datapath;
+  const node = new DatapathNode();
+  const { globals } = node;
 
-  before(async () => {
-    nodeUnderlay();
-    datapath = createDatapath(config);
-    await datapath.start();
-  });
-  after(async () => await datapath.destroy());
-
-  const withMap = <T>(name: string, use: (map: BpfMap) => T): T => {
-    using map = BpfMap.openPinned(join(globals, name));
-    return use(map);
-  };
   const text = ([key, value]: Entry) => `${Buffer.from(key).toString("hex")} ${Buffer.from(value).toString("hex")}`;
 
   /** Each field has a number of its own; three entries. */
   const entriesFor = (name: string): Entry[] =>
-    withMap(name, (map) =>
+    node.withMap(name, (map) =>
       [1, 2, 3].map((n) => {
         const fill = (struct: string, size: number) => {
           const bytes = new Uint8Array(size);
@@ -135,23 +122,22 @@ function tests(): void {
 
   test("threats: maps of another layout are migrated: no entry is lost, and the programs use the new maps", async () => {
     const wanted = new Map(Object.keys(samples).map((name) => [name, entriesFor(name)]));
-    await datapath.stop();
+    await node.datapath.stop();
     {
-      using objects = loadObject(compile(source((name) => withMap(name, (map) => map.maxEntries))));
+      using objects = loadObject(compile(source((name) => node.withMap(name, (map) => map.maxEntries))));
       for (const [name, entries] of wanted) replace(name, entries, objects.map(name));
     }
     // Otherwise what is loaded would be looked for, and found, by the digest of the present layouts.
-    datapath = createDatapath({ ...config, ctTimeouts: { tcpSyn: 9 } });
-    await datapath.start();
+    await node.start({ ctTimeouts: { tcpSyn: 9 } });
     for (const [name, entries] of wanted) {
-      const found = withMap(name, (map) => [...map.entries()].map(text));
+      const found = node.withMap(name, (map) => [...map.entries()].map(text));
       assert.deepEqual(
         entries.map(text).filter((line) => !found.includes(line)),
         [],
         name,
       );
     }
-    assert.ok(datapath.status().every(({ state }) => state === "done"));
+    assert.ok(node.datapath.status().every(({ state }) => state === "done"));
     await until(() => readdirSync(globals).every((name) => !name.includes("-")), "removal of the earlier maps");
   });
 }

@@ -3,45 +3,29 @@
 import assert from "node:assert/strict";
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import "../kernel/testing.ts";
 import { abiLayout, CT_ENTRY_SIZE, CT4_KEY_SIZE, CtFlags, encodeCt4Key } from "../abi/index.ts";
-import { BpfLink, BpfMap, BpfProgram, queryTcx, Rtnetlink } from "../kernel/index.ts";
-import { createDatapath, type Datapath, type DatapathConfig } from "./index.ts";
+import { BpfLink, BpfMap, BpfProgram, queryTcx } from "../kernel/index.ts";
 import { generationsRoot } from "./loader/generation.ts";
 import { endpointLinkPin } from "./loader/pins.ts";
 import { MapMigrations, settleReplaced } from "./maps/migration.ts";
-import { mapNames, mapPinRoot } from "./maps/names.ts";
-import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "./testing.ts";
+import { mapNames } from "./maps/names.ts";
+import { inPrivateNamespaces, until } from "./testing.ts";
+import { DatapathNode } from "./testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
-  const root = privateBpffs();
-  const globals = mapPinRoot(root);
-  const config = testConfig(root);
-  let rtnl: Rtnetlink;
-  let datapath: Datapath;
+  const node = new DatapathNode();
+  const { root, globals, config, rtnl } = node;
   let ifindex = 0;
 
   before(async () => {
-    nodeUnderlay();
-    rtnl = new Rtnetlink();
-    datapath = createDatapath(config);
-    await datapath.start();
     ifindex = rtnl.createVeth({ name: "lxc1", peer: { name: "pod1" } }).ifindex;
-    await datapath.attachEndpoint({ id: 17, ifindex, hostDevice: "lxc1" });
-  });
-  after(async () => {
-    await datapath.destroy();
-    rtnl.close();
+    await node.datapath.attachEndpoint({ id: 17, ifindex, hostDevice: "lxc1" });
   });
 
-  const restart = async (changed: Partial<DatapathConfig> = {}) => {
-    await datapath.stop();
-    datapath = createDatapath({ ...config, ...changed });
-    await datapath.start();
-  };
   const hook = () => queryTcx(ifindex, "ingress");
   const linkId = () => {
     using link = BpfLink.openPinned(endpointLinkPin(root, 17, "cil_from_container"));
@@ -50,10 +34,6 @@ function tests(): void {
   const mapIds = (id: number) => {
     using program = BpfProgram.fromId(id);
     return program.mapIds();
-  };
-  const withMap = <T>(name: string, read: (map: BpfMap) => T): T => {
-    using map = BpfMap.openPinned(join(globals, name));
-    return read(map);
   };
   const settled = () =>
     readdirSync(generationsRoot(root)).length === 1 && readdirSync(globals).every((name) => !name.includes("-"));
@@ -81,46 +61,46 @@ function tests(): void {
 
   test("another constant gives every hook new programs, over the same links, with endpoints nobody has named yet", async () => {
     const [link, programs] = [linkId(), hook()];
-    const calls = withMap(mapNames.calls, (map) => map.id);
-    await restart({ ctTimeouts: { tcpSyn: 5 } });
+    const calls = node.withMap(mapNames.calls, (map) => map.id);
+    await node.restart({ ctTimeouts: { tcpSyn: 5 } });
     assert.equal(linkId(), link);
     assert.notDeepEqual(hook(), programs);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(calls), "the entry program leads into the earlier programs");
     await until(settled, "removal of the earlier programs");
     assert.notEqual(
-      withMap(mapNames.calls, (map) => map.id),
+      node.withMap(mapNames.calls, (map) => map.id),
       calls,
     );
-    await restart();
+    await node.restart();
     await until(settled, "removal of the earlier programs");
   });
 
   test("a new build of one object gives every hook new programs", async () => {
     const programs = hook();
-    await restart({ objectDir: otherBuild("entry.o") });
+    await node.restart({ objectDir: otherBuild("entry.o") });
     assert.notDeepEqual(hook(), programs);
-    await restart();
+    await node.restart();
     assert.notDeepEqual(hook(), programs);
     await until(settled, "removal of the earlier programs");
   });
 
   test("threats: tail calls are never changed in steps: a map that a program leads into is complete and stays", async () => {
-    const id = withMap(mapNames.calls, (map) => map.id);
+    const id = node.withMap(mapNames.calls, (map) => map.id);
     const slots = () => {
       using calls = BpfMap.fromId(id);
       return [0, 1].map((slot) => calls.lookup(new Uint8Array([slot, 0, 0, 0]))?.join());
     };
     const before = slots();
     assert.ok(before.every((program) => program !== undefined));
-    await restart({ ctTimeouts: { tcpSyn: 6 } });
+    await node.restart({ ctTimeouts: { tcpSyn: 6 } });
     assert.deepEqual(slots(), before);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(id), "nothing leads into it any more");
     await until(settled, "removal of the earlier programs");
     assert.notEqual(
-      withMap(mapNames.calls, (map) => map.id),
+      node.withMap(mapNames.calls, (map) => map.id),
       id,
     );
-    await restart();
+    await node.restart();
     await until(settled, "removal of the earlier programs");
   });
 
@@ -128,32 +108,30 @@ function tests(): void {
     const [programs, generation] = [hook(), readdirSync(generationsRoot(root))];
     // As after a kill between loading and attaching: the datapath stops before its second beat, the link goes back.
     using old = BpfProgram.fromId(programs[0] ?? 0);
-    await restart({ ctTimeouts: { tcpSyn: 7 } });
-    await datapath.stop();
+    await node.restart({ ctTimeouts: { tcpSyn: 7 } });
+    await node.datapath.stop();
     using link = BpfLink.openPinned(endpointLinkPin(root, 17, "cil_from_container"));
     link.update(old);
     assert.equal(readdirSync(generationsRoot(root)).length, 2);
-    datapath = createDatapath({ ...config, ctTimeouts: { tcpSyn: 7 } });
-    await datapath.start();
+    await node.start({ ctTimeouts: { tcpSyn: 7 } });
     assert.notDeepEqual(hook(), programs);
     await until(settled, "removal of the earlier programs");
     assert.notDeepEqual(readdirSync(generationsRoot(root)), generation);
-    await restart();
+    await node.restart();
     await until(settled, "removal of the earlier programs");
   });
 
   test("the same objects elsewhere change nothing; a pin that is gone brings new programs", async () => {
     const programs = hook();
-    await restart({ objectDir: otherBuild() });
+    await node.restart({ objectDir: otherBuild() });
     assert.deepEqual(hook(), programs);
-    await datapath.stop();
+    await node.datapath.stop();
     renameSync(join(globals, mapNames.nodes), join(globals, "moved"));
-    datapath = createDatapath(config);
-    await datapath.start();
+    await node.start();
     assert.notDeepEqual(hook(), programs);
     await until(() => readdirSync(generationsRoot(root)).length === 1, "removal of the earlier programs");
     renameSync(join(globals, "moved"), join(globals, mapNames.nodes));
-    await restart();
+    await node.restart();
     await until(settled, "removal of the earlier programs");
   });
 
@@ -165,9 +143,12 @@ function tests(): void {
       skipTunnel: false,
       remoteCluster: false,
     }));
-    datapath.maps.ipcache.upsertMany([...ipcache, { ...ipcache[0], prefix: "10.8.0.0/16" } as (typeof ipcache)[0]]);
-    withMap(mapNames.ct4Tcp, (map) => map.update(key(1), flow(0, 1)));
-    const rows = datapath.maps.ipcache
+    node.datapath.maps.ipcache.upsertMany([
+      ...ipcache,
+      { ...ipcache[0], prefix: "10.8.0.0/16" } as (typeof ipcache)[0],
+    ]);
+    node.withMap(mapNames.ct4Tcp, (map) => map.update(key(1), flow(0, 1)));
+    const rows = node.datapath.maps.ipcache
       .list()
       .map(({ prefix }) => prefix)
       .sort();
@@ -179,65 +160,65 @@ function tests(): void {
         policyMapMax: config.policyMapMax * factor,
         ipcacheMax: config.ipcacheMax * factor,
       };
-      await restart(sizes);
+      await node.restart(sizes);
       assert.equal(
-        withMap(mapNames.ct4Tcp, (map) => map.maxEntries),
+        node.withMap(mapNames.ct4Tcp, (map) => map.maxEntries),
         sizes.ctTcpMax,
       );
       assert.equal(
-        withMap(mapNames.ct6Any, (map) => map.maxEntries),
+        node.withMap(mapNames.ct6Any, (map) => map.maxEntries),
         sizes.ctAnyMax,
       );
       assert.equal(
-        withMap(mapNames.policyPorts, (map) => map.maxEntries),
+        node.withMap(mapNames.policyPorts, (map) => map.maxEntries),
         sizes.policyMapMax,
       );
       assert.equal(
-        withMap(mapNames.ipcache, (map) => map.maxEntries),
+        node.withMap(mapNames.ipcache, (map) => map.maxEntries),
         sizes.ipcacheMax,
       );
       assert.deepEqual(
-        datapath.maps.ipcache
+        node.datapath.maps.ipcache
           .list()
           .map(({ prefix }) => prefix)
           .sort(),
         rows,
       );
       assert.deepEqual(
-        withMap(mapNames.ct4Tcp, (map) => map.lookup(key(1))),
+        node.withMap(mapNames.ct4Tcp, (map) => map.lookup(key(1))),
         flow(0, 1),
       );
       assert.ok(
-        datapath.status().every((row) => row.state === "done"),
-        JSON.stringify(datapath.status()),
+        node.datapath.status().every((row) => row.state === "done"),
+        JSON.stringify(node.datapath.status()),
       );
       await until(settled, "removal of the earlier maps");
     }
-    withMap(mapNames.ct4Tcp, (map) => map.clear());
+    node.withMap(mapNames.ct4Tcp, (map) => map.clear());
   });
 
   test("a size that is too small for what a map holds: the map keeps its size, and the status says so", async () => {
-    for (const port of Array(200).keys()) withMap(mapNames.ct4Tcp, (map) => map.update(key(port + 1), flow(0, 1)));
-    await restart({ ctTcpMax: 128 });
-    const row = datapath.status().find(({ kind }) => kind === "map");
+    for (const port of Array(200).keys()) node.withMap(mapNames.ct4Tcp, (map) => map.update(key(port + 1), flow(0, 1)));
+    await node.restart({ ctTcpMax: 128 });
+    const row = node.datapath.status().find(({ kind }) => kind === "map");
     assert.deepEqual([row?.name, row?.state], [mapNames.ct4Tcp, "error"]);
     assert.equal(row?.error, "keeps 8192 entries instead of 128: it holds 200");
     assert.equal(
-      withMap(mapNames.ct6Tcp, (map) => map.maxEntries),
+      node.withMap(mapNames.ct6Tcp, (map) => map.maxEntries),
       128,
     );
     assert.equal(
-      withMap(mapNames.ct4Tcp, (map) => [...map.keys()].length),
+      node.withMap(mapNames.ct4Tcp, (map) => [...map.keys()].length),
       200,
     );
-    withMap(mapNames.ct4Tcp, (map) => map.clear());
-    await restart({ ctTcpMax: 128 });
+    node.withMap(mapNames.ct4Tcp, (map) => map.clear());
+    await node.restart({ ctTcpMax: 128 });
     assert.equal(
-      withMap(mapNames.ct4Tcp, (map) => map.maxEntries),
+      node.withMap(mapNames.ct4Tcp, (map) => map.maxEntries),
       128,
     );
-    assert.ok(datapath.status().every((row) => row.state === "done"));
-    await restart();
+    assert.ok(node.datapath.status().every((row) => row.state === "done"));
+    await node.restart();
     await until(settled, "removal of the earlier maps");
   });
 

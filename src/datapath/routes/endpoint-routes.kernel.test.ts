@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes and neighbours of single pods on the real kernel: made, kept, and gone with a device that went first.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import "../../kernel/testing.ts";
-import { NUD_PERMANENT, Rtnetlink } from "../../kernel/index.ts";
-import { createDatapath, type Datapath } from "../index.ts";
-import { inPrivateNamespaces, nodeUnderlay, privateBpffs, testConfig, until } from "../testing.ts";
+import { NUD_PERMANENT } from "../../kernel/index.ts";
+import { inPrivateNamespaces, until } from "../testing.ts";
+import { DatapathNode } from "../testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
 
 function tests(): void {
   const mac = "02:00:00:00:00:17";
   const addresses = ["10.1.0.17", "fd00:10:1::17"] as const;
-  let rtnl: Rtnetlink;
-  let datapath: Datapath;
+  const node = new DatapathNode({ endpointRoutes: true });
+  const { rtnl } = node;
   let ifindex: number;
 
   before(async () => {
-    nodeUnderlay();
-    rtnl = new Rtnetlink();
-    datapath = createDatapath({ ...testConfig(privateBpffs()), endpointRoutes: true });
-    await datapath.start();
     ({ ifindex } = rtnl.createVeth({ name: "lxc17", peer: { name: "pod17" } }));
     for (const name of ["lxc17", "pod17"]) rtnl.setLink(name, { up: true });
-    await datapath.attachEndpoint({
+    await node.datapath.attachEndpoint({
       id: 17,
       ifindex,
       hostDevice: "lxc17",
       routed: { mac: mac.toUpperCase(), addresses },
     });
-  });
-  after(async () => {
-    await datapath.destroy();
-    rtnl.close();
   });
 
   const routed = () =>
@@ -41,13 +33,13 @@ function tests(): void {
     const found = rtnl.neighbors({ ifindex }).filter((each) => each.mac === mac && each.state === NUD_PERMANENT);
     return addresses.every((ip) => found.some(({ address }) => address === ip));
   };
-  const look = () => datapath.setRemoteNodes([]);
+  const look = () => node.datapath.setRemoteNodes([]);
 
   test("an endpoint has routes and fixed neighbours, and a look at them changes nothing", async () => {
     assert.deepEqual([routed(), known()], [true, true]);
     await look();
     await look();
-    assert.equal(datapath.status().find(({ name }) => name === "to lxc17")?.repairs, 0);
+    assert.equal(node.datapath.status().find(({ name }) => name === "to lxc17")?.repairs, 0);
   });
 
   const losses: readonly (readonly [string, () => void])[] = [
@@ -84,11 +76,11 @@ function tests(): void {
 
   test("an endpoint whose device is gone is detached at the first attempt", async () => {
     rtnl.deleteLink("lxc17");
-    await datapath.detachEndpoint(17);
-    assert.deepEqual(datapath.attachedEndpoints(), []);
+    await node.datapath.detachEndpoint(17);
+    assert.deepEqual(node.datapath.attachedEndpoints(), []);
     await look();
     assert.deepEqual(
-      datapath.status().flatMap(({ error }) => error ?? []),
+      node.datapath.status().flatMap(({ error }) => error ?? []),
       [],
     );
   });
