@@ -25,6 +25,8 @@ struct arp_frame {
 static __always_inline int read_arp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
 				    struct arp_frame *frame)
 {
+	if (!packet || !endpoint)
+		return -DROP_INVALID;
 	if (bpf_skb_load_bytes(skb, 0, frame, sizeof(*frame)))
 		return drop(packet, DROP_INVALID);
 	if (frame->hardware_type != bpf_htons(1) || frame->protocol_type != bpf_htons(ETH_P_IP) ||
@@ -39,11 +41,8 @@ static __always_inline int read_arp(struct __sk_buff *skb, struct packet *packet
 __verified_alone int pass_arp(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint)
 {
 	struct arp_frame frame;
-	int verdict;
+	int verdict = read_arp(skb, packet, endpoint, &frame);
 
-	if (!packet || !endpoint)
-		return -DROP_INVALID;
-	verdict = read_arp(skb, packet, endpoint, &frame);
 	if (verdict)
 		return verdict;
 	if (!endpoint->ipv4 || (frame.sender && frame.sender != endpoint->ipv4))
@@ -56,11 +55,8 @@ __verified_alone int answer_arp(struct __sk_buff *skb, struct packet *packet, co
 {
 	struct arp_frame frame;
 	__be32 target;
-	int verdict;
+	int verdict = read_arp(skb, packet, endpoint, &frame);
 
-	if (!packet || !endpoint)
-		return -DROP_INVALID;
-	verdict = read_arp(skb, packet, endpoint, &frame);
 	if (verdict)
 		return verdict;
 	if (frame.operation != bpf_htons(ARP_REQUEST))

@@ -4,22 +4,34 @@
 #include "../maps/fragments.h"
 #include "l4.h"
 
+static __always_inline struct frag4_key frag4_key_of(const struct packet *packet)
+{
+	return (struct frag4_key){
+		.source = packet->source.ipv4,
+		.destination = packet->destination.ipv4,
+		.id = bpf_htons(bpf_ntohl(packet->fragment_id)),
+		.protocol = packet->protocol,
+	};
+}
+
+static __always_inline struct frag6_key frag6_key_of(const struct packet *packet)
+{
+	struct frag6_key key = { .id = packet->fragment_id, .protocol = packet->protocol };
+
+	__builtin_memcpy(key.source, &packet->source, sizeof(key.source));
+	__builtin_memcpy(key.destination, &packet->destination, sizeof(key.destination));
+	return key;
+}
+
 static __always_inline struct frag_value *find_fragment(const struct packet *packet, int family)
 {
 	if (family == FAMILY_IPV4) {
-		struct frag4_key key = {
-			.source = packet->source.ipv4,
-			.destination = packet->destination.ipv4,
-			.id = bpf_htons(bpf_ntohl(packet->fragment_id)),
-			.protocol = packet->protocol,
-		};
+		struct frag4_key key = frag4_key_of(packet);
 
 		return bpf_map_lookup_elem(&cilium_ipv4_frag_datagrams, &key);
 	} else {
-		struct frag6_key key = { .id = packet->fragment_id, .protocol = packet->protocol };
+		struct frag6_key key = frag6_key_of(packet);
 
-		__builtin_memcpy(key.source, &packet->source, sizeof(key.source));
-		__builtin_memcpy(key.destination, &packet->destination, sizeof(key.destination));
 		return bpf_map_lookup_elem(&cilium_ipv6_frag_datagrams, &key);
 	}
 }
@@ -33,19 +45,12 @@ static __always_inline int record_fragment(const struct packet *packet, int fami
 	};
 
 	if (family == FAMILY_IPV4) {
-		struct frag4_key key = {
-			.source = packet->source.ipv4,
-			.destination = packet->destination.ipv4,
-			.id = bpf_htons(bpf_ntohl(packet->fragment_id)),
-			.protocol = packet->protocol,
-		};
+		struct frag4_key key = frag4_key_of(packet);
 
 		return bpf_map_update_elem(&cilium_ipv4_frag_datagrams, &key, &value, BPF_ANY);
 	} else {
-		struct frag6_key key = { .id = packet->fragment_id, .protocol = packet->protocol };
+		struct frag6_key key = frag6_key_of(packet);
 
-		__builtin_memcpy(key.source, &packet->source, sizeof(key.source));
-		__builtin_memcpy(key.destination, &packet->destination, sizeof(key.destination));
 		return bpf_map_update_elem(&cilium_ipv6_frag_datagrams, &key, &value, BPF_ANY);
 	}
 }

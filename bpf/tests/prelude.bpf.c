@@ -3,15 +3,7 @@
  * program under test.
  */
 #include "../abi/address.h"
-#include "../lib/helpers.h"
-
-/* Slot 0: the program under test. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} test_calls SEC(".maps");
+#include "calls.h"
 
 /* The tunnel key: written by the test for with_tunnel_key, read by it after then_read_tunnel_key. */
 struct test_tunnel {

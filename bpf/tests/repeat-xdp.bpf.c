@@ -3,16 +3,9 @@
  * measure; its cost is that of this one less that of this one in front of `nothing`.
  */
 #include "../abi/address.h"
-#include "../lib/helpers.h"
+#include "calls.h"
 
 #define TEST_SOURCES (1 << 18)
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} test_calls SEC(".maps");
 
 /* Addresses. Written by the test. */
 struct {

@@ -2,16 +2,9 @@
 /* Runs a program again and again on the same packet: puts back the length that it had and the headers that the last run
  * rewrote. Slot 0: the program to measure; its cost is that of this one less that of this one in front of `nothing`.
  */
-#include "../lib/helpers.h"
+#include "calls.h"
 
 #define HEADERS 76	/* of a tunnel packet: to the inner IPv4 header's checksum, or past the IPv6 hop limit */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} test_calls SEC(".maps");
 
 /* Written by the test. */
 struct test_headers {

@@ -94,7 +94,7 @@ export {
 export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
 export { type ReplaceFileOptions, replaceFile } from "./replace-file.ts";
 export type { RetryTimes } from "./retry-queue.ts";
-export { checkShape, type Shape } from "./shape.ts";
+export { checkJson, checkShape, type Shape } from "./shape.ts";
 export { doneStatus, errorStatus, pendingStatus, type Status } from "./status.ts";
 export { Table } from "./table.ts";
 export type {

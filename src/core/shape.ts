@@ -25,3 +25,20 @@ export function checkShape<Schema extends z.ZodType>(schema: Schema, value: unkn
     return { ok: false, where: "", problem: "an object stands where a text or list is expected" };
   }
 }
+
+/** As checkShape, of JSON text that may have up to `maxLength` characters. */
+export function checkJson<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  maxLength: number,
+): Shape<z.infer<Schema>> {
+  if (text.length > maxLength)
+    return { ok: false, where: "", problem: `too large: ${text.length} characters, at most ${maxLength}` };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, where: "", problem: "not JSON" };
+  }
+  return checkShape(schema, value);
+}

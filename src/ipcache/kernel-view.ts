@@ -14,7 +14,8 @@ export interface IpcacheMapRow {
   readonly remoteCluster: boolean;
 }
 
-type Meaning = Omit<IpcacheMapRow, "prefix">;
+/** What an entry says of its addresses. */
+type Meaning = Omit<IpcacheMapRow, "prefix" | "clusterId">;
 
 /** A copy of the kernel's entries. Pure. */
 export class KernelView {
@@ -77,7 +78,8 @@ export class KernelView {
   }
 }
 
-function sameMeaning(a: Meaning, b: Meaning): boolean {
+/** Whether the kernel holds the same for both. */
+export function sameMeaning(a: Meaning, b: Meaning): boolean {
   return (
     a.identity === b.identity &&
     a.tunnelEndpoint === b.tunnelEndpoint &&

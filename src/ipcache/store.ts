@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything that is said about prefixes, and the best of it as rows. Pure but for the table that it writes.
 import { pendingStatus, type Table } from "../core/index.ts";
+import { sameMeaning } from "./kernel-view.ts";
 import { type IpcacheEntry, type IpcacheRow, ipcacheSources } from "./types.ts";
 
 /** One who says something: the same owner replaces what it said before. */
@@ -63,26 +64,15 @@ export class IpcacheStore {
     if (best === undefined) this.#table.delete(prefix);
     else if (row === undefined || !sameEntry(row, best)) {
       // What the kernel does not hold needs no new round to it.
-      const status = row !== undefined && sameInKernel(row, best) ? row.status : pendingStatus();
+      const status = row !== undefined && sameMeaning(row, best) ? row.status : pendingStatus();
       this.#table.upsert({ ...best, status });
     }
   }
 }
 
-/** Whether the kernel's entries for the two are the same. */
-function sameInKernel(a: IpcacheEntry, b: IpcacheEntry): boolean {
-  return (
-    a.identity === b.identity &&
-    a.tunnelEndpoint === b.tunnelEndpoint &&
-    a.encryptKey === b.encryptKey &&
-    a.skipTunnel === b.skipTunnel &&
-    a.remoteCluster === b.remoteCluster
-  );
-}
-
 function sameEntry(a: IpcacheEntry, b: IpcacheEntry): boolean {
   return (
-    sameInKernel(a, b) &&
+    sameMeaning(a, b) &&
     a.source === b.source &&
     a.hostIp === b.hostIp &&
     a.metadata?.namespace === b.metadata?.namespace &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
-import { checkShape, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
+import { checkJson, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../core/index.ts";
 import { Identity } from "../identity/index.ts";
 import { isHostAddress, maskBits } from "../node/index.ts";
 import type { IpcacheEntry, IpcacheMetadata, PodPort } from "./types.ts";
@@ -78,14 +78,7 @@ export function prefixOfKey(key: string): string | undefined {
 
 /** Reads an announcement of another. Never throws. */
 export function parseAddress(key: string, value: string): ParsedAddress {
-  if (value.length > maxValueLength) return { reason: `value of ${value.length} characters is too large` };
-  let json: unknown;
-  try {
-    json = JSON.parse(value);
-  } catch {
-    return { reason: "not JSON" };
-  }
-  const parsed = checkShape(wirePair, json);
+  const parsed = checkJson(wirePair, value, maxValueLength);
   return parsed.ok ? fromWire(key, parsed.value) : { reason: `${parsed.where || "value"}: ${parsed.problem}` };
 }
 

@@ -75,6 +75,16 @@ export class Fd implements Disposable {
   }
 }
 
+/** What `use` gives; the resource is closed when it throws. */
+export function orClose<R extends { close(): void }, T>(resource: R, use: (resource: R) => T): T {
+  try {
+    return use(resource);
+  } catch (error) {
+    resource.close();
+    throw error;
+  }
+}
+
 /** Copies a descriptor number that someone else owns. */
 export function dupValue(value: number, what: string): number {
   const copy = c.fcntl(value, F_DUPFD_CLOEXEC, 3);

@@ -2,7 +2,7 @@
 // Sockets that Node cannot open by itself: ICMP echo without raw access, and listeners in another namespace.
 import type { Family } from "./address.ts";
 import { SyscallError } from "./errors.ts";
-import { Fd } from "./fd.ts";
+import { Fd, orClose } from "./fd.ts";
 import { c } from "./ffi.ts";
 import { familyNumber } from "./netlink/family.ts";
 import { type Netns, withNetns } from "./netns.ts";
@@ -37,13 +37,8 @@ export function openPingSocket(family: Family, { netns, probeMtu = false }: Ping
   if (netns !== undefined) return withNetns(netns, () => openPingSocket(family, { probeMtu }));
   const what = `Cannot open an ICMP socket for IPv${family}`;
   const fd = open(familyNumber(family), SOCK_DGRAM, family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, what);
-  try {
-    if (probeMtu) sendWhole(fd, family, what);
-    return fd;
-  } catch (error) {
-    fd.close();
-    throw error;
-  }
+  if (probeMtu) orClose(fd, () => sendWhole(fd, family, what));
+  return fd;
 }
 
 /** Packets go out in one piece or not at all, whatever path MTU is known; the device's MTU still counts. */
@@ -61,17 +56,14 @@ export function listenTcp(family: Family, port: number, netns?: Netns): Fd {
   if (netns !== undefined) return withNetns(netns, () => listenTcp(family, port));
   const what = `Cannot listen on port ${port} (IPv${family})`;
   const fd = open(familyNumber(family), SOCK_STREAM, 0, what);
-  try {
+  orClose(fd, () => {
     set(fd, SOL_SOCKET, SO_REUSEADDR, what);
     if (family === 6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, what);
     const address = anyAddress(family, port);
     if (c.bind(fd.value, address, address.length) !== 0) throw SyscallError.last("bind", what);
     if (c.listen(fd.value, BACKLOG) !== 0) throw SyscallError.last("listen", what);
-    return fd;
-  } catch (error) {
-    fd.close();
-    throw error;
-  }
+  });
+  return fd;
 }
 
 function open(domain: number, type: number, protocol: number, what: string): Fd {

@@ -2,8 +2,8 @@
 // Nodes as they stand in the key-value store, in Cilium's JSON; what comes from there is not trusted.
 import { z } from "zod";
 import {
+  checkJson,
   checkKubernetesLabel,
-  checkShape,
   formatCidr,
   ipToBytes,
   oneLine,
@@ -59,14 +59,7 @@ export type ParsedNode = { readonly row: NodeRow } | { readonly reason: string }
 
 /** Reads a node of another. Never throws. */
 export function parseNode(key: string, value: string): ParsedNode {
-  if (value.length > maxValueLength) return { reason: `value of ${value.length} characters is too large` };
-  let json: unknown;
-  try {
-    json = JSON.parse(value);
-  } catch {
-    return { reason: "not JSON" };
-  }
-  const parsed = checkShape(wireNode, json);
+  const parsed = checkJson(wireNode, value, maxValueLength);
   return parsed.ok ? fromWire(key, parsed.value) : { reason: `${parsed.where || "value"}: ${parsed.problem}` };
 }
 

@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { cgroupIdOf } from "../cgroup.ts";
 import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
+import { orClose } from "../fd.ts";
 import { AttachType, BpfLink, type LinkInfo } from "./link.ts";
 import type { BpfProgram } from "./program.ts";
 import { BpfAttr, BpfCommand, bpf } from "./syscall.ts";
@@ -92,13 +93,8 @@ function attachPinned(pin: string | undefined, program: BpfProgram, plan: Plan):
   }
   mkdirSync(dirname(pin), { recursive: true });
   const link = plan.create();
-  try {
-    link.pin(pin);
-    return link;
-  } catch (error) {
-    link.close();
-    throw error;
-  }
+  orClose(link, () => link.pin(pin));
+  return link;
 }
 
 /** Undefined when the link there is of something else, or its device is gone; it is off its hook then. */

@@ -2,7 +2,7 @@
 // Loads objects made by clang: libbpf opens, relocates and loads; we keep our own descriptors and let libbpf go.
 import { readFileSync } from "node:fs";
 import { SyscallError, VerifierError } from "../errors.ts";
-import { dupValue, Fd } from "../fd.ts";
+import { dupValue, Fd, orClose } from "../fd.ts";
 import { addressOf, lastErrno } from "../ffi.ts";
 import { Mapping } from "../mapping.ts";
 import { libbpf, takeMessages } from "./libbpf.ts";
@@ -45,12 +45,7 @@ export function loadObject(source: string | Uint8Array, options: LoadObjectOptio
     const result = libbpf().load(object);
     if (result < 0) throw loadFailure(name, -result, log);
     const kept = keep(name, maps, programs);
-    try {
-      pinMaps(kept, pins);
-    } catch (error) {
-      kept.close();
-      throw error;
-    }
+    orClose(kept, () => pinMaps(kept, pins));
     return kept;
   } finally {
     libbpf().close(object);
@@ -114,7 +109,7 @@ function keep(name: string, mapHandles: readonly MapHandle[], handles: readonly 
   const maps = new Map<string, BpfMap>();
   const programs = new Map<string, BpfProgram>();
   const kept = new BpfObject(name, maps, programs);
-  try {
+  orClose(kept, () => {
     for (const [mapName, handle] of mapHandles) {
       const fd = library.mapFd(handle);
       if (fd < 0) continue;
@@ -126,9 +121,6 @@ function keep(name: string, mapHandles: readonly MapHandle[], handles: readonly 
       const what = `program "${program}"`;
       programs.set(program, BpfProgram.own(Fd.own(dupValue(library.programFd(handle), what), what), program));
     }
-    return kept;
-  } catch (error) {
-    kept.close();
-    throw error;
-  }
+  });
+  return kept;
 }

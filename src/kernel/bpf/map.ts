@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { possibleCpus } from "../cpus.ts";
 import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
-import { Fd } from "../fd.ts";
+import { Fd, orClose } from "../fd.ts";
 import { Mapping, PAGE_SIZE } from "../mapping.ts";
 import { deleteBatch, mapEntries, updateBatch } from "./map-batch.ts";
 import { isPerCpu, MapFlag, type MapType, mapTypeName, mapTypeNumber } from "./map-type.ts";
@@ -73,12 +73,7 @@ export class BpfMap implements Disposable {
 
   /** Takes over `fd`; `name` overrides the kernel's shortened one. */
   static own(fd: Fd, name?: string): BpfMap {
-    try {
-      return new BpfMap(fd, name);
-    } catch (error) {
-      fd.close();
-      throw error;
-    }
+    return orClose(fd, () => new BpfMap(fd, name));
   }
 
   /** BPF_MAP_CREATE. */

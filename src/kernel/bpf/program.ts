@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // BPF programs that are loaded, and test runs of them.
 import { SyscallError, VerifierError } from "../errors.ts";
-import { Fd } from "../fd.ts";
+import { Fd, orClose } from "../fd.ts";
 import {
   BpfAttr,
   BpfCommand,
@@ -78,12 +78,7 @@ export class BpfProgram implements Disposable {
 
   /** Takes over `fd`; `name` overrides the kernel's shortened one. */
   static own(fd: Fd, name?: string): BpfProgram {
-    try {
-      return new BpfProgram(fd, name);
-    } catch (error) {
-      fd.close();
-      throw error;
-    }
+    return orClose(fd, () => new BpfProgram(fd, name));
   }
 
   /** BPF_PROG_LOAD of plain instructions: for probes and tests. Throws VerifierError when they are refused. */

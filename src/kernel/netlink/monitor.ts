@@ -3,6 +3,7 @@
 import { watchFd } from "../epoll.ts";
 import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
+import { orClose } from "../fd.ts";
 import type { Netns } from "../netns.ts";
 import { type Address, parseAddress, RTM_DELADDR, RTM_NEWADDR } from "./address.ts";
 import { fixedPart, type Message, parseMessages } from "./codec.ts";
@@ -41,7 +42,7 @@ export function monitorNetlink(options: {
   readonly receiveBuffer?: number;
 }): Disposable {
   const fd = openNetlink(NETLINK_ROUTE, { netns: options.netns, flags: SOCK_NONBLOCK });
-  try {
+  return orClose(fd, () => {
     setReceiveBuffer(fd, options.receiveBuffer ?? RECEIVE_BUFFER);
     for (const group of options.groups) for (const number of GROUPS[group]) joinGroup(fd, number);
     const buffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -55,10 +56,7 @@ export function monitorNetlink(options: {
         fd.close();
       },
     };
-  } catch (error) {
-    fd.close();
-    throw error;
-  }
+  });
 }
 
 /** Reads until nothing is left; `read` gives a length or minus errno. */

@@ -2,7 +2,7 @@
 // A netlink socket: requests with acknowledgement, dumps, the kernel's own words in errors.
 import { Errno } from "../errno.ts";
 import { SyscallError, type SyscallFailure } from "../errors.ts";
-import { Fd } from "../fd.ts";
+import { Fd, orClose } from "../fd.ts";
 import { c, lastErrno } from "../ffi.ts";
 import { type Netns, withNetns } from "../netns.ts";
 import { Attributes, fixedPart, type Message, type MessageBuilder, NLMSG_HEADER, Nlm, parseMessages } from "./codec.ts";
@@ -38,11 +38,10 @@ export function openNetlink(protocol: number, o: { netns?: Netns | undefined; fl
   const fd = Fd.own(value, "netlink socket");
   const address = new Uint8Array(12);
   address[0] = AF_NETLINK;
-  if (c.bind(value, address, address.length) !== 0) {
-    const error = SyscallError.last("bind(AF_NETLINK)", "Cannot open netlink");
-    fd.close();
-    throw error;
-  }
+  orClose(fd, () => {
+    if (c.bind(value, address, address.length) === 0) return;
+    throw SyscallError.last("bind(AF_NETLINK)", "Cannot open netlink");
+  });
   return fd;
 }
 
