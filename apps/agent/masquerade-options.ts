@@ -3,7 +3,7 @@
 // masquerading by iptables: there is no such thing here.
 import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 
-const { boolean, cidr, int, list, string } = configTypes;
+const { boolean, cidr, int, list, path } = configTypes;
 
 export const masqueradeOptions = {
   enableIpv4Masquerade: defineOption({
@@ -56,7 +56,7 @@ export const masqueradeOptions = {
   }),
   ipMasqAgentConfigPath: defineOption({
     name: "ip-masq-agent-config-path",
-    schema: string("a path"),
+    schema: path("file"),
     default: "/etc/config/ip-masq-agent",
     description: "The ip-masq-agent's file, read again when it changes",
   }),

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Config, ConfigError, loadConfig } from "../../src/core/index.ts";
+import { type Config, ConfigError, loadConfig, optionHelp } from "../../src/core/index.ts";
 import { checks, options } from "./options.ts";
 import { hostAddressing, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
@@ -26,6 +26,12 @@ for (const [what, argv, key, message] of [
   ["a bad range", ["--ipv4-range=10.1.0.0"], "ipv4-range", /"ipv4-range" has "10\.1\.0\.0"/],
   ["a range of the other family", ["--ipv4-range=fd00::/112"], "ipv4-range", /"ipv4-range" has "fd00::\/112"/],
   ["a bad duration", ["--kvstore-lease-ttl=soon"], "kvstore-lease-ttl", /"kvstore-lease-ttl" has "soon"/],
+  ["a lease of no time", ["--kvstore-lease-ttl=0"], "kvstore-lease-ttl", /has "0" \(allowed: .*at least 1s/],
+  ["an empty state folder", ["--state-dir="], "state-dir", /has "" \(allowed: the absolute path of a folder\)/],
+  ["a relative state folder", ["--state-dir=run"], "state-dir", /has "run" \(allowed: the absolute path/],
+  ["a port that is none", ["--policy-confirm-ports=22,ssh"], "policy-confirm-ports", /has "22,ssh" .*ports/],
+  ["a port of 65536", ["--policy-confirm-ports=65536"], "policy-confirm-ports", /has "65536"/],
+  ["a target without port", ["--policy-confirm-targets=10.0.0.1"], "policy-confirm-targets", /ADDRESS:PORT/],
   ["a bad node name", ["--node-name=Node_1"], "node-name", /"node-name" has "Node_1" \(allowed: a DNS label/],
   ["neither family", ["--enable-ipv4=false", "--enable-ipv6=false"], "enable-ipv4", /true for at least one/],
   ["a family without its range", ["--ipv4-range="], "ipv4-range", /nothing \(allowed: this node's pod CIDR/],
@@ -74,6 +80,17 @@ for (const [what, argv, key, message] of [
     );
   });
 }
+
+test("targets of both families, and what a ConfigMap has for the key-value store, are read", () => {
+  const config = load([...ranges, "--policy-confirm-targets=10.0.0.1:6443,[fd00::1]:22,api.local:443"]);
+  assert.equal(config.get(options.policyConfirmTargets).length, 3);
+  const json = load([...ranges, '--kvstore-opt={"etcd.config": "/var/lib/etcd-config/etcd.config"}']);
+  assert.equal(json.get(options.kvstoreOpt).get("etcd.config"), "/var/lib/etcd-config/etcd.config");
+});
+
+test("help tells defaults as they are written", () => {
+  assert.match(optionHelp([options.kvstoreLeaseTtl]), /default 15m0s\)/);
+});
 
 test("config-dir, environment and flags are merged in rising precedence", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "agent-config-"));

@@ -5,7 +5,8 @@ import { type Config, type ConfigCheck, configTypes, defineOption } from "../../
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
 import { routingChecks, routingOptions } from "./routing-options.ts";
 
-const { boolean, int, string, pattern, oneOf, cidr, list, map, duration } = configTypes;
+const { boolean, int, string, pattern, oneOf, cidr, list, map, duration, path } = configTypes;
+const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;
 
 const name = () => pattern(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, "a DNS label in lower case, at most 63 characters");
 
@@ -124,7 +125,7 @@ export const options = {
   }),
   kvstoreLeaseTtl: defineOption({
     name: "kvstore-lease-ttl",
-    schema: duration(),
+    schema: duration(1000),
     default: 900_000,
     description: "After what time what a dead node announced is withdrawn",
   }),
@@ -136,7 +137,7 @@ export const options = {
   }),
   staticResources: defineOption({
     name: "static-resources",
-    schema: string("a folder"),
+    schema: path("folder", { none: true }),
     default: "",
     description: "Folder of manifests: pods, namespaces, policies",
   }),
@@ -192,13 +193,15 @@ export const options = {
   }),
   policyConfirmTargets: defineOption({
     name: "policy-confirm-targets",
-    schema: list(),
+    schema: list("a list of ADDRESS:PORT apart by commas", (text) =>
+      isPort(/^(?:[\w.-]+|\[[0-9a-f:.]+\]):(\d+)$/i.exec(text)?.[1] ?? ""),
+    ),
     default: [] as readonly string[],
     description: "ADDRESS:PORT that the node has to reach with a new policy for hosts, beside etcd and other nodes",
   }),
   policyConfirmPorts: defineOption({
     name: "policy-confirm-ports",
-    schema: list(),
+    schema: list("a list of ports apart by commas", isPort),
     default: ["22", "6443"] as readonly string[],
     description: "Own TCP ports that a new policy for hosts has to leave open to somebody, where one listens",
   }),
@@ -216,25 +219,25 @@ export const options = {
   }),
   bpfRoot: defineOption({
     name: "bpf-root",
-    schema: string("a folder"),
+    schema: path("folder"),
     default: "/sys/fs/bpf",
     description: "bpffs mount for maps and links",
   }),
   cgroupRoot: defineOption({
     name: "cgroup-root",
-    schema: string("a folder"),
+    schema: path("folder"),
     default: "/run/cilium/cgroupv2",
     description: "cgroup v2 mount",
   }),
   stateDir: defineOption({
     name: "state-dir",
-    schema: string("a folder"),
+    schema: path("folder"),
     default: "/var/run/cilium",
     description: "Sockets, endpoints, and what must survive a restart",
   }),
   socketPath: defineOption({
     name: "socket-path",
-    schema: string("a path"),
+    schema: path("file", { none: true }),
     default: "",
     description: "The REST API's socket; default cilium.sock in the state folder",
   }),

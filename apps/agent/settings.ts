@@ -20,6 +20,7 @@ import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { masqueradeConfig } from "./masquerade.ts";
 import { isChaining, options } from "./options.ts";
+import { podCidrProblem } from "./pod-cidrs.ts";
 import { defaultTunnelPort } from "./routing-options.ts";
 
 /** Addresses of this node on the underlay. */
@@ -41,6 +42,14 @@ export function localAddresses(config: Config): LocalAddresses {
   const node = nodeAddresses(config);
   const ipv4PodCidr = config.get(options.enableIpv4) ? config.get(options.ipv4Range) : "";
   const ipv6PodCidr = config.get(options.enableIpv6) ? config.get(options.ipv6Range) : "";
+  for (const [{ name }, cidr] of [
+    [options.ipv4Range, ipv4PodCidr],
+    [options.ipv6Range, ipv6PodCidr],
+  ] as const) {
+    const allowed = cidr === "" ? undefined : podCidrProblem(cidr, [node.ipv4 ?? [], node.ipv6 ?? []].flat());
+    if (allowed !== undefined)
+      throw new ConfigError(name, `Cannot use configuration: key "${name}" has "${cidr}" (allowed: ${allowed})`);
+  }
   const pools = { ...(ipv4PodCidr !== "" && { ipv4PodCidr }), ...(ipv6PodCidr !== "" && { ipv6PodCidr }) };
   const ipam = new Ipam({
     ...(ipv4PodCidr !== "" && { ipv4Cidr: ipv4PodCidr }),

@@ -10,6 +10,8 @@ export interface ValueMeta {
   readonly expects: string;
   /** Takes no value on the command line when it is just switched on. */
   readonly flag?: boolean;
+  /** The value is ms, written as `parseDuration` reads it. */
+  readonly isDuration?: boolean;
   /** Given several times, the texts are joined with commas instead of the last one counting. */
   readonly repeatable?: boolean;
 }
@@ -74,6 +76,7 @@ function attempt<T>(make: () => T): T | undefined {
 }
 
 function parseMap(text: string): ReadonlyMap<string, string> | undefined {
+  if (text.startsWith("{")) return parseJsonMap(text);
   const map = new Map<string, string>();
   for (const item of text.split(",")) {
     if (item.trim() === "") continue;
@@ -82,6 +85,14 @@ function parseMap(text: string): ReadonlyMap<string, string> | undefined {
     map.set(item.slice(0, equals).trim(), item.slice(equals + 1).trim());
   }
   return map;
+}
+
+/** As Kubernetes' ConfigMaps have it: one JSON object of texts. */
+function parseJsonMap(text: string): ReadonlyMap<string, string> | undefined {
+  const json = attempt((): unknown => JSON.parse(text));
+  if (typeof json !== "object" || json === null) return undefined;
+  const entries = Object.entries(json).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return entries.length === Object.keys(json).length ? new Map(entries) : undefined;
 }
 
 /** The schemas; each reads text and carries what it expects. */
@@ -97,6 +108,14 @@ export const configTypes = {
       { expects: "true or false", flag: true },
     ),
   string: (expects = "text") => parsed((text) => text, { expects }),
+  /** The absolute path of a file or folder, and "" where that means none. */
+  path: (what: "file" | "folder", allowed: { readonly none?: boolean } = {}) =>
+    parsed(
+      (text) => ((text.startsWith("/") && !text.includes("\0")) || (text === "" && allowed.none) ? text : undefined),
+      {
+        expects: `the absolute path of a ${what}${allowed.none ? ", or nothing" : ""}`,
+      },
+    ),
   /** Text that matches. */
   pattern: (regex: RegExp, expects: string) => parsed((text) => (regex.test(text) ? text : undefined), { expects }),
   /** A whole number between `min` and `max`, both included. */
@@ -111,8 +130,18 @@ export const configTypes = {
           max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`,
       },
     ),
-  /** A duration in ms. */
-  duration: () => parsed(parseDuration, { expects: "a duration such as 5s or 2h13m20s, at most 24d" }),
+  /** A duration in ms, at least `min`. */
+  duration: (min = 0) =>
+    parsed(
+      (text) => {
+        const ms = parseDuration(text);
+        return ms !== undefined && ms >= min ? ms : undefined;
+      },
+      {
+        expects: `a duration such as 5s or 2h13m20s, ${min === 0 ? "" : `at least ${formatDuration(min)}, `}at most 24d`,
+        isDuration: true,
+      },
+    ),
   oneOf: <const T extends string>(...values: readonly T[]) =>
     parsed((text) => values.find((value) => value === text), { expects: values.join(", ") }),
   /** A prefix in canonical form, or "" for none. */
@@ -127,11 +156,17 @@ export const configTypes = {
       },
       { expects: `a list of ${cidrName(family)}`, repeatable: true },
     ),
-  /** Texts apart by comma or space. */
-  list: (expects = "a list apart by commas") =>
-    parsed((text): readonly string[] => splitList(text), { expects, repeatable: true }),
+  /** Texts apart by comma or space, all of which match. */
+  list: (expects = "a list apart by commas", matches: (item: string) => boolean = () => true) =>
+    parsed(
+      (text): readonly string[] | undefined => {
+        const items = splitList(text);
+        return items.every(matches) ? items : undefined;
+      },
+      { expects, repeatable: true },
+    ),
   /** `key=value` pairs apart by commas; the flag may be repeated. */
-  map: () => parsed(parseMap, { expects: "key=value pairs apart by commas", repeatable: true }),
+  map: () => parsed(parseMap, { expects: "key=value pairs apart by commas, or a JSON object", repeatable: true }),
 } as const;
 
 function canonicalCidr(text: string, family: 4 | 6 | undefined): string | undefined {

@@ -3,7 +3,7 @@
 
 import type { z } from "zod";
 import { readArguments, readConfigDir, readEnvironment } from "./config-sources.ts";
-import type { ValueMeta } from "./config-types.ts";
+import { formatDuration, type ValueMeta } from "./config-types.ts";
 import { ConfigError } from "./errors.ts";
 import { isSecretName, REDACTED, redactText } from "./log-redact.ts";
 import { oneLine } from "./one-line.ts";
@@ -65,6 +65,7 @@ export function valueMeta(option: Pick<Option, "schema">): ValueMeta {
     expects: typeof found["expects"] === "string" ? found["expects"] : "another value",
     flag: found["flag"] === true,
     repeatable: found["repeatable"] === true,
+    isDuration: found["isDuration"] === true,
   };
 }
 
@@ -113,7 +114,8 @@ export function optionHelp(options: readonly Pick<Option, "name" | "schema" | "d
   for (const option of options.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const meta = valueMeta(option);
     lines.push(`  --${option.name}${meta.flag === true ? "" : " VALUE"}`);
-    lines.push(`        ${option.description} (${meta.expects}; default ${formatValue(option.default)})`);
+    const value = meta.isDuration === true ? formatDuration(Number(option.default)) : formatValue(option.default);
+    lines.push(`        ${option.description} (${meta.expects}; default ${value})`);
   }
   return lines.join("\n");
 }
