@@ -2,6 +2,7 @@
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
 import {
+  type Address,
   ktimeNs,
   type Link,
   type NetlinkEvent,
@@ -13,7 +14,7 @@ import {
 import { ensureBpffs } from "./bpffs.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
-import { type Devices, ensureDevices, removeOtherTunnels } from "./devices/device-keeper.ts";
+import { ensureDevices, removeOtherTunnels } from "./devices/device-keeper.ts";
 import { ownDevices, tunnelOf } from "./devices/names.ts";
 import { concernsOutward, OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
@@ -69,8 +70,6 @@ class NodeDatapath implements Datapath {
   #mtu: MtuInfo | undefined;
   #rtnl: Rtnetlink | undefined;
   #stops: Disposable[] = [];
-  /** As the last pass found them. */
-  #devices: Devices | undefined;
   #beats = 0;
   /** Of the node's own devices, as the last pass found them. */
   #indexes: ReadonlySet<number> = new Set();
@@ -207,7 +206,6 @@ class NodeDatapath implements Datapath {
     const { rtnl, mtu } = this.#running();
     this.#status.begin();
     const devices = ensureDevices(rtnl, this.#status, this.#config, mtu.device);
-    this.#devices = devices;
     this.#indexes = new Set(Object.values<Link | undefined>({ ...devices }).flatMap((link) => link?.ifindex ?? []));
     ensureSysctls(this.#status, this.#config);
     if (devices.host !== undefined) this.#ensureRoutes(devices.host.ifindex);
@@ -228,13 +226,13 @@ class NodeDatapath implements Datapath {
   }
 
   /** Looks at what changes without notification: sysctls and programs. */
-  #glance(devices: Devices): void {
+  #glance(): void {
     const { rtnl } = this.#running();
     if (this.#beats % SYSCTL_BEATS === 0) ensureSysctls(this.#status, this.#config);
     // Of filters there are notifications.
     if (this.attachMode === "tc") return;
-    this.#switch.ensure(rtnl, this.#status, devices);
-    this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
+    if (this.#programs.stillRun()) this.#endpoints.glance(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
+    else this.#pass();
   }
 
   #createEndpoints(): EndpointLinks {
@@ -248,8 +246,8 @@ class NodeDatapath implements Datapath {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
       if (this.#outward.watches && event.kind !== "route") return true;
       if (this.#config.masquerade !== undefined && concernsOutward(event)) return true;
-      if (event.kind === "link") return ours.includes(event.link.name);
-      if (event.kind === "address") return this.#indexes.has(event.address.ifindex);
+      if (event.kind === "link") return ours.includes(event.link.name) || this.#programs.isOn(event.link.ifindex);
+      if (event.kind === "address") return this.#isAddressRelevant(event.address);
       return event.kind === "route" && this.#isRouteRelevant(event.route);
     };
     this.#stops.push(
@@ -274,6 +272,11 @@ class NodeDatapath implements Datapath {
     return [this.#ctSweeper, this.#natSweeper].flatMap((each) => each?.totals ?? []);
   }
 
+  /** Of our own devices, and the one by which the underlay's device is known. */
+  #isAddressRelevant({ ifindex, address }: Pick<Address, "ifindex" | "address">): boolean {
+    return this.#indexes.has(ifindex) || address === this.#config.nodeIpv4;
+  }
+
   /** Of our own devices, and what goes of those of pods and of other nodes. */
   #isRouteRelevant(route: Route): boolean {
     const { ifindex = 0 } = route;
@@ -292,8 +295,8 @@ class NodeDatapath implements Datapath {
 
   #look(whole: boolean): void {
     try {
-      if (whole || this.#devices === undefined) this.#pass();
-      else this.#glance(this.#devices);
+      if (whole) this.#pass();
+      else this.#glance();
       this.#switch.retire();
       this.maps.runtimeConfig.setAgentLiveness(ktimeNs());
     } catch (error) {

@@ -9,6 +9,7 @@ export {
   attachXdp,
   queryTcx,
   type TcxHook,
+  tcxRuns,
 } from "./bpf/attach.ts";
 export { dataSections, type Variable } from "./bpf/btf.ts";
 export { AttachType, BpfLink, type LinkInfo, listLinks } from "./bpf/link.ts";

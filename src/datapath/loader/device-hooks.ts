@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How programs of the node are put on hooks of devices: by pinned links, or by clsact filters on kernels before 6.6.
 import { crc32 } from "node:zlib";
-import { attachTcx, type BpfProgram, type Filter, type Rtnetlink, type TcxHook } from "../../kernel/index.ts";
+import { attachTcx, type BpfProgram, type Filter, queryTcx, type Rtnetlink, type TcxHook } from "../../kernel/index.ts";
 import { hookPrograms } from "./attachments.ts";
 import { detachFromDevice, deviceLinkPin, devicesWith, isAttached } from "./pins.ts";
 
@@ -22,6 +22,8 @@ export interface DeviceHooks {
   isAttached(place: HookPlace, programId: number | undefined): boolean;
   /** Puts it there; what stands there of that name goes in the same moment. */
   attach(place: HookPlace, program: BpfProgram): void;
+  /** Ids of all programs on a hook; undefined where the kernel tells of changes by itself. */
+  running(ifindex: number, hook: TcxHook): readonly number[] | undefined;
   /** Names of devices that have a program of that name. */
   devicesWith(program: string): readonly string[];
   detach(device: string, program: string): void;
@@ -65,6 +67,10 @@ class LinkHooks implements DeviceHooks {
     attachTcx({ program, ifindex, hook, pin: deviceLinkPin(this.#bpfRoot, device, name) }).close();
   }
 
+  running(ifindex: number, hook: TcxHook): readonly number[] {
+    return queryTcx(ifindex, hook);
+  }
+
   devicesWith(program: string): readonly string[] {
     return devicesWith(this.#bpfRoot, program);
   }
@@ -99,6 +105,8 @@ class FilterHooks implements DeviceHooks {
     rtnl.attachClsact({ program, name, ifindex, hook, handle: handleOf(name) });
     this.#devicesOf(name).set(device, ifindex);
   }
+
+  running(): undefined {}
 
   devicesWith(program: string): readonly string[] {
     return [...this.#devicesOf(program).keys()];

@@ -8,7 +8,7 @@ import type { ObjectStatus } from "../object-status.ts";
 import type { EndpointDevice } from "../types.ts";
 import type { AttachMode } from "./device-hooks.ts";
 import { EntryFilters } from "./entry-filters.ts";
-import { EntryLinks } from "./entry-links.ts";
+import { EntryLinks, type HookPrograms } from "./entry-links.ts";
 import { EntryPair, entryPrograms } from "./entry-programs.ts";
 import { EntryStock } from "./entry-stock.ts";
 import { PreparedEntries } from "./prepared-entries.ts";
@@ -29,8 +29,8 @@ export class EndpointLinks {
   readonly #stock = new EntryStock((id) => this.#load(id));
   /** Those that this process attached or checked; they are kept in place. */
   readonly #kept = new Map<number, EndpointDevice>();
-  /** Program ids, by hook, that the last whole check of an endpoint found. */
-  readonly #running = new Map<number, readonly (readonly number[])[]>();
+  /** What the last whole check of an endpoint found. */
+  readonly #running = new Map<number, HookPrograms>();
   /** Devices that went down with their endpoints, and may be there still. */
   readonly #down = new Set<number>();
   #beat = 0;
@@ -159,31 +159,45 @@ export class EndpointLinks {
     return [...new Set([...this.#links.ids(), ...this.#filters.ids()])].sort((a, b) => a - b);
   }
 
-  /**
-   * Puts back what others detached. A device that is gone is left to its owner. Most beats only ask the device what
-   * runs there (a link goes with its pin); whether the pins are as they were is looked at
-   * twice a minute.
-   */
+  /** Puts back what others detached. A device that is gone is left to its owner. */
   keepAttached(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
     this.#beat++;
-    for (const endpoint of this.#kept.values()) {
-      const { id, hostDevice, ifindex } = endpoint;
-      status.keep("link", `${hostDevice} endpoint ${id}`, () => {
-        if ((this.#beat + id) % wholeCheckBeats !== 0 && this.#stillRuns(endpoint)) return false;
-        this.#running.delete(id);
-        if (this.#mode() === "tcx" && this.#links.inPlace(endpoint)) {
-          this.#running.set(id, this.#links.programsOn(ifindex));
-          return false;
-        }
-        const stuck = this.#stuck.get(id);
-        const filtered = this.#filters.inPlace(endpoint);
-        if (filtered && stuck !== undefined) throw stuck;
-        if (filtered || !exists(ifindex)) return false;
-        if (this.#filters.get(id) === undefined) this.attach(endpoint);
-        else this.#attachFilters(endpoint);
-        return true;
-      });
-    }
+    for (const endpoint of this.#kept.values()) this.#keep(endpoint, status, exists);
+  }
+
+  /** The same where devices do not run what they ran, or a whole check is due; of the others nothing goes to the status. */
+  glance(status: ObjectStatus, exists: (ifindex: number) => boolean): void {
+    this.#beat++;
+    for (const endpoint of this.#kept.values()) if (!this.#isSame(endpoint)) this.#keep(endpoint, status, exists);
+  }
+
+  #keep(endpoint: EndpointDevice, status: ObjectStatus, exists: (ifindex: number) => boolean): void {
+    const { id, hostDevice, ifindex } = endpoint;
+    status.keep("link", `${hostDevice} endpoint ${id}`, () => {
+      if (this.#isSame(endpoint)) return false;
+      this.#running.delete(id);
+      if (this.#mode() === "tcx" && this.#links.inPlace(endpoint)) {
+        this.#running.set(id, this.#links.programsOn(ifindex));
+        return false;
+      }
+      const stuck = this.#stuck.get(id);
+      const filtered = this.#filters.inPlace(endpoint);
+      if (filtered && stuck !== undefined) throw stuck;
+      if (filtered || !exists(ifindex)) return false;
+      if (this.#filters.get(id) === undefined) this.attach(endpoint);
+      else this.#attachFilters(endpoint);
+      return true;
+    });
+  }
+
+  /**
+   * Whether the device runs what the last whole check found. A link goes with its pin; whether the pins are as they were
+   * is looked at twice a minute. False also when the device is gone: the whole check says what that means.
+   */
+  #isSame({ id, ifindex }: EndpointDevice): boolean {
+    const running = this.#running.get(id);
+    if (running === undefined || (this.#beat + id) % wholeCheckBeats === 0) return false;
+    return this.#links.stillRun(ifindex, running);
   }
 
   #attachFilters(endpoint: EndpointDevice): void {
@@ -281,17 +295,6 @@ export class EndpointLinks {
     return EntryPair.of(object);
   }
 
-  #stillRuns(endpoint: EndpointDevice): boolean {
-    const known = this.#running.get(endpoint.id);
-    if (known === undefined) return false;
-    try {
-      return this.#links.programsOn(endpoint.ifindex).every((ids, hook) => sameIds(ids, known[hook]));
-    } catch {
-      // The device is gone: the whole check says what that means.
-      return false;
-    }
-  }
-
   /** Of the links and filters that are alive. */
   #isCurrent(id: number): boolean {
     const programs = this.#links.targets(id).map(({ programId }) => programId);
@@ -309,10 +312,6 @@ export class EndpointLinks {
       throw error;
     }
   }
-}
-
-function sameIds(ids: readonly number[], others: readonly number[] | undefined): boolean {
-  return ids.length === others?.length && ids.every((id, i) => id === others[i]);
 }
 
 /** No qdisc or no filter of that kind in this kernel. */

@@ -2,9 +2,20 @@
 // Entry programs of endpoints as tcx links, known by their pins.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { attachTcx, attachTcxLater, BpfLink, type BpfProgram, queryTcx, type TcxHook } from "../../kernel/index.ts";
+import {
+  attachTcx,
+  attachTcxLater,
+  BpfLink,
+  type BpfProgram,
+  queryTcx,
+  type TcxHook,
+  tcxRuns,
+} from "../../kernel/index.ts";
 import { type EntryPair, entryPrograms } from "./entry-programs.ts";
 import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pins.ts";
+
+/** Ids of the programs on a device's hooks. */
+export type HookPrograms = Readonly<Record<TcxHook, readonly number[]>>;
 
 /** The endpoints that have links, of whichever run. */
 export class EntryLinks {
@@ -69,9 +80,14 @@ export class EntryLinks {
     return true;
   }
 
-  /** Ids of all programs on the hooks of a device, by hook. Throws when it is gone. */
-  programsOn(ifindex: number): number[][] {
-    return entryPrograms.map(({ hook }) => queryTcx(ifindex, hook));
+  /** Ids of all programs on the hooks of a device. Throws when it is gone. */
+  programsOn(ifindex: number): HookPrograms {
+    return { ingress: queryTcx(ifindex, "ingress"), egress: queryTcx(ifindex, "egress") };
+  }
+
+  /** Whether programsOn() would tell the same. */
+  stillRun(ifindex: number, { ingress, egress }: HookPrograms): boolean {
+    return tcxRuns(ifindex, "ingress", ingress) && tcxRuns(ifindex, "egress", egress);
   }
 
   /** Removes the pins; the kernel takes the links off some milliseconds later. No error when there are none. */

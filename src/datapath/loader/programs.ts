@@ -2,7 +2,7 @@
 // The node's programs: all are loaded before the first is put in place, then each replaces its predecessor at once.
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { BpfMap, type BpfObject, type BpfProgram } from "../../kernel/index.ts";
+import { BpfMap, type BpfObject, type BpfProgram, type TcxHook, tcxRuns } from "../../kernel/index.ts";
 import { usesOutwardDevices } from "../devices/outward.ts";
 import { DatapathError } from "../errors.ts";
 import { takeEarlierPolicy } from "../maps/earlier-policy.ts";
@@ -16,6 +16,13 @@ import { findGeneration, Generation, listGenerations, removeGeneration } from ".
 import { mapSizes } from "./node-values.ts";
 import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
 
+/** A hook with links of ours, and all programs that ran there when it was looked at. */
+interface LinkedHook {
+  readonly ifindex: number;
+  readonly hook: TcxHook;
+  readonly running: readonly number[];
+}
+
 /**
  * The programs of a node for one tunnel device. Those that a packet meets within one hook are of one generation: its
  * tail-call map is complete before the first entry program leads into it, and is never changed.
@@ -26,6 +33,7 @@ export class NodePrograms implements Disposable {
   readonly #objects: ObjectSet;
   /** Devices that programs were put on. */
   readonly #devices = new Set<number>();
+  #linked: readonly LinkedHook[] = [];
   #generation: Generation | undefined;
   /** Tunnel device that the programs were made for; 0: none. Undefined: nothing is loaded. */
   #tunnelIfindex: number | undefined;
@@ -103,6 +111,7 @@ export class NodePrograms implements Disposable {
   keepAttached(status: ObjectStatus, ifindexOf: (device: string) => number | undefined, devices: HookDevices): void {
     const { current } = this.#hooks;
     const wanted = attachmentsOf(devices);
+    const linked: LinkedHook[] = [];
     for (const program of hookPrograms.keys()) {
       for (const device of current.devicesWith(program)) {
         if (wanted.some((row) => row.program === program && row.device === device)) continue;
@@ -116,9 +125,18 @@ export class NodePrograms implements Disposable {
       status.keep("link", `${device} ${program}`, () => {
         const ifindex = ifindexOf(device);
         if (ifindex === undefined) throw new DatapathError(`Cannot attach program "${program}": no device "${device}"`);
-        return this.#ensure({ program, device, ifindex, hook });
+        const changed = this.#ensure({ program, device, ifindex, hook });
+        const running = current.running(ifindex, hook);
+        if (running !== undefined) linked.push({ ifindex, hook, running });
+        return changed;
       });
     }
+    this.#linked = linked;
+  }
+
+  /** Whether hooks with links run what keepAttached() found last; one system call each. */
+  stillRun(): boolean {
+    return this.#linked.every(({ ifindex, hook, running }) => tcxRuns(ifindex, hook, running));
   }
 
   /** Entry programs of one endpoint; the caller closes the object. */
@@ -154,6 +172,7 @@ export class NodePrograms implements Disposable {
     this.#generation = undefined;
     this.#tunnelIfindex = undefined;
     this.#devices.clear();
+    this.#linked = [];
     this.#hooks.current.forget();
   }
 

@@ -121,6 +121,8 @@ function updatePinned(pin: string, program: BpfProgram, plan: Plan): BpfLink | u
 /** Room for the answers of most hooks, made once: agents ask for each endpoint twice a second. */
 const usualQuery = tcxQuery(16);
 
+type TcxQuery = ReturnType<typeof tcxQuery>;
+
 function tcxQuery(room: number) {
   const programs = new Uint32Array(new ArrayBuffer(room * 4));
   return { room, programs, attr: new BpfAttr(64).pointer(16, new Uint8Array(programs.buffer)) };
@@ -129,13 +131,27 @@ function tcxQuery(room: number) {
 /** BPF_PROG_QUERY: ids of the programs on a tcx hook of a device of the caller's namespace, in the order they run. */
 export function queryTcx(ifindex: number, hook: TcxHook): number[] {
   for (let query = usualQuery; ; query = tcxQuery(query.room * 2)) {
-    const { room, programs, attr } = query;
-    attr.u32(0, ifindex).u32(4, tcxAttachType(hook)).u32(24, room);
-    const result = bpf(BpfCommand.BPF_PROG_QUERY, attr);
-    if (result === 0) return [...programs.subarray(0, attr.getU32(24))];
+    const result = askTcx(query, ifindex, hook);
+    if (result === 0) return [...query.programs.subarray(0, query.attr.getU32(24))];
     if (result !== -Errno.ENOSPC) {
       const what = `Cannot list programs on ${hook} of device ${ifindex}`;
       throw new SyscallError({ call: "bpf(BPF_PROG_QUERY)", errno: -result, what });
     }
   }
+}
+
+/**
+ * Whether a tcx hook runs just these programs, as queryTcx() told them. False also when the kernel gives no answer, as of
+ * a device that is gone. Allocates nothing.
+ */
+export function tcxRuns(ifindex: number, hook: TcxHook, ids: readonly number[]): boolean {
+  const { attr, programs } = usualQuery;
+  if (askTcx(usualQuery, ifindex, hook) !== 0 || attr.getU32(24) !== ids.length) return false;
+  for (let i = 0; i < ids.length; i++) if (programs[i] !== ids[i]) return false;
+  return true;
+}
+
+function askTcx({ attr, room }: TcxQuery, ifindex: number, hook: TcxHook): number {
+  attr.u32(0, ifindex).u32(4, tcxAttachType(hook)).u32(24, room);
+  return bpf(BpfCommand.BPF_PROG_QUERY, attr);
 }
