@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles the agent and the runtimes' plug-ins: one file to read at each start instead of hundreds, and no types to strip; and
-// compiles the plugin's quick half, which hands calls over to the agent.
+// compiles what stands before two of them: the CNI plugin's quick half, which hands calls over to the agent, and the Docker
+// plug-in's door.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync } from "node:fs";
@@ -28,13 +29,18 @@ const englishOnly: Plugin = {
   },
 };
 
-const handOver = join(root, "build/bin/cni-hand-over");
 mkdirSync(join(root, "build/bin"), { recursive: true });
-// Under another name first: a runtime may be running it.
-const source = join(root, "apps/cni/hand-over.c");
-execFileSync("clang", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", `${handOver}.new`, source], { stdio: "inherit" });
-renameSync(`${handOver}.new`, handOver);
-console.log("build/bin/cni-hand-over");
+for (const [name, source] of [
+  ["cni-hand-over", "apps/cni/hand-over.c"],
+  ["docker-front", "apps/docker/front.c"],
+] as const) {
+  const program = join(root, "build/bin", name);
+  const flags = ["-O2", "-Wall", "-Wextra", "-Werror"];
+  // Under another name first: somebody may be running it.
+  execFileSync("clang", [...flags, "-o", `${program}.new`, join(root, source)], { stdio: "inherit" });
+  renameSync(`${program}.new`, program);
+  console.log(`build/bin/${name}`);
+}
 mkdirSync(folder, { recursive: true });
 // The agent last: its time says when all of them were made.
 for (const app of ["cni", "docker", "agent"]) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium-docker: serves Docker's engine until it is told to stop. What it set up stays.
 import { CiliumError, configureLogging, createLogger, errorChain } from "../../src/core/index.ts";
+import { frontOf } from "./front.ts";
 import { type DockerOptions, parseOptions, usage } from "./options.ts";
 import { createPlugin } from "./plugin.ts";
 
 async function main(options: DockerOptions): Promise<void> {
   configureLogging({ level: options.debug ? "debug" : "info", format: "text" });
   const log = createLogger("docker");
-  const plugin = createPlugin(options);
+  const plugin = createPlugin(options, frontOf(process.env));
   const stop = new Promise<string>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
   });

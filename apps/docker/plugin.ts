@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { AgentClient } from "../../src/api/index.ts";
 import { Engine } from "./engine.ts";
+import type { Front } from "./front.ts";
 import { ipamCalls } from "./ipam-driver.ts";
 import { networkCalls, removeForgotten } from "./network-driver.ts";
 import type { DockerOptions } from "./options.ts";
@@ -18,6 +19,7 @@ const callTimeout = 90_000;
 const sweepInterval = 5 * 60_000;
 
 export interface Plugin {
+  /** The engine's. */
   readonly socketPath: string;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -32,18 +34,23 @@ export function pluginCalls(deps: Parameters<typeof networkCalls>[0] & Parameter
   };
 }
 
-/** Nothing is opened before `start()`, which serves, and removes what the engine gave up: then, and now and again. */
-export function createPlugin(options: DockerOptions): Plugin {
+/**
+ * Nothing is opened before `start()`, which serves, and removes what the engine gave up: then, and now and again. With a
+ * door the engine's socket is that one's.
+ */
+export function createPlugin(options: DockerOptions, front?: Front): Plugin {
   const agent = new AgentClient({ socketPath: options.agentSocket, timeout: callTimeout });
   const engine = new Engine(options.dockerSocket);
   const deps = { agent, engine, store: new Store(options.stateDir), turns: new Turns() };
   const socketPath = join(options.pluginDir, `${options.name}.sock`);
-  const server = createPluginServer(socketPath, pluginCalls(deps));
+  const ownSocket = front === undefined ? socketPath : join(options.stateDir, "calls.sock");
+  const server = createPluginServer(ownSocket, pluginCalls(deps));
   let sweep: NodeJS.Timeout | undefined;
   return {
     socketPath,
     start: async () => {
       await server.start();
+      await front?.open(socketPath, ownSocket);
       await removeForgotten(deps);
       sweep = setInterval(() => void removeForgotten(deps), sweepInterval);
     },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian's Docker engine and our plug-in on a node of a sandbox, with folders, sockets and mounts of their own.
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
@@ -88,6 +88,13 @@ export class DockerEngine {
   async killPlugin(signal: NodeJS.Signals): Promise<void> {
     await end(this.#plugin, signal);
     this.#plugin = undefined;
+  }
+
+  /** Kills the program behind the plug-in's door. */
+  killWorker(): void {
+    const children = ["-ww", "-o", "pid=,args=", "--ppid", String(this.#plugin?.pid)];
+    const lines = execFileSync("ps", children, { encoding: "utf8" }).split("\n");
+    for (const line of lines) if (/^\s*\d+ \S*\/node /.test(line)) process.kill(Number.parseInt(line, 10), "SIGKILL");
   }
 
   async startEngine(): Promise<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real containers of a real Docker engine: addresses, policies by their labels, restarts of everything, removal.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
@@ -174,6 +174,21 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     const { connection, connects, datagrams } = await stream.stop();
     assert.ok(connection.sent > 5 && connects.sent > 5);
     for (const { sent, answered } of [connection, connects, datagrams]) assert.equal(answered, sent);
+  });
+
+  test("a plug-in that is killed in the middle of calls fails none of them", async () => {
+    const seen = new Set<string>();
+    const watcher = watch(stateFolder(), (_, name) => {
+      const kind = /^(lease|endpoint)-/.exec(name ?? "")?.[1];
+      if (kind === undefined || seen.has(kind)) return;
+      seen.add(kind);
+      engine.killWorker();
+    });
+    await engine.run("mended", "net1", ["app=client"]);
+    watcher.close();
+    assert.deepEqual([...seen], ["lease", "endpoint"]);
+    assert.deepEqual(await engine.probe("mended", [tcp(await engine.ip("web", 4))]), [true]);
+    await engine.must("rm", "-f", "mended");
   });
 
   test("calls that the engine repeats change nothing", async () => {
