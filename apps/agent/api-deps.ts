@@ -41,13 +41,12 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       mapSizes: mapSizes(config),
       routing: routingStatus(config),
     },
-    config: { config, datapath, engine, auditMode: parts.auditMode },
+    config: { config, datapath, engine, switches: parts.switches },
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },
       identityArrived: (identity) => parts.arrivals.arrived(identity),
       policyOf: (row) => policyAttribution(engine, row),
       hasPodSource: parts.sources.length > 0,
-      auditMode: parts.auditMode,
     },
     ipam: { ipam, endpoints, observe: parts.ipamEvents },
     identities: {

@@ -211,6 +211,12 @@ export const options = {
     default: false,
     description: "Report what policy denies, and let it pass",
   }),
+  enableSourceIpVerification: defineOption({
+    name: "enable-source-ip-verification",
+    schema: boolean(),
+    default: true,
+    description: "Drop what a pod sends from an address that is not its own",
+  }),
   labels: defineOption({
     name: "labels",
     schema: list(),

@@ -2,9 +2,10 @@
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
 import { type Config, type Metrics, systemClock } from "../../src/core/index.ts";
 import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
-import { AuditMode, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
+import { AgentSwitch, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
 import { createResourceTable, createStaticSource } from "../../src/kubernetes/index.ts";
+import type { EndpointSwitches } from "./api/runtime-options.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
 import { createIdentityArrivals } from "./identity-arrivals.ts";
@@ -36,7 +37,7 @@ export function createParts(config: Config, metrics: Metrics) {
     directory: paths.policies,
   });
   const { engine } = policyParts;
-  const auditMode = new AuditMode(config.get(options.policyAuditMode), () => manager.regenerate("all"));
+  const switches = endpointSwitches(config, () => manager.regenerate("all"));
   const manager = createEndpointManager(
     {
       endpoints,
@@ -52,7 +53,7 @@ export function createParts(config: Config, metrics: Metrics) {
       deviceExists,
       clock: systemClock,
     },
-    { directory: paths.endpoints, auditMode },
+    { directory: paths.endpoints, ...switches },
   );
   const arrivals = createIdentityArrivals({
     ...{ endpoints, allocator: cluster.allocator, arrivals: cluster.arrivals },
@@ -76,12 +77,21 @@ export function createParts(config: Config, metrics: Metrics) {
     cluster,
     ...policyParts,
     manager,
-    auditMode,
+    switches,
     arrivals,
     events,
     ...healthOf(config, cluster, datapath),
     podLabels,
     prefilter,
+  };
+}
+
+/** What endpoints follow that do not decide themselves; `regenerate` is called for what is in their slots. */
+function endpointSwitches(config: Config, regenerate: () => void): EndpointSwitches {
+  return {
+    auditMode: new AgentSwitch(config.get(options.policyAuditMode), regenerate),
+    sourceIpVerification: new AgentSwitch(config.get(options.enableSourceIpVerification), regenerate),
+    debugPolicy: new AgentSwitch(false),
   };
 }
 

@@ -26,7 +26,16 @@ enum endpoint_config_flags {
 	ENDPOINT_NEIGHBORS_PASS = 16,	/* ARP and ND are between the pod and what its device leads to */
 	ENDPOINT_BY_STACK = 32,		/* the stack routes its packets, and the qdiscs of its device see them */
 	ENDPOINT_CHANGING = 128,	/* a set is losing something; policy_revision still has to move. For user space */
+	ENDPOINT_ANY_SOURCE = 256,	/* may send from addresses that are not its own */
 };
+
+/* What an endpoint's flags say of its events, where that is not what the node's options say: from each shift on, which
+ * bits of enum runtime_events it decides itself, how it decides them, and its enum monitor_aggregation plus one.
+ */
+#define ENDPOINT_OWN_EVENTS_SHIFT 9
+#define ENDPOINT_EVENTS_SHIFT 12
+#define ENDPOINT_LEVEL_SHIFT 15
+#define ENDPOINT_MONITOR_MASK 7
 
 /* The host's own slot in cilium_endpoints; no pod has it. */
 #define HOST_ENDPOINT 65535

@@ -10,6 +10,8 @@ enum runtime_config_index {
 	RUNTIME_MONITOR_INTERVAL = 4,		/* seconds */
 	RUNTIME_EVENTS = 5,			/* bits: enum runtime_events */
 	RUNTIME_EVENTS_LOST = 6,		/* counts events that found no room in the ring buffer */
+	RUNTIME_ANY_AGGREGATION = 7,		/* the lowest level that the node or an endpoint of it has */
+	RUNTIME_ANY_EVENTS = 8,			/* what the node or an endpoint of it wants */
 	RUNTIME_CONFIG_SIZE = 16,
 };
 

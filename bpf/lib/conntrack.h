@@ -6,6 +6,7 @@
 #include "ct_key.h"
 #include "icmp.h"
 #include "ipcache.h"
+#include "monitor.h"
 #include "policy.h"
 
 #define CT_CLOSING (CT_F_RX_CLOSING | CT_F_TX_CLOSING)
@@ -204,7 +205,7 @@ static __always_inline void ct_report(struct packet *packet, struct ct_entry *en
 
 	if (unlikely(new_flags)) {
 		*seen |= new_flags;
-		packet->report = runtime_config(RUNTIME_MONITOR_AGGREGATION) < AGGREGATION_MAXIMUM;
+		packet->report = monitor_level(packet->endpoint) < AGGREGATION_MAXIMUM;
 	}
 	if (now - *last >= (__u32)runtime_config(RUNTIME_MONITOR_INTERVAL)) {
 		*last = now;

@@ -3,7 +3,7 @@
 #pragma once
 #include "event.h"
 #include "metrics.h"
-#include "packet.h"
+#include "monitor.h"
 
 #define FILE_IS(name) (__builtin_strcmp(__FILE_NAME__, name) == 0)
 
@@ -49,7 +49,7 @@ static __always_inline void send_drop_event(struct __sk_buff *skb, const struct 
 {
 	struct drop_record *record;
 
-	if (!(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_DROP))
+	if (!(monitor_events(packet->endpoint) & RUNTIME_EVENT_DROP))
 		return;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
 	if (!record) {

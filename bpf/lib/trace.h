@@ -2,25 +2,31 @@
 /* Trace events: where a packet passed. */
 #pragma once
 #include "event.h"
-#include "packet.h"
+#include "monitor.h"
 
 struct trace_record {
 	struct trace_event event;
 	__u8 bytes[EVENT_CAPTURE_LENGTH];
 };
 
-/* Does the aggregation level want it? Points where packets come in only say what those where they leave say again. */
+/* Points where packets come in only say what those where they leave say again. */
+static __always_inline bool comes_in(enum trace_point point)
+{
+	return point >= TRACE_FROM_ENDPOINT && point <= TRACE_FROM_NETWORK;
+}
+
+/* Does this aggregation level leave it out? */
+static __always_inline bool summed_up(const struct packet *packet, enum trace_point point, __u64 level)
+{
+	return comes_in(point) ? level >= AGGREGATION_LOW : !packet->report && level >= AGGREGATION_MEDIUM;
+}
+
+/* Could anybody want it? For every packet, so it asks for no endpoint's own options. */
 static __always_inline bool trace_wanted(const struct packet *packet, enum trace_point point)
 {
-	bool incoming = point >= TRACE_FROM_ENDPOINT && point <= TRACE_FROM_NETWORK;
-
-	if (incoming || !packet->report) {
-		__u64 level = runtime_config(RUNTIME_MONITOR_AGGREGATION);
-
-		if (level >= (incoming ? AGGREGATION_LOW : AGGREGATION_MEDIUM))
-			return false;
-	}
-	return runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_TRACE;
+	if ((comes_in(point) || !packet->report) && summed_up(packet, point, runtime_config(RUNTIME_ANY_AGGREGATION)))
+		return false;
+	return runtime_config(RUNTIME_ANY_EVENTS) & RUNTIME_EVENT_TRACE;
 }
 
 __verified_alone int send_trace_event(struct __sk_buff *skb, const struct packet *packet, __u32 point,
@@ -28,7 +34,8 @@ __verified_alone int send_trace_event(struct __sk_buff *skb, const struct packet
 {
 	struct trace_record *record;
 
-	if (!packet)
+	if (!packet || !(monitor_events(packet->endpoint) & RUNTIME_EVENT_TRACE) ||
+	    summed_up(packet, point, monitor_level(packet->endpoint)))
 		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
 	if (!record) {

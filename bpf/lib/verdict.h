@@ -2,7 +2,7 @@
 /* Policy verdict events: what policy said about a new flow. */
 #pragma once
 #include "event.h"
-#include "packet.h"
+#include "monitor.h"
 
 struct verdict_record {
 	struct policy_verdict_event event;
@@ -29,7 +29,7 @@ __verified_alone int send_verdict_event(struct __sk_buff *skb, const struct pack
 {
 	struct verdict_record *record;
 
-	if (!packet || !question || !(runtime_config(RUNTIME_EVENTS) & RUNTIME_EVENT_POLICY_VERDICT))
+	if (!packet || !question || !(monitor_events(packet->endpoint) & RUNTIME_EVENT_POLICY_VERDICT))
 		return 0;
 	record = bpf_ringbuf_reserve(&cilium_events, sizeof(*record), 0);
 	if (!record) {

@@ -103,7 +103,7 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR)
 		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? pass_ndp(skb, packet, endpoint) :
 								   answer_ndp(skb, packet, endpoint);
-	if (!endpoint_has_address(endpoint, &packet->source, family))
+	if (!endpoint_has_address(endpoint, &packet->source, family) && !(endpoint->flags & ENDPOINT_ANY_SOURCE))
 		return drop(packet, DROP_INVALID_SIP);
 	if (address_is_multicast(&packet->destination, family))
 		return drop(packet, DROP_UNKNOWN_TARGET);

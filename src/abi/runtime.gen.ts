@@ -9,6 +9,8 @@ export const RuntimeConfigIndex = {
   RUNTIME_MONITOR_INTERVAL: 4,
   RUNTIME_EVENTS: 5,
   RUNTIME_EVENTS_LOST: 6,
+  RUNTIME_ANY_AGGREGATION: 7,
+  RUNTIME_ANY_EVENTS: 8,
   RUNTIME_CONFIG_SIZE: 16,
 } as const;
 export type RuntimeConfigIndex = (typeof RuntimeConfigIndex)[keyof typeof RuntimeConfigIndex];

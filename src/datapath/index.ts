@@ -35,12 +35,14 @@ export { type UsedFeature, usedFeatures } from "./features.ts";
 export { type GenerationUse, generationsInUse } from "./loader/generation-use.ts";
 export { MachineRecord } from "./machine-record.ts";
 export { createEndpointsMap } from "./maps/endpoints.ts";
+export { encodeOwnMonitor } from "./maps/monitor-codec.ts";
 export { mapPinRoot } from "./maps/names.ts";
 export type * from "./maps/nat-types.ts";
 export { openPinnedMaps } from "./maps/open.ts";
 export { createPolicyMap } from "./maps/policy.ts";
 export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";
 export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
+export { createRuntimeConfigMap } from "./maps/runtime-config.ts";
 export type * from "./maps/types.ts";
 export type { MasqueradeDevice } from "./masquerade/devices.ts";
 export type { MasqueradeState } from "./masquerade/masquerade.ts";
@@ -64,5 +66,6 @@ export type {
   MonitorAggregation,
   MonitorEvents,
   MtuInfo,
+  OwnMonitor,
   RemoteNode,
 } from "./types.ts";

@@ -15,6 +15,11 @@ export interface MonitorEvents {
   readonly policyVerdict: boolean;
 }
 
+/** What an endpoint decides itself of what is reported of it; the rest is as the node's options say. */
+export interface OwnMonitor extends Partial<MonitorEvents> {
+  readonly aggregation?: MonitorAggregation;
+}
+
 /** Conntrack life times in seconds; the defaults are Cilium's. */
 export interface ConntrackTimeouts {
   readonly tcp: number;

@@ -3,7 +3,7 @@
 import type { Clock, Labels } from "../core/index.ts";
 import type { Datapath, Direction, PolicyMapPort } from "../datapath/index.ts";
 import type { IdentityAllocator } from "../identity/index.ts";
-import type { ReadonlyAuditMode } from "./audit-mode.ts";
+import type { EndpointDefaults } from "./agent-switch.ts";
 import type { EndpointRow } from "./types.ts";
 
 /** What a policy says of each peer in one direction. It follows identities: read it, do not keep copies. */
@@ -43,7 +43,11 @@ export interface EndpointAddressPool {
 export type EndpointDatapath = Pick<
   Datapath,
   "attachEndpoint" | "detachEndpoint" | "ensureEndpointAttached" | "attachedEndpoints" | "expectEndpoints"
-> & { readonly maps: Pick<Datapath["maps"], "endpoints" | "lxc" | "policy"> };
+> & {
+  readonly maps: Pick<Datapath["maps"], "endpoints" | "lxc" | "policy"> & {
+    readonly runtimeConfig: Pick<Datapath["maps"]["runtimeConfig"], "setOwnMonitors">;
+  };
+};
 
 export interface EndpointDeps {
   readonly datapath: EndpointDatapath;
@@ -59,9 +63,7 @@ export interface EndpointDeps {
   readonly clock: Clock;
 }
 
-export interface EndpointConfig {
+export interface EndpointConfig extends EndpointDefaults {
   /** Folder of the endpoints' folders, `<state-dir>/state`. */
   readonly directory: string;
-  /** Of endpoints without one of their own: denied packets pass and are reported as audited. */
-  readonly auditMode: ReadonlyAuditMode;
 }

@@ -3,6 +3,7 @@
 import { type Labels, pendingStatus } from "../core/index.ts";
 import { Identity } from "../identity/index.ts";
 import { withLogEntry } from "./log.ts";
+import { readOptions } from "./options.ts";
 import type { StoredHost } from "./store.ts";
 import { type EndpointRow, hostEndpointId } from "./types.ts";
 
@@ -24,7 +25,7 @@ export function hostEndpointRow(
     ...{ containerId: "", containerInterfaceName: "", netnsPath: "", podNamespace: "", podName: "" },
     ...{ interfaceName: host.name, ifindex: host.ifindex, mac: noMac, nodeMac: noMac },
     ...(known?.policy === undefined ? {} : { policy: known.policy }),
-    ...(host.auditMode === undefined ? {} : { auditMode: host.auditMode }),
+    ...readOptions(host),
     generation: (known?.generation ?? 0) + 1,
     status: pendingStatus(now),
     log: known?.log ?? [],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/endpoint.
 
-export { AuditMode, type ReadonlyAuditMode } from "./audit-mode.ts";
+export { AgentSwitch, type EndpointDefaults, type ReadonlySwitch } from "./agent-switch.ts";
 export type {
   EndpointAddressPool,
   EndpointAnnouncer,
@@ -13,6 +13,7 @@ export type {
 } from "./deps.ts";
 export { EndpointError, type EndpointErrorCode } from "./errors.ts";
 export { createEndpointManager, type EndpointManager } from "./manager.ts";
+export { isAudited, type OptionChanges } from "./options.ts";
 export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig, withAddressLabels } from "./pod-labels.ts";
 export { type EndpointState, endpointState, endpointStates } from "./state.ts";
 export { storedIdentities } from "./stored.ts";
@@ -22,6 +23,7 @@ export {
   type CreateEndpoint,
   type DeviceTraits,
   type EndpointLogEntry,
+  type EndpointOptions,
   type EndpointRow,
   endpointAddresses,
   hostEndpointId,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints come, change, are restored, and go. Requests change rows; the reconciler changes the kernel.
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   createLogger,
   createReconciler,
@@ -20,6 +21,7 @@ import { hostEndpointRow } from "./host.ts";
 import { IdPool } from "./id-pool.ts";
 import { IdentityRequests } from "./identity-requests.ts";
 import { withLogEntry } from "./log.ts";
+import { changedOptions, isTold, type OptionChanges } from "./options.ts";
 import { PolicyOverflows } from "./policy-overflow.ts";
 import { EndpointRealizer } from "./realize.ts";
 import { nextPhase } from "./state.ts";
@@ -47,8 +49,8 @@ export interface EndpointManager extends Module {
   setLabels(id: number, labels: Labels): void;
   /** The host has an endpoint of its own with these labels, or others than before; `device` is cilium_host. */
   ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void;
-  /** Lets denied packets of the endpoint pass, reported as audited, or (false) not; undefined: as the agent does. */
-  setAuditMode(id: number, auditMode: boolean | undefined): void;
+  /** Options that the endpoint decides itself from now on; undefined: as the agent does. Nothing when there is none. */
+  setOptions(id: number, changes: OptionChanges): void;
   /** Resolves the policy anew for endpoints of these identities, or all. */
   regenerate(identities: Iterable<number> | "all"): void;
   /** Policies and identities are as complete as they get: from now on the kernel is written. */
@@ -184,6 +186,7 @@ class Manager implements EndpointManager {
       throw error;
     }
     this.#table.upsert(row);
+    if (row.options !== undefined) this.#tellMonitors();
     this.#identities.request(id, row.labels);
     this.#expectMore();
     return row;
@@ -224,17 +227,28 @@ class Manager implements EndpointManager {
   ensureHost(labels: Labels, device: { readonly name: string; readonly ifindex: number }): void {
     const host = { ...device, ...this.#store.loadHost() };
     const row = hostEndpointRow(this.#table.get(hostEndpointId), labels, host, this.#deps.clock.now());
-    if (row !== undefined) this.#table.upsert(row);
+    if (row === undefined) return;
+    this.#table.upsert(row);
+    if (row.options !== undefined) this.#tellMonitors();
   }
 
-  setAuditMode(id: number, auditMode: boolean | undefined): void {
+  setOptions(id: number, changes: OptionChanges): void {
     const row = this.#table.get(id);
-    if (row === undefined || row.auditMode === auditMode) return;
-    const { auditMode: _, ...rest } = row;
-    const next: EndpointRow = auditMode === undefined ? rest : { ...rest, auditMode };
-    if (row.host === true) this.#store.saveHost(auditMode === undefined ? {} : { auditMode });
+    if (row === undefined) return;
+    const { options: before, ...rest } = row;
+    const options = changedOptions(before ?? {}, changes);
+    if (isDeepStrictEqual(options, before)) return;
+    const next: EndpointRow = options === undefined ? rest : { ...rest, options };
+    if (row.host === true) this.#store.saveHost(options === undefined ? {} : { options });
     else this.#persist(next);
     this.#table.upsert(row.phase === "active" ? this.#anew(next) : next);
+    this.#tellMonitors();
+  }
+
+  /** Programs look for endpoints' own wishes where somebody has some. */
+  #tellMonitors(): void {
+    const own = [...this.#table.all()].flatMap(({ options }) => options ?? []);
+    this.#deps.datapath.maps.runtimeConfig.setOwnMonitors(own);
   }
 
   regenerate(identities: Iterable<number> | "all"): void {
@@ -269,6 +283,7 @@ class Manager implements EndpointManager {
     await this.#realizer.remove([row]);
     this.#store.remove(id);
     this.#table.delete(id);
+    if (row.options !== undefined) this.#tellMonitors();
     this.#realized.delete(id);
     this.#overflows.delete(id);
     if (row.identity !== undefined && row.identityLabels !== undefined) this.#identities.release(row.identity);
@@ -279,7 +294,10 @@ class Manager implements EndpointManager {
 
   async #update(rows: readonly EndpointRow[]): Promise<Map<number, Error>> {
     const { done, failed } = await this.#realizer.update(rows.filter((row) => row.phase === "active"));
-    for (const { row, policy } of done) if (this.#table.has(row.id)) this.#realized.set(row.id, policy);
+    for (const { row, policy } of done) {
+      if (this.#table.has(row.id)) this.#realized.set(row.id, policy);
+      if (isTold(row, this.#config)) log.info("Endpoint regenerated", { endpoint: row.id, ...policy });
+    }
     this.#overflows.note(rows, failed);
     return failed;
   }
@@ -332,6 +350,7 @@ class Manager implements EndpointManager {
         this.#keepAsIs(stored.id, join(this.#config.directory, String(stored.id)), toError(thrown).message);
       }
     }
+    this.#tellMonitors();
   }
 
   #restoreEndpoint(row: EndpointRow): void {

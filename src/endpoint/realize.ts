@@ -5,9 +5,11 @@ import { toError } from "../core/index.ts";
 import type { Direction, EndpointConfigRow, LxcRow } from "../datapath/index.ts";
 import type { EndpointConfig, EndpointDeps, PeerPorts, ResolvedEndpointPolicy } from "./deps.ts";
 import { HeldSets } from "./held-sets.ts";
+import { isAudited } from "./options.ts";
 import { namingLargest } from "./policy-overflow.ts";
 import { PolicySets } from "./policy-sets.ts";
-import { type DeviceTraits, type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
+import { endpointSlot } from "./slot.ts";
+import { type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
 
 /** What a regeneration gave. */
 export interface Realized {
@@ -213,23 +215,8 @@ export class EndpointRealizer {
     const sets = this.#acquireBoth({ row, resolved, previous }, leaving);
     const policy = { revision, ingressEnforced, egressEnforced, ...sets };
     const moved = previous !== undefined && (this.#torn.has(row.id) || !this.#keepsAll(row, policy, previous));
-    const slot: EndpointConfigRow = {
-      id: row.id,
-      mac: row.mac,
-      nodeMac: row.nodeMac,
-      ifindex: row.ifindex,
-      ...(row.ipv4 === undefined ? {} : { ipv4: row.ipv4 }),
-      ...(row.ipv6 === undefined ? {} : { ipv6: row.ipv6 }),
-      identity: row.identity ?? 0,
-      ingressSet: policy.ingressSet,
-      egressSet: policy.egressSet,
-      policyRevision: previous === undefined ? firstRevision() : plus(previous.policyRevision, moved ? 2 : 0),
-      enforceIngress: ingressEnforced,
-      enforceEgress: egressEnforced,
-      audit: row.auditMode ?? this.#config.auditMode.on,
-      ready: true,
-      ...(row.traits !== undefined && slotTraits(row.traits)),
-    };
+    const policyRevision = previous === undefined ? firstRevision() : plus(previous.policyRevision, moved ? 2 : 0);
+    const slot = endpointSlot(row, policy, policyRevision, this.#config);
     const same = (direction: Direction) =>
       previous !== undefined &&
       setOf(previous, direction) === setOf(slot, direction) &&
@@ -290,7 +277,7 @@ export class EndpointRealizer {
       if (!isEnforced(previous, direction) || !this.#sets.onlyAdds(from, to)) return false;
       return this.#held.lossesSeen(previous.id, from) === this.#sets.losses(from);
     };
-    return previous.audit === (row.auditMode ?? this.#config.auditMode.on) && directions.every(keeps);
+    return previous.audit === isAudited(row, this.#config) && directions.every(keeps);
   }
 
   /**
@@ -356,14 +343,6 @@ function firstRevision(): number {
 
 function plus(revision: number, steps: number): number {
   return (revision + steps) >>> 0;
-}
-
-function slotTraits({ neighborsPass, byStack, parentIfindex }: DeviceTraits): Partial<EndpointConfigRow> {
-  return {
-    ...(neighborsPass && { neighborsPass }),
-    ...(byStack && { byStack }),
-    ...(parentIfindex > 0 && { parentIfindex }),
-  };
 }
 
 type Sets = Pick<RealizedPolicy, "ingressSet" | "egressSet">;

@@ -185,7 +185,7 @@ test("an endpoint's own audit mode moves its flows' revision, outweighs the agen
   const { id } = await n.ready(1);
   const slot = () => n.datapath.slots.get(id);
   const before = slot()?.policyRevision;
-  n.manager.setAuditMode(id, true);
+  n.manager.setOptions(id, { auditMode: true });
   await n.until(() => slot()?.audit === true, "audited");
   assert.notEqual(slot()?.policyRevision, before);
   await n.restart();
@@ -195,6 +195,6 @@ test("an endpoint's own audit mode moves its flows' revision, outweighs the agen
   n.auditMode = true;
   await n.restart();
   n.manager.open();
-  n.manager.setAuditMode(id, false);
+  n.manager.setOptions(id, { auditMode: false });
   await n.until(() => slot()?.audit === false, "not audited, though the agent is");
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { createLogger, replaceFile } from "../core/index.ts";
+import { storedOptions } from "./options.ts";
 
 const log = createLogger("endpoint-store");
 
@@ -23,7 +24,7 @@ const storedEndpoint = z.strictObject({
   podNamespace: z.string(),
   podName: z.string(),
   podUid: z.string().optional(),
-  auditMode: z.boolean().optional(),
+  ...storedOptions,
   traits: z
     .strictObject({
       neighborsPass: z.boolean(),
@@ -40,7 +41,7 @@ const storedEndpoint = z.strictObject({
 /** An endpoint as it is kept on disk. */
 export type StoredEndpoint = z.infer<typeof storedEndpoint>;
 
-const storedHost = z.strictObject({ auditMode: z.boolean().optional() });
+const storedHost = z.strictObject(storedOptions);
 
 /** What is kept of the host's endpoint. */
 export type StoredHost = z.infer<typeof storedHost>;

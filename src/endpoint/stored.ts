@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between an endpoint's row and what is kept of it on disk.
 import { doneStatus, FormatError, Labels } from "../core/index.ts";
+import { readOptions } from "./options.ts";
 import { EndpointStore, type StoredEndpoint } from "./store.ts";
 import type { EndpointRow } from "./types.ts";
 
@@ -21,7 +22,7 @@ export function toStored(row: EndpointRow): StoredEndpoint {
     podNamespace: row.podNamespace,
     podName: row.podName,
     ...(row.podUid === undefined ? {} : { podUid: row.podUid }),
-    ...(row.auditMode === undefined ? {} : { auditMode: row.auditMode }),
+    ...(row.options === undefined ? {} : { options: row.options }),
     ...(row.traits === undefined ? {} : { traits: row.traits }),
     ...(row.network === undefined ? {} : { network: row.network }),
     labels: row.labels.toStrings(),
@@ -31,14 +32,14 @@ export function toStored(row: EndpointRow): StoredEndpoint {
 
 /** The row of an endpoint read back: in force in the kernel as it was left, not yet confirmed. */
 export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
-  const { version: _, labels, ipv4, ipv6, podUid, identity, auditMode, traits, network, ...rest } = stored;
+  const { version: _, labels, ipv4, ipv6, podUid, identity, options, auditMode, traits, network, ...rest } = stored;
   return {
     ...rest,
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(podUid === undefined ? {} : { podUid }),
     ...(identity === undefined ? {} : { identity }),
-    ...(auditMode === undefined ? {} : { auditMode }),
+    ...readOptions({ options, auditMode }),
     ...(traits === undefined ? {} : { traits }),
     ...(network === undefined ? {} : { network }),
     labels: Labels.parse(labels),

@@ -10,7 +10,15 @@ import { FakeClock, Labels } from "../core/index.ts";
 import type { ResolvedEndpointPolicy } from "./deps.ts";
 import { createEndpointManager, type EndpointManager } from "./manager.ts";
 import { createEndpointTable } from "./table.ts";
-import { allow, MemoryAddresses, MemoryAnnouncer, MemoryDatapath, MemoryIdentities, peerPorts } from "./testing.ts";
+import {
+  agentDefaults,
+  allow,
+  MemoryAddresses,
+  MemoryAnnouncer,
+  MemoryDatapath,
+  MemoryIdentities,
+  peerPorts,
+} from "./testing.ts";
 import type { CreateEndpoint, EndpointRow } from "./types.ts";
 
 export const web = Labels.parse(["k8s:app=web"]);
@@ -73,7 +81,7 @@ export class Node {
         deviceExists: (name, ifindex) => this.devices.has(`${name} ${ifindex}`),
         clock: this.clock,
       },
-      { directory: this.directory, auditMode: { on: this.auditMode } },
+      { ...agentDefaults, directory: this.directory, auditMode: { on: this.auditMode } },
     );
   }
 

@@ -9,6 +9,7 @@ import {
   type LxcMap,
   type LxcRow,
   type MapUsage,
+  type OwnMonitor,
   type PolicyMap,
   type PolicyMapEntry,
   type PolicyMapRow,
@@ -18,11 +19,19 @@ import {
 } from "../datapath/index.ts";
 import type { IdentityRow } from "../identity/index.ts";
 import { Errno, SyscallError } from "../kernel/index.ts";
+import type { EndpointDefaults } from "./agent-switch.ts";
 import type { EndpointAddressPool, EndpointAnnouncer, EndpointDatapath, PeerPorts } from "./deps.ts";
 import type { EndpointRow } from "./types.ts";
 
 /** Called with each write before it is done; throws to make it fail. */
 export type WriteLog = (write: string) => void;
+
+/** Options of an agent as it is by default. */
+export const agentDefaults = {
+  auditMode: { on: false },
+  sourceIpVerification: { on: true },
+  debugPolicy: { on: false },
+} satisfies EndpointDefaults;
 
 /** An ingress entry that allows TCP to one port. */
 export function allow(identity: number, port: number, cookie = 1): PolicyMapEntry {
@@ -171,6 +180,7 @@ export class MemoryDatapath implements EndpointDatapath {
   readonly policy = new MemoryPolicyMap((write) => this.#write(write));
   readonly maps: EndpointDatapath["maps"];
   expected: readonly number[] = [];
+  ownMonitors: readonly OwnMonitor[] = [];
   /** Makes writes fail that it returns an error for. */
   refuse: (write: string) => Error | undefined = () => undefined;
   /** Awaited by each attaching. */
@@ -179,7 +189,11 @@ export class MemoryDatapath implements EndpointDatapath {
   detaching: Promise<void> = Promise.resolve();
 
   constructor() {
-    this.maps = { endpoints: this.#endpointsMap(), lxc: this.#lxcMap(), policy: this.policy };
+    const setOwnMonitors = (own: Iterable<OwnMonitor>) => {
+      this.ownMonitors = [...own];
+    };
+    const runtimeConfig = { setOwnMonitors };
+    this.maps = { endpoints: this.#endpointsMap(), lxc: this.#lxcMap(), policy: this.policy, runtimeConfig };
   }
 
   takeWrites(): string[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of the endpoints table.
 import type { Labels, Status } from "../core/index.ts";
+import type { OwnMonitor } from "../datapath/index.ts";
 import type { EndpointState, Phase } from "./state.ts";
 
 /** One line of an endpoint's history, as `endpoint log` prints it. */
@@ -38,6 +39,19 @@ export interface DeviceTraits {
   readonly parentIfindex: number;
 }
 
+/** Options of one endpoint; what is absent is as the agent's configuration says. */
+export interface EndpointOptions extends OwnMonitor {
+  /** Denied packets pass and are reported as audited. */
+  readonly auditMode?: boolean;
+  /** False: it may send from addresses that are not its own. */
+  readonly sourceIpVerification?: boolean;
+  /** Each regeneration is logged. */
+  readonly debug?: boolean;
+  readonly debugPolicy?: boolean;
+  /** Kept for those who set it: no program chooses backends. */
+  readonly debugLb?: boolean;
+}
+
 /** A pod's network interface on this node, or the host. */
 export interface EndpointRow {
   /** 1–65534, the slot of cilium_endpoints; the host has `hostEndpointId`. */
@@ -71,8 +85,8 @@ export interface EndpointRow {
   /** Labels of the identity: the ones before while new labels wait for theirs. Absent until this run allocated it. */
   readonly identityLabels?: Labels;
   readonly policy?: RealizedPolicy;
-  /** Whether denied packets pass and are reported as audited; absent: as the agent's configuration says. */
-  readonly auditMode?: boolean;
+  /** What it decides itself; never empty. */
+  readonly options?: EndpointOptions;
   /** Moves when the policy has to be resolved again. */
   readonly generation: number;
   /** The last lines, newest last. */
@@ -96,6 +110,7 @@ export type CreateEndpoint = Pick<
   | "podUid"
   | "traits"
   | "network"
+  | "options"
   | "labels"
 >;
 

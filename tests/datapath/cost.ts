@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a packet costs on each path, and how much the verifier has to walk; `npm run bench -- programs` prints it.
 import { join } from "node:path";
-import { MonitorAggregation, RuntimeConfigIndex } from "../../src/abi/index.ts";
 import { type BpfObject, type BpfProgram, loadObject } from "../../src/kernel/index.ts";
 import { arriving, bothFamilies, type FamilyWords, sent } from "./case.ts";
 import { ipFrame, type Payload, TcpFlag, tcp } from "./packet.ts";
@@ -95,7 +94,7 @@ function entryOf(world: World, id: number): BpfProgram {
 
 function prepare(world: World): void {
   world.reset();
-  world.runtime(RuntimeConfigIndex.RUNTIME_MONITOR_AGGREGATION, MonitorAggregation.AGGREGATION_MEDIUM);
+  world.monitor.setMonitorAggregation("medium");
   ingress(podB, { protocol: 6, port: 80 })(world);
 }
 
@@ -114,7 +113,7 @@ function fromPodCosts(meter: Meter, world: World, words: FamilyWords): void {
   meter.add("established, pod to stack", entry, packet(router, ACK));
   revoke(podB)(world);
   meter.add("denied by ingress policy, with both events", entry, packet(podB, ACK));
-  world.runtime(RuntimeConfigIndex.RUNTIME_EVENTS, 0);
+  world.monitor.setEvents({ drop: false, trace: false, policyVerdict: false });
   meter.add("denied by ingress policy, without events", entry, packet(podB, ACK));
 }
 
@@ -122,7 +121,7 @@ function fromPodCosts(meter: Meter, world: World, words: FamilyWords): void {
 function newFlowCosts(meter: Meter, world: World, words: FamilyWords): void {
   const entry = entryOf(world, podA.id);
   prepare(world);
-  world.runtime(RuntimeConfigIndex.RUNTIME_EVENTS, 0);
+  world.monitor.setEvents({ drop: false, trace: false, policyVerdict: false });
   const data = (to: Addresses) => sent(words, podA, to, segment(SYN));
   meter.add("new, pod to pod of this node, both ends, without events", entry, data(podB));
   meter.add("new, pod to tunnel device, without events", entry, data(podC));

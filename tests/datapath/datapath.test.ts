@@ -14,6 +14,7 @@ import { identityCases } from "./identities.cases.ts";
 import { ndpCases } from "./ndp.cases.ts";
 import { observabilityCases } from "./observability.cases.ts";
 import { overlayCases } from "./overlay.cases.ts";
+import { ownEventCases } from "./own-events.cases.ts";
 import { pickupCases } from "./pickup.cases.ts";
 import { policyCases } from "./policy.cases.ts";
 import { runCase } from "./run.ts";
@@ -36,6 +37,7 @@ const features: Readonly<Record<string, readonly Case[]>> = {
   "devices of others": chainedCases,
   host: hostCases,
   observability: observabilityCases,
+  "events of one endpoint": ownEventCases,
 };
 
 let world: World;

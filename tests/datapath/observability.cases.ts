@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters, and which events are sent at which aggregation level.
 import assert from "node:assert/strict";
-import {
-  DropReason,
-  MetricDirection,
-  MonitorAggregation,
-  RuntimeConfigIndex,
-  RuntimeEvents,
-  TracePoint,
-} from "../../src/abi/index.ts";
+import { DropReason, MetricDirection, TracePoint } from "../../src/abi/index.ts";
+import type { MonitorAggregation, MonitorEvents } from "../../src/datapath/index.ts";
 import { bothFamilies, type Case, fromA, fromB, type Step, sent, Verdict } from "./case.ts";
 import { type Payload, TcpFlag, tcp } from "./packet.ts";
 import { ingress } from "./rules.ts";
 import { podA, podB, podC, router, type World } from "./world.ts";
 
 const { SYN, ACK, FIN } = TcpFlag;
-const { AGGREGATION_LOW, AGGREGATION_MEDIUM, AGGREGATION_MAXIMUM } = MonitorAggregation;
-const { RUNTIME_EVENT_DROP, RUNTIME_EVENT_TRACE, RUNTIME_EVENT_POLICY_VERDICT } = RuntimeEvents;
+const nothing: MonitorEvents = { drop: false, trace: false, policyVerdict: false };
 
 function request(flags: number, data = new Uint8Array()): Payload {
   return tcp({ sport: 4000, dport: 80, flags, data });
 }
 
-function level(value: number, interval = 1000): (world: World) => void {
-  return (world) => {
-    world.runtime(RuntimeConfigIndex.RUNTIME_MONITOR_AGGREGATION, value);
-    world.runtime(RuntimeConfigIndex.RUNTIME_MONITOR_INTERVAL, interval);
+function level(value: MonitorAggregation, interval = 1000): (world: World) => void {
+  return ({ monitor }) => {
+    monitor.setMonitorAggregation(value);
+    monitor.setMonitorInterval(interval);
   };
 }
 
@@ -99,33 +92,31 @@ export const observabilityCases: readonly Case[] = [
       {
         name: "sends no event of a kind that is off",
         steps: [
-          [RUNTIME_EVENT_DROP, ["verdict", "trace"]],
-          [RUNTIME_EVENT_DROP | RUNTIME_EVENT_POLICY_VERDICT, ["trace"]],
-          [RUNTIME_EVENT_DROP | RUNTIME_EVENT_TRACE, ["verdict"]],
-        ].map(([bits, silent]) => ({
+          [{ ...nothing, drop: true }, ["verdict", "trace"]] as const,
+          [{ drop: true, trace: false, policyVerdict: true }, ["trace"]] as const,
+          [{ drop: true, trace: true, policyVerdict: false }, ["verdict"]] as const,
+        ].map(([events, silent]) => ({
           change: (world: World) => {
             ingress(podB)(world);
-            world.runtime(RuntimeConfigIndex.RUNTIME_EVENTS, Number(bits));
+            world.monitor.setEvents(events);
           },
           send: sent(words, podA, podB, request(SYN)),
           into: fromA,
           drop: DropReason.DROP_POLICY,
-          silent: silent as Step["silent"] & {},
+          silent,
         })),
       },
       {
         name: "traces every packet where it leaves, and none where it comes in, at level low",
-        steps: [there(SYN, { change: level(AGGREGATION_LOW), ...told }), there(ACK, told), there(ACK, told)].map(
-          (step) => ({
-            ...step,
-            missing: [{ kind: "trace" as const, point: TracePoint.TRACE_FROM_ENDPOINT }],
-          }),
-        ),
+        steps: [there(SYN, { change: level("low"), ...told }), there(ACK, told), there(ACK, told)].map((step) => ({
+          ...step,
+          missing: [{ kind: "trace" as const, point: TracePoint.TRACE_FROM_ENDPOINT }],
+        })),
       },
       {
         name: "traces the first packet and new TCP flags, of each direction, at level medium",
         steps: [
-          there(SYN, { change: level(AGGREGATION_MEDIUM), ...told }),
+          there(SYN, { change: level("medium"), ...told }),
           there(SYN, quiet),
           back(SYN | ACK, told),
           back(ACK, quiet),
@@ -139,14 +130,14 @@ export const observabilityCases: readonly Case[] = [
       {
         name: "traces a flow again when the interval is over",
         steps: [
-          there(SYN, { change: level(AGGREGATION_MEDIUM, 5), ...told }),
+          there(SYN, { change: level("medium", 5), ...told }),
           there(ACK, { change: (world) => world.changeFlows({ lastRxReport: 1, lastTxReport: 1 }), ...told }),
           there(ACK, quiet),
         ],
       },
       {
         name: "traces no TCP flags at level maximum",
-        steps: [there(SYN, { change: level(AGGREGATION_MAXIMUM), ...told }), there(FIN | ACK, quiet)],
+        steps: [there(SYN, { change: level("maximum"), ...told }), there(FIN | ACK, quiet)],
       },
       {
         name: "sends the first 128 bytes of a packet, and its length",

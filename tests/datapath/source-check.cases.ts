@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pod may claim to be, and which frames are understood at all.
-import { DropReason } from "../../src/abi/index.ts";
+import { DropReason, EndpointConfigFlags } from "../../src/abi/index.ts";
 import { bothFamilies, type Case, fromA, received, sent, Verdict } from "./case.ts";
 import { concat, EtherType, echo, frame, ipFrame, ipv4, ipv6, raw, tcp, u16, udp } from "./packet.ts";
 import { internet, nobody, podA, podB } from "./world.ts";
@@ -35,6 +35,19 @@ export const sourceCheckCases: readonly Case[] = [
         drop: DropReason.DROP_INVALID_SIP,
         events: [{ kind: "drop" as const, sourceIdentity: podA.identity, endpoint: podA.id }],
       })),
+    },
+    {
+      name: "passes another address of an endpoint that may have any, but no other MAC address",
+      steps: [
+        {
+          change: (world) => world.endpoint(podA, { flags: EndpointConfigFlags.ENDPOINT_ANY_SOURCE }),
+          send: sent(words, podA, podB, syn, { source: words.ip(internet) }),
+          into: fromA,
+          verdict: Verdict.REDIRECT,
+          events: [{ kind: "trace" as const, sourceIdentity: podA.identity, endpoint: podB.id }],
+        },
+        { send: sent(words, { ...podA, mac: podB.mac }, podB, syn), into: fromA, drop: DropReason.DROP_INVALID_SMAC },
+      ],
     },
     {
       name: "drops a packet that is for another MAC address than the gateway's",

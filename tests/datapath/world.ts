@@ -27,7 +27,13 @@ import {
   TailCall,
 } from "../../src/abi/index.ts";
 import { ip16, ipFamily, ipToBytes, macToBytes } from "../../src/core/index.ts";
-import { createPolicyMap, type PolicyMap, type PolicyMapEntry } from "../../src/datapath/index.ts";
+import {
+  createPolicyMap,
+  createRuntimeConfigMap,
+  type PolicyMap,
+  type PolicyMapEntry,
+  type RuntimeConfigMap,
+} from "../../src/datapath/index.ts";
 import { type BpfMap, type BpfObject, loadObject, RingBuffer } from "../../src/kernel/index.ts";
 import { type Counter, clearForwarded, readCounters } from "./counters.ts";
 import { type EventRow, readEvent } from "./event.ts";
@@ -132,6 +138,8 @@ export class World implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #maps = new Map<string, BpfMap>();
   readonly #events: RingBuffer;
+  /** Which events the programs send. */
+  readonly monitor: RuntimeConfigMap;
   readonly #sets: PolicyMap;
   /** Entries by set. */
   readonly #policies = new Map<number, readonly PolicyRow[]>();
@@ -157,6 +165,7 @@ export class World implements Disposable {
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
     this.entries = new Map([podA.id, podB.id].map((id) => [id, entry(id)]));
     this.#sets = createPolicyMap(this.map("cilium_policy_v2_peers"), this.map("cilium_policy_v2_ports"));
+    this.monitor = createRuntimeConfigMap(this.map("cilium_runtime_config"));
     this.#events = this.#stack.use(new RingBuffer(this.map("cilium_events")));
   }
 
@@ -224,9 +233,10 @@ export class World implements Disposable {
     this.ipcachePrefix("2001:db8:51::", 48, { identity: cidrHost.identity });
     for (const address of [otherNode.ipv4, otherNode.ipv6]) this.node(address);
     this.runtime(RuntimeConfigIndex.RUNTIME_IPCACHE_REVISION, 1);
-    this.runtime(RuntimeConfigIndex.RUNTIME_MONITOR_AGGREGATION, 0);
-    this.runtime(RuntimeConfigIndex.RUNTIME_MONITOR_INTERVAL, 5);
-    this.runtime(RuntimeConfigIndex.RUNTIME_EVENTS, 7);
+    this.monitor.setOwnMonitors([]);
+    this.monitor.setMonitorAggregation("none");
+    this.monitor.setMonitorInterval(5);
+    this.monitor.setEvents({ drop: true, trace: true, policyVerdict: true });
     this.takeEvents();
   }
 

@@ -14,6 +14,7 @@ import {
 import { type Labels, systemClock } from "../../src/core/index.ts";
 import { createEndpointsMap, createPolicyMap, type LxcRow, type PolicyMap } from "../../src/datapath/index.ts";
 import { createEndpointManager, createEndpointTable, type EndpointManager } from "../../src/endpoint/index.ts";
+import { agentDefaults } from "../../src/endpoint/testing.ts";
 import { BpfMap } from "../../src/kernel/index.ts";
 import { PolicyEngine, type PolicyEngineOptions } from "../../src/policy/index.ts";
 
@@ -58,7 +59,10 @@ export class Rig implements AsyncDisposable {
       {
         endpoints: this.table,
         datapath: {
-          maps: { lxc, policy: this.policyMap, endpoints: createEndpointsMap(this.maps.endpoints) },
+          maps: {
+            ...{ lxc, policy: this.policyMap, endpoints: createEndpointsMap(this.maps.endpoints) },
+            runtimeConfig: { setOwnMonitors: () => {} },
+          },
           expectEndpoints: () => {},
           attachEndpoint: async ({ id }) => void attached.add(id),
           ensureEndpointAttached: async ({ id }) => attached.size === attached.add(id).size,
@@ -80,7 +84,7 @@ export class Rig implements AsyncDisposable {
         deviceExists: () => true,
         clock: systemClock,
       },
-      { directory: this.#directory, auditMode: { on: false } },
+      { ...agentDefaults, directory: this.#directory },
     );
   }
 

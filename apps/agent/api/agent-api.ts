@@ -3,7 +3,6 @@
 import type { AgentApi, NodeAddressing } from "../../../src/api/index.ts";
 import type { Metrics, Module } from "../../../src/core/index.ts";
 import type { Prefilter } from "../../../src/datapath/index.ts";
-import type { ReadonlyAuditMode } from "../../../src/endpoint/index.ts";
 import type { EventModule } from "../events.ts";
 import { featureCalls } from "../features.ts";
 import { createStatedbApi, type StatedbDeps, statedbTables } from "../statedb/index.ts";
@@ -19,13 +18,14 @@ import { createMapsApi, type MapsApiDeps } from "./maps.ts";
 import { createPolicyCalls, type PolicyApiDeps } from "./policy.ts";
 import { createPolicyHitsCalls, type PolicyHitsDeps } from "./policy-hits.ts";
 import { createPrefilterCalls } from "./prefilter.ts";
+import { type EndpointSwitches, optionValues, runtimeOptions } from "./runtime-options.ts";
 import { createStatusCalls, type StatusApiDeps } from "./status.ts";
 
 export interface AgentApiDeps {
   readonly hostAddressing: NodeAddressing;
   readonly status: StatusApiDeps;
-  readonly config: Omit<ConfigApiDeps, "hostAddressing">;
-  readonly endpoints: Omit<EndpointApiDeps, "model"> & { readonly auditMode: ReadonlyAuditMode };
+  readonly config: Omit<ConfigApiDeps, "hostAddressing" | "changeable"> & { readonly switches: EndpointSwitches };
+  readonly endpoints: Omit<EndpointApiDeps, "model" | "agentOptions">;
   readonly ipam: Omit<IpamApiDeps, "hostAddressing">;
   readonly identities: IdentityApiDeps;
   readonly policy: PolicyApiDeps;
@@ -49,19 +49,22 @@ export function createAgentApi(deps: AgentApiDeps): AgentApiParts {
   const { hostAddressing, config, endpoints, metrics } = deps;
   const { modules, health, pathMtu, self } = deps.status;
   const model = {
-    ...{ hostAddressing, auditMode: endpoints.auditMode },
+    ...{ hostAddressing, defaults: config.switches },
     policyRevision: () => deps.policy.engine.revision,
   };
+  const { datapath, switches } = config;
+  const changeable = runtimeOptions({ runtimeConfig: () => datapath.maps.runtimeConfig, switches });
+  const agentOptions = () => optionValues(changeable);
   const calls = {
     version: () => version,
     ...createStatusCalls(deps.status),
-    ...createEndpointCalls({ ...endpoints, model }),
+    ...createEndpointCalls({ ...endpoints, model, agentOptions }),
     ...createPolicyCalls(deps.policy),
   };
   const maps = createMapsApi(deps.maps);
   const api = {
     ...calls,
-    ...createConfigCalls({ ...config, hostAddressing }),
+    ...createConfigCalls({ ...config, hostAddressing, changeable }),
     ...createIpamCalls({ ...deps.ipam, hostAddressing }),
     ...createIdentityCalls(deps.identities),
     ...createPolicyHitsCalls(deps.policyHits),

@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET and PATCH /config.
-import { type AgentApi, ApiError, type DaemonConfiguration, type NodeAddressing } from "../../../src/api/index.ts";
+import type { AgentApi, DaemonConfiguration, NodeAddressing } from "../../../src/api/index.ts";
 import { type Config, redactText } from "../../../src/core/index.ts";
 import type { Datapath } from "../../../src/datapath/index.ts";
-import type { AuditMode } from "../../../src/endpoint/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
 import { masqueradeConfig } from "../masquerade.ts";
 import { options } from "../options.ts";
 import { cpuCount } from "./cpu-count.ts";
-import { runtimeOptions } from "./runtime-options.ts";
+import { knownOption } from "./option-values.ts";
+import { optionValues, type RuntimeOption } from "./runtime-options.ts";
 
 export interface ConfigApiDeps {
   readonly config: Config;
   readonly datapath: Pick<Datapath, "mtu" | "maps">;
   readonly engine: PolicyEngine;
   readonly hostAddressing: NodeAddressing;
-  readonly auditMode: AuditMode;
+  readonly changeable: ReadonlyMap<string, RuntimeOption>;
 }
 
 export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfig" | "patchConfig"> {
   // What the agent was started with does not change.
   const started = Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]));
-  const changeable = runtimeOptions({
-    runtimeConfig: () => deps.datapath.maps.runtimeConfig,
-    auditMode: deps.auditMode,
-  });
+  const { changeable } = deps;
   const current = (): DaemonConfiguration => {
-    const values = Object.fromEntries(Array.from(changeable, ([name, option]) => [name, option.get()]));
-    const spec = { options: values, "policy-enforcement": deps.engine.mode };
+    const spec = { options: optionValues(changeable), "policy-enforcement": deps.engine.mode };
     return {
       spec,
       status: {
@@ -49,12 +45,9 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
     getConfig: current,
     patchConfig(spec) {
       // Nothing is changed before all of them have passed.
-      const changes = Object.entries(spec.options ?? {}).map(([name, value]) => {
-        const option = changeable.get(name);
-        if (option !== undefined) return option.change(value);
-        const known = [...changeable.keys()].join(", ");
-        throw new ApiError(400, `Cannot change option "${name}": unknown (${known} may be changed)`);
-      });
+      const changes = Object.entries(spec.options ?? {}).map(([name, value]) =>
+        knownOption(changeable, name).change(value),
+      );
       for (const apply of changes) apply();
       const mode = spec["policy-enforcement"];
       if (mode !== undefined) deps.engine.setMode(mode satisfies EnforcementMode);

@@ -7,12 +7,18 @@ import type {
   NodeAddressing,
   PolicyEnabled,
 } from "../../../src/api/index.ts";
-import { attachmentId, type EndpointRow, endpointState, type ReadonlyAuditMode } from "../../../src/endpoint/index.ts";
+import {
+  attachmentId,
+  type EndpointDefaults,
+  type EndpointRow,
+  endpointState,
+  isAudited,
+} from "../../../src/endpoint/index.ts";
 
 /** What an endpoint's model needs beside its row. */
 export interface EndpointModelContext {
   readonly hostAddressing: NodeAddressing;
-  readonly auditMode: ReadonlyAuditMode;
+  readonly defaults: EndpointDefaults;
   /** Of the policy engine, now. It says at once which endpoints a change concerns; all others are up to date. */
   readonly policyRevision: () => number;
 }
@@ -57,7 +63,7 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
       policy: {
         realized: {
           "policy-revision": row.status.kind === "done" ? context.policyRevision() : (row.policy?.revision ?? 0),
-          "policy-enabled": policyEnabled(row, row.auditMode ?? context.auditMode.on),
+          "policy-enabled": policyEnabled(row, isAudited(row, context.defaults)),
           ...(row.identity === undefined ? {} : { id: row.identity }),
         },
       },

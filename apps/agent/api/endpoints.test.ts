@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { ApiError } from "../../../src/api/index.ts";
 import { configureLogging } from "../../../src/core/index.ts";
-import { endpointRequest, podObject, setUp } from "./testing.ts";
+import type { EndpointConfigRow } from "../../../src/datapath/index.ts";
+import { allOptions, endpointRequest, podObject, setUp } from "./testing.ts";
 
 configureLogging({ level: "silent" });
 
@@ -211,18 +212,44 @@ test("health and log of an endpoint follow its state", async (t) => {
   assert.equal(await api.endpointHealth({ kind: "cilium-local", id: 99 }), undefined);
 });
 
-test("PATCH /endpoint/{id}/config sets PolicyAuditMode and refuses what it does not know", async (t) => {
+test("PATCH /endpoint/{id}/config sets options of one endpoint and refuses what it does not know", async (t) => {
   const { api, datapath } = await setUp(t);
   const request = endpointRequest(1, { addressing: { ipv4: "10.1.0.4" }, "sync-build-endpoint": true });
   const { id } = await api.putEndpoint(0, request);
   const ref = { kind: "cilium-local", id } as const;
-  const options = (state: string) => ({ realized: { options: { PolicyAuditMode: state } } });
-  assert.deepEqual(await api.endpointConfig(ref), options("Disabled"));
-  assert.deepEqual(await api.patchEndpointConfig(ref, { options: { PolicyAuditMode: "enable" } }), options("Enabled"));
-  while (datapath.slots.get(id)?.audit !== true) await turn();
-  assert.deepEqual(await api.endpointConfig(ref), options("Enabled"));
-  const patch = (changes: Record<string, string>) => () => api.patchEndpointConfig(ref, { options: changes });
-  assert.throws(patch({ Debug: "enable" }), status(400, /unknown option/));
-  assert.throws(patch({ PolicyAuditMode: "perhaps" }), status(400, /expected enable or disable/));
+  const patch = async (changes: Record<string, string>) =>
+    (await api.patchEndpointConfig(ref, { options: changes }))?.realized.options;
+  const slot = async (is: (slot: EndpointConfigRow) => boolean) => {
+    for (let found = datapath.slots.get(id); found === undefined || !is(found); found = datapath.slots.get(id))
+      await turn();
+  };
+  const agents = (await api.endpointConfig(ref))?.realized.options;
+  assert.deepEqual(agents, allOptions);
+  assert.deepEqual(await patch({ PolicyAuditMode: "enable" }), { ...allOptions, PolicyAuditMode: "Enabled" });
+  await slot(({ audit }) => audit);
+  const own = { TraceNotification: "off", MonitorAggregationLevel: "none", SourceIPVerification: "disable" };
+  const shown = { TraceNotification: "Disabled", MonitorAggregationLevel: "None", SourceIPVerification: "Disabled" };
+  assert.deepEqual(await patch(own), { ...allOptions, PolicyAuditMode: "Enabled", ...shown });
+  await slot(
+    ({ anySource, monitor }) => anySource === true && monitor?.trace === false && monitor.aggregation === "none",
+  );
+  assert.deepEqual(
+    datapath.ownMonitors.map(({ aggregation }) => aggregation),
+    ["none"],
+  );
+  const back = Object.fromEntries([...Object.keys(own), "PolicyAuditMode"].map((name) => [name, "default"]));
+  assert.deepEqual(await patch(back), allOptions);
+  await slot(({ audit, anySource, monitor }) => !audit && anySource === undefined && monitor === undefined);
+  assert.deepEqual(datapath.ownMonitors, []);
+  await assert.rejects(patch({ PolicyTracing: "enable" }), status(400, /"PolicyTracing": unknown \(Debug, DebugLB,/));
+  await assert.rejects(patch({ PolicyAuditMode: "perhaps" }), status(400, /allowed: Enabled or Disabled/));
   assert.equal(await api.endpointConfig({ kind: "cilium-local", id: 999 }), undefined);
+});
+
+test("disable-sip-verification of a new endpoint is an option of its own", async (t) => {
+  const { api } = await setUp(t);
+  const request = { addressing: { ipv4: "10.1.0.4" }, "datapath-configuration": { "disable-sip-verification": true } };
+  const { id } = await api.putEndpoint(0, endpointRequest(1, request));
+  const options = (await api.endpointConfig({ kind: "cilium-local", id }))?.realized.options;
+  assert.equal(options?.["SourceIPVerification"], "Disabled");
 });

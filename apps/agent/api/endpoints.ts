@@ -42,6 +42,8 @@ export interface EndpointApiDeps {
   readonly hasPodSource: boolean;
   readonly podLabels: PodLabelConfig;
   readonly model: EndpointModelContext;
+  /** The agent's own options by name, as the API has them. */
+  readonly agentOptions: () => Readonly<Record<string, string>>;
 }
 
 type EndpointCalls = Pick<
@@ -107,7 +109,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       ...{ find, manager: deps.manager, orchestrated: (row) => deps.hasPodSource && row.podName !== "" },
       read: (row, given) => newLabels(deps, row, given),
     }),
-    ...createEndpointConfigCalls({ find, endpoints: deps.endpoints, manager: deps.manager, ...deps.model }),
+    ...createEndpointConfigCalls({ ...deps, find }),
     endpointHealth(ref) {
       const row = find(ref);
       return row === undefined ? undefined : toHealthModel(row);
@@ -193,6 +195,9 @@ function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): Create
     podName: request["k8s-pod-name"] ?? "",
     ...(request["k8s-uid"] === undefined ? {} : { podUid: request["k8s-uid"] }),
     ...deviceTraits(request),
+    ...(request["datapath-configuration"]?.["disable-sip-verification"] === true && {
+      options: { sourceIpVerification: false },
+    }),
     labels: withAddressLabels(deps.podLabels, requestLabels(deps, request), addresses),
   };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configureLogging, createLogger } from "../../../src/core/index.ts";
 import type { MonitorAggregation, MonitorEvents, RuntimeConfigMap } from "../../../src/datapath/index.ts";
-import { AuditMode } from "../../../src/endpoint/index.ts";
+import { AgentSwitch } from "../../../src/endpoint/index.ts";
 import { runtimeOptions } from "./runtime-options.ts";
 
 /** The map's part that options are about. */
@@ -26,9 +26,14 @@ function memoryMap() {
 
 function setup() {
   let regenerated = 0;
-  const auditMode = new AuditMode(false, () => regenerated++);
+  const regenerate = () => regenerated++;
+  const switches = {
+    auditMode: new AgentSwitch(false, regenerate),
+    sourceIpVerification: new AgentSwitch(true, regenerate),
+    debugPolicy: new AgentSwitch(false),
+  };
   const map = memoryMap();
-  const options = runtimeOptions({ runtimeConfig: () => map, auditMode });
+  const options = runtimeOptions({ runtimeConfig: () => map, switches });
   const values = () => Object.fromEntries(Array.from(options, ([name, option]) => [name, option.get()]));
   const set = (name: string, value: string) => options.get(name)?.change(value)();
   return { values, set, regenerated: () => regenerated };
@@ -38,8 +43,10 @@ test("options have their values, and take others in any of Cilium's words", () =
   configureLogging({ level: "info" });
   const { values, set, regenerated } = setup();
   const before = {
-    ...{ Debug: "Disabled", DropNotification: "Enabled", MonitorAggregationLevel: "Medium" },
-    ...{ PolicyAuditMode: "Disabled", PolicyVerdictNotification: "Enabled", TraceNotification: "Disabled" },
+    ...{ Debug: "Disabled", DebugLB: "Disabled", DebugPolicy: "Disabled", DebugTagged: "Disabled" },
+    ...{ DropNotification: "Enabled", MonitorAggregationLevel: "Medium", PolicyAuditMode: "Disabled" },
+    ...{ PolicyTracing: "Disabled", PolicyVerdictNotification: "Enabled" },
+    ...{ SourceIPVerification: "Enabled", TraceNotification: "Disabled" },
   };
   assert.deepEqual(values(), before);
   assert.deepEqual(Object.keys(values()), Object.keys(before).sort());
@@ -48,12 +55,15 @@ test("options have their values, and take others in any of Cilium's words", () =
   set("DropNotification", "disabled");
   set("MonitorAggregationLevel", "None");
   set("PolicyAuditMode", "1");
+  set("SourceIPVerification", "off");
+  set("DebugLB", "on");
   assert.deepEqual(values(), {
-    ...{ Debug: "Enabled", DropNotification: "Disabled", MonitorAggregationLevel: "None" },
-    ...{ PolicyAuditMode: "Enabled", PolicyVerdictNotification: "Enabled", TraceNotification: "Enabled" },
+    ...before,
+    ...{ Debug: "Enabled", DebugLB: "Enabled", DropNotification: "Disabled", MonitorAggregationLevel: "None" },
+    ...{ PolicyAuditMode: "Enabled", SourceIPVerification: "Disabled", TraceNotification: "Enabled" },
   });
   assert.equal(createLogger("any").enabled("debug"), true);
-  assert.equal(regenerated(), 1);
+  assert.equal(regenerated(), 2);
   set("Debug", "Disabled");
   assert.equal(createLogger("any").enabled("debug"), false);
 });

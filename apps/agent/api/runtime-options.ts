@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options that may be changed while the agent runs: one entry each.
-import { ApiError } from "../../../src/api/index.ts";
 import { configureLogging, createLogger } from "../../../src/core/index.ts";
-import type { DatapathMaps, MonitorAggregation, MonitorEvents } from "../../../src/datapath/index.ts";
-import type { AuditMode } from "../../../src/endpoint/index.ts";
+import type { DatapathMaps, MonitorEvents } from "../../../src/datapath/index.ts";
+import { AgentSwitch, type EndpointDefaults } from "../../../src/endpoint/index.ts";
+import { levelText, readLevel, readSwitch, switchText } from "./option-values.ts";
+
+/** Those of the agent that endpoints follow, to be changed. */
+export type EndpointSwitches = { readonly [Name in keyof EndpointDefaults]: AgentSwitch };
 
 export interface RuntimeOptionDeps {
   readonly runtimeConfig: () => DatapathMaps["runtimeConfig"];
-  readonly auditMode: AuditMode;
+  readonly switches: EndpointSwitches;
 }
 
 /** An option as the API has it. */
@@ -18,11 +21,10 @@ export interface RuntimeOption {
   readonly change: (value: string) => () => void;
 }
 
-const levels: readonly MonitorAggregation[] = ["none", "low", "medium", "maximum"];
 const log = createLogger("config");
 
 /** The options by name, sorted. */
-export function runtimeOptions({ runtimeConfig, auditMode }: RuntimeOptionDeps): ReadonlyMap<string, RuntimeOption> {
+export function runtimeOptions({ runtimeConfig, switches }: RuntimeOptionDeps): ReadonlyMap<string, RuntimeOption> {
   const event = (name: string, kind: keyof MonitorEvents): [string, RuntimeOption] =>
     onOff(
       name,
@@ -35,41 +37,54 @@ export function runtimeOptions({ runtimeConfig, auditMode }: RuntimeOptionDeps):
       () => log.enabled("debug"),
       (on) => configureLogging({ level: on ? "debug" : "info" }),
     ),
+    keptOnly("DebugLB"),
+    ofSwitch("DebugPolicy", switches.debugPolicy),
+    keptOnly("DebugTagged"),
     event("DropNotification", "drop"),
     ["MonitorAggregationLevel", aggregationLevel(runtimeConfig)],
-    onOff(
-      "PolicyAuditMode",
-      () => auditMode.on,
-      (on) => auditMode.set(on),
-    ),
+    ofSwitch("PolicyAuditMode", switches.auditMode),
+    keptOnly("PolicyTracing"),
     event("PolicyVerdictNotification", "policyVerdict"),
+    ofSwitch("SourceIPVerification", switches.sourceIpVerification),
     event("TraceNotification", "trace"),
   ]);
 }
 
+/** What they are now. */
+export function optionValues(options: ReadonlyMap<string, RuntimeOption>): Record<string, string> {
+  return Object.fromEntries(Array.from(options, ([name, option]) => [name, option.get()]));
+}
+
 function aggregationLevel(runtimeConfig: RuntimeOptionDeps["runtimeConfig"]): RuntimeOption {
   return {
-    get: () => {
-      const { monitorAggregation: level } = runtimeConfig().get();
-      return level.charAt(0).toUpperCase() + level.slice(1);
-    },
+    get: () => levelText(runtimeConfig().get().monitorAggregation),
     change(value) {
-      const level = levels.find((candidate) => candidate === value.toLowerCase());
-      if (level === undefined) throw badValue("MonitorAggregationLevel", value, levels.join(", "));
+      const level = readLevel("MonitorAggregationLevel", value);
       return () => runtimeConfig().setMonitorAggregation(level);
     },
   };
 }
 
-function onOff(name: string, get: () => boolean, set: (on: boolean) => void): [string, RuntimeOption] {
-  const change = (value: string) => {
-    const on = /^(enabled?|true|on|1)$/i.test(value);
-    if (!on && !/^(disabled?|false|off|0)$/i.test(value)) throw badValue(name, value, "Enabled or Disabled");
-    return () => set(on);
-  };
-  return [name, { get: () => (get() ? "Enabled" : "Disabled"), change }];
+function ofSwitch(name: string, one: AgentSwitch): [string, RuntimeOption] {
+  return onOff(
+    name,
+    () => one.on,
+    (on) => one.set(on),
+  );
 }
 
-function badValue(name: string, value: string, allowed: string): ApiError {
-  return new ApiError(400, `Cannot change option "${name}": it has "${value}" (allowed: ${allowed})`);
+/** An option of which nothing here depends; whoever sets it is told so in the log. */
+function keptOnly(name: string): [string, RuntimeOption] {
+  const kept = new AgentSwitch(false, () => {
+    if (kept.on) log.warn("The option has no effect: there is nothing here that it is about", { option: name });
+  });
+  return ofSwitch(name, kept);
+}
+
+function onOff(name: string, get: () => boolean, set: (on: boolean) => void): [string, RuntimeOption] {
+  const change = (value: string) => {
+    const on = readSwitch(name, value);
+    return () => set(on);
+  };
+  return [name, { get: () => switchText(get()), change }];
 }

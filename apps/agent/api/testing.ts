@@ -7,13 +7,19 @@ import type { TestContext } from "node:test";
 import type { EndpointChangeRequest } from "../../../src/api/index.ts";
 import { defaultLabelFilter, FakeClock } from "../../../src/core/index.ts";
 import { createEndpointManager, createEndpointTable } from "../../../src/endpoint/index.ts";
-import { MemoryAnnouncer, MemoryDatapath, MemoryIdentities } from "../../../src/endpoint/testing.ts";
+import { agentDefaults, MemoryAnnouncer, MemoryDatapath, MemoryIdentities } from "../../../src/endpoint/testing.ts";
 import { Ipam } from "../../../src/ipam/index.ts";
 import { createResourceTable, type ResourceRow, resourceId } from "../../../src/kubernetes/index.ts";
 import { PolicyEngine } from "../../../src/policy/index.ts";
 import { createEndpointCalls } from "./endpoints.ts";
 import { createIpamCalls } from "./ipam.ts";
 
+/** Options of endpoints as the agent's are here. */
+export const allOptions = {
+  ...{ Debug: "Disabled", DebugLB: "Disabled", DebugPolicy: "Disabled", DropNotification: "Enabled" },
+  ...{ MonitorAggregationLevel: "Medium", PolicyAuditMode: "Disabled", PolicyVerdictNotification: "Enabled" },
+  ...{ SourceIPVerification: "Enabled", TraceNotification: "Enabled" },
+};
 const hostAddressing = { ipv4: { enabled: true }, ipv6: { enabled: true } };
 
 /** A Pod object. */
@@ -47,7 +53,7 @@ export async function setUp(t: TestContext, options: { devices?: boolean; hasPod
       resolvePolicy: (labels, identity) => new PolicyEngine().resolveEndpoint(labels, identity),
       deviceExists: () => devices,
     },
-    { directory, auditMode: { on: false } },
+    { directory, ...agentDefaults },
   );
   const stop = new AbortController();
   await manager.start(stop.signal);
@@ -58,11 +64,20 @@ export async function setUp(t: TestContext, options: { devices?: boolean; hasPod
     rmSync(directory, { recursive: true });
   });
   const podLabels = { cluster: "default", filter: defaultLabelFilter };
-  const model = { hostAddressing, auditMode: { on: false }, policyRevision: () => 1 };
+  const model = { hostAddressing, defaults: agentDefaults, policyRevision: () => 1 };
   return {
     ...{ clock, ipam, resources, endpoints, datapath, identities, manager },
     api: {
-      ...createEndpointCalls({ endpoints, manager, ipam, resources, hasPodSource, podLabels, model }),
+      ...createEndpointCalls({
+        endpoints,
+        manager,
+        ipam,
+        resources,
+        hasPodSource,
+        podLabels,
+        model,
+        agentOptions: () => allOptions,
+      }),
       ...createIpamCalls({ ipam, endpoints, hostAddressing }),
     },
   };

@@ -5,17 +5,8 @@ import { CiliumError } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { changeableOptions } from "./changeable-options.ts";
 import { configRow, configRows, configValue, optionLines, startUpRows } from "./config-rows.ts";
-
-/** What may be changed while the agent runs. */
-const mutable = [
-  ["Debug", "Log more"],
-  ["DropNotification", "Report dropped packets"],
-  ["MonitorAggregationLevel", "How much the reports of a flow are summed up: none, low, medium, maximum"],
-  ["PolicyAuditMode", "Let denied packets pass, and report them as audited"],
-  ["PolicyVerdictNotification", "Report what policy decided about each new flow"],
-  ["TraceNotification", "Report packets that pass"],
-] as const;
 
 export const config: CommandSpec = {
   usage: "config [changes...]",
@@ -43,7 +34,7 @@ export const config: CommandSpec = {
 
 async function showOrChange(context: Context, call: Call): Promise<void> {
   if (flag(call, "listOptions")) {
-    context.print(optionLines(mutable));
+    context.print(optionLines(changeableOptions("agent")));
     return;
   }
   const client = context.client();

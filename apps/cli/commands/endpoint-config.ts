@@ -3,17 +3,16 @@
 import type { CommandSpec } from "../define.ts";
 import { flag } from "../define.ts";
 import { UsageError } from "../errors.ts";
+import { changeableOptions } from "./changeable-options.ts";
 import { configRows, optionLines } from "./config-rows.ts";
-
-const options = [["PolicyAuditMode", "Let denied packets pass, and report them as audited"]] as const;
 
 export const endpointConfig: CommandSpec = {
   usage: "config [id] [changes...]",
-  summary: "Show an endpoint's options, or change them with OPTION=enable|disable",
+  summary: "Show an endpoint's options, or change them with OPTION=VALUE (default: as the agent's)",
   options: [["--list-options", "options that can be changed"]],
   run: async (context, call) => {
     if (flag(call, "listOptions")) {
-      context.print(optionLines(options));
+      context.print(optionLines(changeableOptions("endpoint")));
       return;
     }
     const [id, ...changes] = call.args;
@@ -34,6 +33,6 @@ export const endpointConfig: CommandSpec = {
 
 function readChange(text: string): [name: string, value: string] {
   const at = text.indexOf("=");
-  if (at <= 0) throw new UsageError(`Cannot change "${text}": not OPTION=enable or OPTION=disable`);
+  if (at <= 0) throw new UsageError(`Cannot change "${text}": not OPTION=VALUE`);
   return [text.slice(0, at), text.slice(at + 1)];
 }

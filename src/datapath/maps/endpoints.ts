@@ -11,6 +11,7 @@ import { ipFromBigInt, ipFromBytes, ipToBigInt, ipToBytes, macFromBytes, macToBy
 import type { BpfMap } from "../../kernel/index.ts";
 import { DatapathError } from "../errors.ts";
 import { isZero } from "./codec.ts";
+import { decodeOwnMonitor, encodeOwnMonitor } from "./monitor-codec.ts";
 import { type RowCodec, upsertRows } from "./row-map.ts";
 import type { EndpointConfigRow, EndpointsMap } from "./types.ts";
 
@@ -99,6 +100,8 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
     (row.ready ? Flags.ENDPOINT_READY : 0) |
     (row.neighborsPass === true ? Flags.ENDPOINT_NEIGHBORS_PASS : 0) |
     (row.byStack === true ? Flags.ENDPOINT_BY_STACK : 0) |
+    (row.anySource === true ? Flags.ENDPOINT_ANY_SOURCE : 0) |
+    (row.monitor === undefined ? 0 : encodeOwnMonitor(row.monitor)) |
     (row.changing === true ? Flags.ENDPOINT_CHANGING : 0);
   const config = {
     mac: macToBytes(row.mac),
@@ -119,6 +122,7 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
 function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefined {
   const config = decodeEndpointConfig(value);
   if (config.ifindex === 0) return undefined;
+  const monitor = decodeOwnMonitor(config.flags);
   return {
     id,
     mac: macFromBytes(config.mac),
@@ -137,6 +141,8 @@ function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefi
     ...((config.flags & Flags.ENDPOINT_NEIGHBORS_PASS) !== 0 && { neighborsPass: true }),
     ...((config.flags & Flags.ENDPOINT_BY_STACK) !== 0 && { byStack: true }),
     ...(config.parentIfindex !== 0 && { parentIfindex: config.parentIfindex }),
+    ...(monitor !== undefined && { monitor }),
+    ...((config.flags & Flags.ENDPOINT_ANY_SOURCE) !== 0 && { anySource: true as const }),
     ...((config.flags & Flags.ENDPOINT_CHANGING) !== 0 && { changing: true as const }),
   };
 }

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium_runtime_config: what may change while programs run.
-import { RuntimeConfigIndex as Index, MonitorAggregation as Levels, RuntimeEvents } from "../../abi/index.ts";
+import { ENDPOINT_MONITOR_MASK, RuntimeConfigIndex as Index } from "../../abi/index.ts";
 import type { BpfMap } from "../../kernel/index.ts";
-import type { MonitorAggregation, MonitorEvents } from "../types.ts";
+import { decodeEvents, encodeEvents, levelName, levelNumber } from "./monitor-codec.ts";
 import type { RuntimeConfigMap } from "./types.ts";
-
-const levelNumbers: Readonly<Record<MonitorAggregation, number>> = {
-  none: Levels.AGGREGATION_NONE,
-  low: Levels.AGGREGATION_LOW,
-  medium: Levels.AGGREGATION_MEDIUM,
-  maximum: Levels.AGGREGATION_MAXIMUM,
-};
 
 /** Typed access to cilium_runtime_config. */
 export function createRuntimeConfigMap(map: BpfMap): RuntimeConfigMap {
   const read = (index: number) => readWord(map, index);
-  const write = (index: number, value: bigint) => map.update(word32(index), word64(value));
+  const write = (index: number, value: bigint | number) => map.update(word32(index), word64(BigInt(value)));
+  /** Of endpoints that decide themselves: the lowest level, and every event that one of them wants. */
+  let own = { level: ENDPOINT_MONITOR_MASK, events: 0 };
+  const writeAny = () => {
+    write(Index.RUNTIME_ANY_AGGREGATION, Math.min(own.level, Number(read(Index.RUNTIME_MONITOR_AGGREGATION))));
+    write(Index.RUNTIME_ANY_EVENTS, own.events | Number(read(Index.RUNTIME_EVENTS)));
+  };
   return {
     get: () => ({
       utimeOffset: read(Index.RUNTIME_UTIME_OFFSET),
@@ -30,35 +29,26 @@ export function createRuntimeConfigMap(map: BpfMap): RuntimeConfigMap {
       write(Index.RUNTIME_IPCACHE_REVISION, next);
       return next;
     },
-    setMonitorAggregation: (level) => write(Index.RUNTIME_MONITOR_AGGREGATION, BigInt(levelNumbers[level])),
-    setMonitorInterval: (seconds) => write(Index.RUNTIME_MONITOR_INTERVAL, BigInt(seconds)),
-    setEvents: (events) => write(Index.RUNTIME_EVENTS, BigInt(encodeEvents(events))),
+    setMonitorAggregation(level) {
+      write(Index.RUNTIME_MONITOR_AGGREGATION, levelNumber(level));
+      writeAny();
+    },
+    setMonitorInterval: (seconds) => write(Index.RUNTIME_MONITOR_INTERVAL, seconds),
+    setEvents(events) {
+      write(Index.RUNTIME_EVENTS, encodeEvents(events));
+      writeAny();
+    },
+    setOwnMonitors(monitors) {
+      own = { level: ENDPOINT_MONITOR_MASK, events: 0 };
+      for (const monitor of monitors) {
+        own.events |= encodeEvents(monitor);
+        if (monitor.aggregation !== undefined) own.level = Math.min(own.level, levelNumber(monitor.aggregation));
+      }
+      writeAny();
+    },
     lostEvents: () => Number(read(Index.RUNTIME_EVENTS_LOST)),
     setAgentLiveness: (nanoseconds) => write(Index.RUNTIME_AGENT_LIVENESS, nanoseconds),
   };
-}
-
-function encodeEvents(events: MonitorEvents): number {
-  return (
-    (events.drop ? RuntimeEvents.RUNTIME_EVENT_DROP : 0) |
-    (events.trace ? RuntimeEvents.RUNTIME_EVENT_TRACE : 0) |
-    (events.policyVerdict ? RuntimeEvents.RUNTIME_EVENT_POLICY_VERDICT : 0)
-  );
-}
-
-function decodeEvents(bits: number): MonitorEvents {
-  return {
-    drop: (bits & RuntimeEvents.RUNTIME_EVENT_DROP) !== 0,
-    trace: (bits & RuntimeEvents.RUNTIME_EVENT_TRACE) !== 0,
-    policyVerdict: (bits & RuntimeEvents.RUNTIME_EVENT_POLICY_VERDICT) !== 0,
-  };
-}
-
-/** Numbers between two levels mean the lower one. */
-function levelName(value: number): MonitorAggregation {
-  if (value >= Levels.AGGREGATION_MAXIMUM) return "maximum";
-  if (value >= Levels.AGGREGATION_MEDIUM) return "medium";
-  return value >= Levels.AGGREGATION_LOW ? "low" : "none";
 }
 
 function readWord(map: BpfMap, index: number): bigint {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows and operations of the typed map wrappers. Addresses are canonical strings, ports are in host order.
-import type { MonitorAggregation, MonitorEvents } from "../types.ts";
+import type { MonitorAggregation, MonitorEvents, OwnMonitor } from "../types.ts";
 import type { IpmasqMap, MasqueradeDevicesMap, NatMap, NatRetriesMap } from "./nat-types.ts";
 
 export type Direction = "ingress" | "egress";
@@ -40,6 +40,10 @@ export interface EndpointConfigRow {
   readonly byStack?: boolean;
   /** Of the bridge that the host side is a port of; 0: of none. */
   readonly parentIfindex?: number;
+  /** What is reported of it otherwise than of the rest of the node. */
+  readonly monitor?: OwnMonitor;
+  /** May send from addresses that are not its own. */
+  readonly anySource?: true;
   /** A set is losing something, and the revision has not moved yet. */
   readonly changing?: true;
 }
@@ -323,6 +327,8 @@ export interface RuntimeConfigMap {
   setMonitorAggregation(level: MonitorAggregation): void;
   setMonitorInterval(seconds: number): void;
   setEvents(events: MonitorEvents): void;
+  /** What endpoints of the node decide themselves: the programs look for it only where somebody wants more than the node. */
+  setOwnMonitors(own: Iterable<OwnMonitor>): void;
   /** Events that found no room in the ring buffer since the maps were made. */
   lostEvents(): number;
   /** Nanoseconds of CLOCK_MONOTONIC; says that an agent is alive. */
