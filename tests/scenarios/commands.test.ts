@@ -73,6 +73,14 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["endpoint labels pod-name:default:echo", /^k8s:app=echo +Enabled\n/],
   ["endpoint config pod-name:default:echo", /^PolicyAuditMode +: Disabled$/m],
   ["endpoint config --list-options", /^PolicyAuditMode +\w/m],
+  [
+    "endpoint config pod-name:default:echo TraceNotification=disable",
+    /^Endpoint \S+ configuration updated successfully\n$/,
+  ],
+  ["endpoint config pod-name:default:echo -o jsonpath={.realized.options.TraceNotification}", /^Disabled\n$/],
+  ["endpoint config pod-name:default:echo TraceNotification=default DebugLB=enable", /updated successfully\n$/],
+  ["endpoint config pod-name:default:echo", /^DebugLB +: Enabled\n[\s\S]*^TraceNotification +: Enabled$/m],
+  ["endpoint config pod-name:default:echo Nonsense=1", /^$/, 1],
   ["endpoint disconnect pod-name:default:nobody", /^$/, 1],
   ["identity list", /^ID +LABELS\n1 +reserved:host\n[\s\S]*\d+ +k8s:app=client\n {3,}k8s:/],
   ["identity list --endpoints", /^ID +LABELS +REFCOUNT\n[\s\S]* k8s:app=echo +1\n/],
@@ -104,7 +112,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["map events cilium_lxc", /^key="\S+" value="id=.*" time=\S+ action=update desiredState=(ok|insert) lastError=""\n/],
   [
     "config",
-    /^##### Read-write configurations #####\nDebug +: Disabled\nDropNotification +: Enabled\n[\s\S]*\nPolicyEnforcement +: default\n$/,
+    /^##### Read-write configurations #####\nDebug +: Disabled\nDebugLB +: Disabled\n[\s\S]*\nDropNotification +: Enabled\n[\s\S]*\nPolicyEnforcement +: default\n$/,
   ],
   ["config --all", /^#### Read-only configurations ####\n[\s\S]*^cluster-name +: default\n[\s\S]*^##### Read-write/m],
   ["config -r -o json", /"cluster-name": "default"/],
