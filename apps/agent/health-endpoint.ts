@@ -19,7 +19,7 @@ import { createNetns, deleteNetns, type Fd, netnsCookie, openNetns, Rtnetlink } 
 import { createPodNetwork, Namespaces, type PodAddress } from "../cni/index.ts";
 
 /** Host side of its pair. */
-export const healthDevice = "lxc_health";
+const healthDevice = "lxc_health";
 const attachment = { containerId: "health", containerInterfaceName: "eth0" } as const;
 const readyWithin = 60_000;
 const retryAfter = 30_000;

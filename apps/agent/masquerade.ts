@@ -24,7 +24,7 @@ export function masqueradeConfig(config: Config): MasqueradeConfig | undefined {
 }
 
 /** Where pods' own addresses are known: what the configuration says, or the node's pods. */
-export function nativeCidrs(config: Config, local: LocalAddresses): { readonly ipv4?: string; readonly ipv6?: string } {
+function nativeCidrs(config: Config, local: LocalAddresses): { readonly ipv4?: string; readonly ipv6?: string } {
   const ipv4 = config.get(options.ipv4NativeRoutingCidr) || local.ipv4PodCidr;
   const ipv6 = config.get(options.ipv6NativeRoutingCidr) || local.ipv6PodCidr;
   return { ...(ipv4 !== undefined && { ipv4 }), ...(ipv6 !== undefined && { ipv6 }) };

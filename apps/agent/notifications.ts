@@ -53,7 +53,7 @@ export function ofEndpoint(change: Change<EndpointRow>): Notification[] {
 }
 
 /** Updated or deleted. */
-export function ofPolicy({ kind, row }: Change<PolicyRow>): Notification[] {
+function ofPolicy({ kind, row }: Change<PolicyRow>): Notification[] {
   return [[kind === "delete" ? "Policy deleted" : "Policy updated", policyMessage(row)]];
 }
 

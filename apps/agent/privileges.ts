@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { CiliumError } from "../../src/core/index.ts";
 
 /** What the agent needs, by number (capability.h): devices, routes and tc; namespaces, mounts and bpf. */
-export const neededCapabilities: ReadonlyMap<number, string> = new Map([
+const neededCapabilities: ReadonlyMap<number, string> = new Map([
   [12, "CAP_NET_ADMIN"],
   [21, "CAP_SYS_ADMIN"],
 ]);

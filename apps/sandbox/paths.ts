@@ -58,7 +58,3 @@ function podPaths(root: string, sandbox: string, namespace: string, pod: string)
     netns: join(netnsRoot, podNetnsName(sandbox, namespace, pod)),
   };
 }
-
-export type SandboxPaths = ReturnType<typeof sandboxPaths>;
-export type NodePaths = ReturnType<typeof nodePaths>;
-export type PodPaths = ReturnType<typeof podPaths>;

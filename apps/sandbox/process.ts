@@ -56,7 +56,7 @@ export function spawnIn(
 }
 
 /** When the process started; undefined when there is none, or only its zombie. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   const fields = statOf(pid);
   return fields === undefined || fields[0] === "Z" ? undefined : fields[19];
 }

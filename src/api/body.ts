@@ -4,9 +4,9 @@ import type { IncomingMessage } from "node:http";
 import { ApiError } from "./errors.ts";
 
 /** Largest request body in bytes. */
-export const maxBodyBytes = 10 * 1024 * 1024;
+const maxBodyBytes = 10 * 1024 * 1024;
 /** Deepest nesting: code that walks a value recursively must not run out of stack. */
-export const maxBodyDepth = 64;
+const maxBodyDepth = 64;
 /** What the bodies of all requests under way may have together, in bytes. */
 const maxBytesTogether = 64 * 1024 * 1024;
 /** How much of a refused body is read and thrown away, so that the client gets the answer and not a reset. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { enqueueDelete, replayDeleteQueue } from "./delete-queue.ts";
-import { formatEndpointId } from "./endpoint-id.ts";
+import type { EndpointRef } from "./types.ts";
 
 test("a deletion waits once, is replayed once, and stays while it fails", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "queue-"));
@@ -17,12 +17,18 @@ test("a deletion waits once, is replayed once, and stays while it fails", async 
   assert.equal(enqueueDelete(directory, { "container-id": "a" }), enqueueDelete(directory, { "container-id": "a" }));
   enqueueDelete(directory, { "container-id": "b", "container-interface-name": "net1" });
   writeFileSync(join(directory, "broken.delete"), "{");
-  const seen: string[] = [];
+  const seen: EndpointRef[] = [];
   const first = await replayDeleteQueue(directory, async (ref) => {
-    seen.push(formatEndpointId(ref));
+    seen.push(ref);
     if (ref.kind === "cni-attachment-id") throw new Error("busy");
   });
-  assert.deepEqual(seen.sort(), ["cni-attachment-id:b:net1", "container-id:a"]);
+  assert.deepEqual(
+    seen.sort((one, other) => one.kind.localeCompare(other.kind)),
+    [
+      { kind: "cni-attachment-id", containerId: "b", interfaceName: "net1" },
+      { kind: "container-id", value: "a" },
+    ],
+  );
   assert.equal(first.done, 1);
   assert.equal(first.errors.length, 2);
   assert.equal(readdirSync(directory).length, 1);

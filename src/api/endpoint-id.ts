@@ -17,26 +17,6 @@ export function parseEndpointId(id: string): EndpointRef {
   return ref;
 }
 
-/** The inverse of `parseEndpointId`. */
-export function formatEndpointId(ref: EndpointRef): string {
-  switch (ref.kind) {
-    case "cilium-local":
-      return `cilium-local:${ref.id}`;
-    case "cni-attachment-id":
-      return `cni-attachment-id:${ref.containerId}:${ref.interfaceName}`;
-    case "container-id":
-    case "container-name":
-      return `${ref.kind}:${ref.value}`;
-    case "pod-name":
-      return `pod-name:${ref.namespace}:${ref.name}`;
-    case "cep-name":
-      return `cep-name:${ref.namespace}/${ref.name}`;
-    case "ipv4":
-    case "ipv6":
-      return `${ref.kind}:${ref.address}`;
-  }
-}
-
 function tryParse(id: string): EndpointRef | undefined {
   const colon = id.indexOf(":");
   const kind = colon < 0 ? "cilium-local" : id.slice(0, colon);

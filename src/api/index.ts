@@ -3,7 +3,7 @@
 export { agentSocketPath, defaultAgentSocket, healthSocketPath, monitorSocketPath } from "./agent-socket.ts";
 export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.ts";
 export { deleteQueueDirectory, enqueueDelete, type QueuedDelete, replayDeleteQueue } from "./delete-queue.ts";
-export { formatEndpointId, parseEndpointId } from "./endpoint-id.ts";
+export { parseEndpointId } from "./endpoint-id.ts";
 export { AgentUnreachableError, ApiError } from "./errors.ts";
 export {
   type AgentNotification,
@@ -20,7 +20,6 @@ export { createMonitorServer, type MonitorServer, type MonitorServerOptions } fr
 export type { LimiterState, RateLimit } from "./rate-limit.ts";
 export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
 export { clusterHealthRoutes } from "./routes/cluster-health.ts";
-export { policyResources } from "./routes/policy.ts";
 export { type AnsweredCall, type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 export { StatedbClient } from "./statedb-client.ts";
 export type {

@@ -96,16 +96,6 @@ export function cidrNth(cidr: Cidr, n: number | bigint): string {
   return ipFromBigInt(ipToBigInt(cidr.ip) + offset, cidr.family);
 }
 
-/** The first address (the network address). */
-export function cidrFirst(cidr: Cidr): string {
-  return cidr.ip;
-}
-
-/** The last address (in IPv4 the broadcast address). */
-export function cidrLast(cidr: Cidr): string {
-  return cidrNth(cidr, cidrSize(cidr) - 1n);
-}
-
 /** Orders prefixes: IPv4 first, then by address, then the shorter length first. */
 export function compareCidr(a: Cidr, b: Cidr): number {
   return compareBytes(ipToBytes(a.ip), ipToBytes(b.ip)) || a.bits - b.bits;

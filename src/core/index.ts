@@ -4,8 +4,6 @@
 export {
   type Cidr,
   cidrContains,
-  cidrFirst,
-  cidrLast,
   cidrNth,
   cidrSize,
   compareCidr,
@@ -36,7 +34,6 @@ export {
   compareIp,
   type Family,
   ip16,
-  ipAdd,
   ipFamily,
   ipFrom16,
   ipFromBigInt,
@@ -82,7 +79,6 @@ export {
   NAMESPACE_LABEL_PREFIX,
   type PodLabelInput,
   podLabels,
-  SERVICE_ACCOUNT_KEY,
 } from "./pod-labels.ts";
 export {
   createReconciler,
@@ -91,7 +87,6 @@ export {
   type ReconcilerOps,
   type ReconcilerOptions,
 } from "./reconciler.ts";
-export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
 export { type ReplaceFileOptions, replaceFile } from "./replace-file.ts";
 export type { RetryTimes } from "./retry-queue.ts";
 export { checkJson, checkShape, type Shape } from "./shape.ts";

@@ -79,11 +79,6 @@ export function ipFromBigInt(value: bigint, family: Family): string {
   return ipFromBytes(bytes);
 }
 
-/** The address `offset` further on; throws when that leaves the family. */
-export function ipAdd(ip: string, offset: number | bigint): string {
-  return ipFromBigInt(ipToBigInt(ip) + BigInt(offset), ipFamily(ip));
-}
-
 /** Orders addresses: IPv4 before IPv6, then by number. */
 export function compareIp(a: string, b: string): number {
   return compareBytes(ipToBytes(a), ipToBytes(b));

@@ -18,7 +18,7 @@ export interface PodLabelInput {
 
 export const NAMESPACE_KEY = "io.kubernetes.pod.namespace";
 export const CLUSTER_KEY = "io.cilium.k8s.policy.cluster";
-export const SERVICE_ACCOUNT_KEY = "io.cilium.k8s.policy.serviceaccount";
+const SERVICE_ACCOUNT_KEY = "io.cilium.k8s.policy.serviceaccount";
 export const NAMESPACE_LABEL_PREFIX = "io.cilium.k8s.namespace.labels.";
 
 /** Keys that only the system may set; a pod that carries one in its own labels is not believed. */

@@ -5,9 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import {
-  createMetrics,
   createReconciler,
-  createReconcilerMetrics,
   FakeClock,
   pendingStatus,
   type Reconciler,
@@ -349,16 +347,4 @@ test("waitUntilSettled() gives up with its signal", async () => {
   target.table.registerInitializer("never");
   await using reconciler = await running(target);
   await assert.rejects(reconciler.waitUntilSettled(AbortSignal.timeout(5)), { name: "TimeoutError" });
-});
-
-test("metrics count rows and failures", async () => {
-  const target = new Target();
-  const metrics = createMetrics();
-  target.failing.add("b");
-  target.table.upsertMany([route("a", "n1"), route("b", "n1")]);
-  await using reconciler = await running(target, { metrics: createReconcilerMetrics(metrics) });
-  await reconciler.waitUntilSettled();
-  const text = await metrics.text();
-  assert.match(text, /^cilium_reconciler_rows_total\{reconciler="routes",operation="update"\} 2$/m);
-  assert.match(text, /^cilium_reconciler_errors_total\{reconciler="routes",operation="update"\} 1$/m);
 });

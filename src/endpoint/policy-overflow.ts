@@ -7,7 +7,7 @@ import type { PeerPorts } from "./deps.ts";
 const log = createLogger("policy-overflow");
 
 /** A map is full; `policy` (`namespace/name`, empty: unknown) has most of the entries that were to be written. */
-export class PolicyOverflowError extends CiliumError {
+class PolicyOverflowError extends CiliumError {
   readonly policy: string;
   /** Of this policy. */
   readonly entries: number;

@@ -3,8 +3,6 @@
 import { Table } from "../core/index.ts";
 import { attachmentId, type EndpointRow, endpointAddresses } from "./types.ts";
 
-export type EndpointIndex = "container" | "attachment" | "address" | "pod" | "identity" | "interface";
-
 export function createEndpointTable(): Table<EndpointRow, number> {
   return new Table<EndpointRow, number>({
     name: "endpoints",

@@ -36,7 +36,7 @@ export interface PathState {
 }
 
 /** How many latencies of a path are kept. */
-export const latencyHistory = 30;
+const latencyHistory = 30;
 
 /** Row of the table `health`. */
 export interface HealthRow extends ProbeTarget {

@@ -24,11 +24,6 @@ export function readBytes(address: number, length: number): Uint8Array {
   return new Uint8Array(memoryView(address, length)).slice();
 }
 
-/** Reads a NUL-terminated C string. */
-export function readCString(address: bigint): string {
-  return koffi.decode.string(address);
-}
-
 /** NUL-terminated UTF-8 bytes of a string. */
 export function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "utf8");

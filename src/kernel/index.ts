@@ -43,7 +43,7 @@ export type { Link, LinkChange, OperState } from "./netlink/link.ts";
 export type { NewLink, NewTunnel, NewVeth } from "./netlink/link-kinds.ts";
 export { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "./netlink/monitor.ts";
 export { type Neighbor, type NeighborSpec, NUD_PERMANENT } from "./netlink/neighbor.ts";
-export { ROUTE_TABLE_LOCAL, ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
+export { ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
 export { Rtnetlink } from "./netlink/rtnetlink.ts";
 export type { Rule } from "./netlink/rule.ts";
 export type { Filter, FilterKey, FilterSpec, TcHook } from "./netlink/tc.ts";
@@ -61,4 +61,4 @@ export {
 export { type RecordHandler, RingBuffer, type RingStartOptions } from "./ringbuf.ts";
 export { listenTcp, openPingSocket, type PingSocketOptions } from "./sockets.ts";
 export { createStateLock, type StateLock } from "./state-lock.ts";
-export { readSysctl, sysctlPath, writeSysctl } from "./sysctl.ts";
+export { readSysctl, writeSysctl } from "./sysctl.ts";

@@ -20,6 +20,6 @@ function write(name: string, value: string | number): void {
 }
 
 /** The file of a setting. */
-export function sysctlPath(name: string): string {
+function sysctlPath(name: string): string {
   return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
 }

@@ -4,5 +4,5 @@
 export { ManifestParseError, parseManifests } from "./manifest.ts";
 export { createStaticSource, type StaticSource } from "./static-source.ts";
 export { createResourceTable } from "./table.ts";
-export { clusterScopedKinds, type ManifestError, type ResourceRow, resourceId } from "./types.ts";
+export { type ManifestError, type ResourceRow, resourceId } from "./types.ts";
 export { readYaml, type YamlDocument, type YamlFailure } from "./yaml.ts";

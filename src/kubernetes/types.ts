@@ -22,7 +22,7 @@ export interface ManifestError {
 }
 
 /** Kinds without a namespace. */
-export const clusterScopedKinds: ReadonlySet<string> = new Set([
+const clusterScopedKinds: ReadonlySet<string> = new Set([
   "Namespace",
   "Node",
   "CiliumClusterwideNetworkPolicy",

@@ -4,7 +4,7 @@ import { ApiError, type EndpointChangeRequest } from "../../../src/api/index.ts"
 import type { CreateEndpoint } from "../../../src/endpoint/index.ts";
 
 /** Property of a request with the name of the CNI network. */
-export const networkProperty = "cni-network";
+const networkProperty = "cni-network";
 
 /**
  * From `datapath-configuration`, `parent-interface-index` and `properties`. Throws ApiError 400 for a combination

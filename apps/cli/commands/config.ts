@@ -85,7 +85,7 @@ function model({ status }: DaemonConfiguration, { readOnly, all }: Wanted): unkn
 }
 
 /** The screen of `config`. */
-export function formatConfig(answer: DaemonConfiguration, { readOnly, all }: Wanted): string[] {
+function formatConfig(answer: DaemonConfiguration, { readOnly, all }: Wanted): string[] {
   return [
     ...(readOnly || all ? readOnlyLines(answer) : []),
     ...(readOnly ? [] : ["##### Read-write configurations #####", ...readWriteLines(answer)]),

@@ -28,7 +28,7 @@ export const features: CommandSpec = {
 };
 
 /** `FEATURE   RESULT   KERNEL   CONFIG   WITHOUT IT   REASON`. */
-export function formatFeatures(list: readonly KernelFeature[]): string[] {
+function formatFeatures(list: readonly KernelFeature[]): string[] {
   return alignTable(
     [["FEATURE", "RESULT", "KERNEL", "CONFIG", "WITHOUT IT", "REASON"]],
     list.map(({ name, available, "min-kernel": kernel, config, fallback, reason }) => [

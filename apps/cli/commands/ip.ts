@@ -74,7 +74,7 @@ async function labelsById(context: Context): Promise<Map<number, readonly string
 }
 
 /** The table of `ip list`; identities without known labels are shown as numbers. */
-export function formatIps(
+function formatIps(
   entries: readonly IPListEntry[],
   labels: ReadonlyMap<number, readonly string[]>,
   verbose: boolean,

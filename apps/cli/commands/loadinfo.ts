@@ -23,12 +23,12 @@ export const loadinfo: CommandSpec = {
   },
 };
 
-export function loadLine([one = 0, five = 0, fifteen = 0]: readonly number[]): string {
+function loadLine([one = 0, five = 0, fifteen = 0]: readonly number[]): string {
   return `Load 1-min: ${one.toFixed(2)} 5-min: ${five.toFixed(2)} 15min: ${fifteen.toFixed(2)}`;
 }
 
 /** Megabytes, from the text of /proc/meminfo. */
-export function memoryLines(text: string): string[] {
+function memoryLines(text: string): string[] {
   const values = new Map(Array.from(text.matchAll(/^(\w+):\s+(\d+) kB$/gm), ([, name, kb]) => [name, Number(kb)]));
   const mb = (name: string) => Math.floor((values.get(name) ?? 0) / 1024);
   const share = (used: number, total: number) => (total === 0 ? 0 : (used / total) * 100).toFixed(2);
@@ -52,7 +52,7 @@ interface Process {
 }
 
 /** Those that used the processor between two looks, the busiest first. */
-export function processLines(
+function processLines(
   before: ReadonlyMap<number, Process>,
   after: ReadonlyMap<number, Process>,
   milliseconds: number,

@@ -21,7 +21,7 @@ export const node: CommandSpec = {
 };
 
 /** The table of `node list`. */
-export function formatNodes(nodes: readonly NodeElement[]): string[] {
+function formatNodes(nodes: readonly NodeElement[]): string[] {
   const rows = [...nodes]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((element) => {

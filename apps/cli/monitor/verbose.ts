@@ -93,7 +93,7 @@ function transportLine(transport: NonNullable<Packet["transport"]>): string {
 }
 
 /** Sixteen bytes a line: offset, hex in two halves, text. */
-export function hexDump(bytes: Uint8Array): string[] {
+function hexDump(bytes: Uint8Array): string[] {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {
     const row = [...bytes.subarray(at, at + 16)];

@@ -16,7 +16,7 @@ export function chosenColumns(all: readonly string[], wanted: string | undefined
 }
 
 /** One cell; lists are joined. */
-export function cellOf(value: unknown): string {
+function cellOf(value: unknown): string {
   if (Array.isArray(value)) return value.map(cellOf).join(", ");
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "");
 }

@@ -107,7 +107,6 @@ export type LabelConfiguration = Model<typeof LabelConfiguration>;
 export type EndpointConfigurationStatus = Model<typeof EndpointConfigurationStatus>;
 export type EndpointPolicy = Model<typeof EndpointPolicy>;
 export type EndpointStatusChange = Model<typeof EndpointStatusChange>;
-export type EndpointHealthState = Model<typeof HealthState>;
 export type EndpointHealth = Model<typeof EndpointHealth>;
 export type EndpointStatus = Model<typeof EndpointStatus>;
 export type Endpoint = Model<typeof Endpoint>;

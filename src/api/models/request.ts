@@ -100,7 +100,6 @@ export const StatedbQuery = z
   .describe("Which rows are wanted");
 
 export type AddressPair = Model<typeof AddressPair>;
-export type EndpointStateName = Model<typeof EndpointState>;
 export type EndpointChangeRequest = Model<typeof EndpointChangeRequest>;
 export type LabelConfigurationSpec = Model<typeof LabelConfigurationSpec>;
 export type EndpointConfigurationSpec = Model<typeof EndpointConfigurationSpec>;

@@ -168,5 +168,4 @@ export type MonitorStatus = Model<typeof MonitorStatus>;
 export type ProxyStatus = Model<typeof ProxyStatus>;
 export type BigTcpStatus = Model<typeof BigTcpStatus>;
 export type MasqueradingStatus = Model<typeof Masquerading>;
-export type RoutingStatus = Model<typeof Routing>;
 export type StatusResponse = Model<typeof StatusResponse>;

@@ -94,7 +94,7 @@ function dropParameters(): Readonly<Record<string, Parameter>> {
 }
 
 /** The resources of a body: an object, an array of them, or a Kubernetes List. Throws ApiError 400. */
-export function policyResources(body: unknown): readonly unknown[] {
+function policyResources(body: unknown): readonly unknown[] {
   const list = Array.isArray(body) ? body : [body];
   const resources = list.flatMap((item: unknown) => (isList(item) ? item.items : [item]));
   for (const [index, resource] of resources.entries()) {

@@ -195,7 +195,7 @@ export function findFilters(rtnl: Rtnetlink): Filter[] {
 }
 
 /** Programs that are filters, for people. */
-export function filterItems(rtnl: Rtnetlink): CleanupItem[] {
+function filterItems(rtnl: Rtnetlink): CleanupItem[] {
   return findFilters(rtnl).map((filter) => ({ kind: "filter", name: filterName(rtnl, filter) }));
 }
 

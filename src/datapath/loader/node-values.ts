@@ -6,7 +6,7 @@ import { mapNames } from "../maps/names.ts";
 import type { ConntrackTimeouts, DatapathConfig } from "../types.ts";
 
 /** Cilium's defaults, in seconds. */
-export const defaultConntrackTimeouts: ConntrackTimeouts = { tcp: 8000, tcpSyn: 60, tcpFin: 10, any: 60 };
+const defaultConntrackTimeouts: ConntrackTimeouts = { tcp: 8000, tcpSyn: 60, tcpFin: 10, any: 60 };
 
 const WORLD = 2;
 const WORLD_IPV4 = 9;

@@ -10,7 +10,7 @@ export function pinRoot(bpfRoot: string): string {
 }
 
 /** Folder of the pins of the node's devices. */
-export function devicesPinRoot(bpfRoot: string): string {
+function devicesPinRoot(bpfRoot: string): string {
   return join(pinRoot(bpfRoot), "devices");
 }
 

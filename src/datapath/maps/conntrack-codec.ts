@@ -26,7 +26,7 @@ const routes: Readonly<Record<number, ConntrackRow["route"]>> = {
 export const expiresOffset = abiLayout.ct_entry?.members.expires?.[0] ?? 0;
 
 /** Words of the known bits, `Unknown=0x…` for the rest. */
-export function conntrackFlagNames(flags: number): string[] {
+function conntrackFlagNames(flags: number): string[] {
   const names: string[] = [];
   let rest = flags & ~CtFlags.CT_F_INGRESS;
   for (const [bit, name] of flagNames) {

@@ -49,7 +49,7 @@ function parseTcp(cursor: Cursor): Tcp | undefined {
 }
 
 /** The UDP header. */
-export function parseUdp(cursor: Cursor): Udp | undefined {
+function parseUdp(cursor: Cursor): Udp | undefined {
   const header = cursor.take(8);
   if (header === undefined) return undefined;
   return { kind: "udp", sourcePort: header.u16(0), destinationPort: header.u16(2), length: header.u16(4) };

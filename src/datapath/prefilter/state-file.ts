@@ -24,7 +24,7 @@ interface Header {
 }
 
 /** Nobody is denied. */
-export function emptyLists(): PrefilterLists {
+function emptyLists(): PrefilterLists {
   return { revision: 1, ipv4: PrefixList.empty(4), ipv6: PrefixList.empty(6) };
 }
 

@@ -13,7 +13,7 @@ import { BpfAttr, BpfCommand, bpf } from "./syscall.ts";
 export type TcxHook = "ingress" | "egress";
 
 /** enum bpf_attach_type of a tcx hook. */
-export function tcxAttachType(hook: TcxHook): number {
+function tcxAttachType(hook: TcxHook): number {
   return hook === "ingress" ? AttachType.BPF_TCX_INGRESS : AttachType.BPF_TCX_EGRESS;
 }
 

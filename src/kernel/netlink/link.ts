@@ -48,7 +48,7 @@ const IFF_UP = 1;
 const IFF_NOARP = 0x80;
 
 /** IF_OPER_*. */
-export const OPER_STATES = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"] as const;
+const OPER_STATES = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"] as const;
 export type OperState = (typeof OPER_STATES)[number];
 
 export interface Link {
@@ -153,7 +153,7 @@ export function getLink(socket: NetlinkSocket, nameOrIndex: string | number): Li
 }
 
 /** Throws ENODEV when it is not there. */
-export function linkIndex(socket: NetlinkSocket, nameOrIndex: string | number): number {
+function linkIndex(socket: NetlinkSocket, nameOrIndex: string | number): number {
   if (typeof nameOrIndex === "number") return nameOrIndex;
   const link = getLink(socket, nameOrIndex);
   if (link !== undefined) return link.ifindex;

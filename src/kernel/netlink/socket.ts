@@ -12,7 +12,7 @@ const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 export const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
-export const SO_RCVBUFFORCE = 33;
+const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
@@ -45,7 +45,7 @@ export function openNetlink(protocol: number, o: { netns?: Netns | undefined; fl
   return fd;
 }
 
-export function setIntOption(fd: Fd, level: number, name: number, value: number): boolean {
+function setIntOption(fd: Fd, level: number, name: number, value: number): boolean {
   return c.setsockopt(fd.value, level, name, new Uint8Array(new Int32Array([value]).buffer), 4) === 0;
 }
 

@@ -40,7 +40,7 @@ export const endpoint: CommandSpec = {
 };
 
 /** The right column. */
-export function endpointInfo(row: LxcRow, configs: ReadonlyMap<number, EndpointConfigRow>): string {
+function endpointInfo(row: LxcRow, configs: ReadonlyMap<number, EndpointConfigRow>): string {
   if (row.host) return "(localhost)";
   const config = configs.get(row.endpointId);
   const [id, identity] = [String(row.endpointId).padEnd(5), String(config?.identity ?? 0).padEnd(5)];

@@ -40,7 +40,7 @@ export const fs: CommandSpec = {
 };
 
 /** The uppermost bpffs whose mount point holds `root`, from the text of mountinfo. */
-export function findMount(text: string, root: string): Record<(typeof titles)[number], string> | undefined {
+function findMount(text: string, root: string): Record<(typeof titles)[number], string> | undefined {
   const mounts = text.split("\n").flatMap((line) => {
     const [left = "", right = ""] = line.split(" - ");
     const [id = "", parent = "", , , point = "", options = "", ...optional] = left.split(" ");

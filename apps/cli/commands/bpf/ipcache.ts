@@ -137,7 +137,7 @@ function numberOf(call: Call, name: string, most: number, verb: string): number 
 }
 
 /** `identity=2 encryptkey=0 tunnelendpoint=172.18.0.3 flags=hastunnel`. */
-export function ipcacheInfo(row: IpcacheMapRow): string {
+function ipcacheInfo(row: IpcacheMapRow): string {
   const flags = [
     row.skipTunnel ? "skiptunnel" : "",
     row.tunnelEndpoint === undefined ? "" : "hastunnel",

@@ -36,7 +36,7 @@ export const metrics: CommandSpec = {
 };
 
 /** `REASON   DIRECTION   PACKETS   BYTES   LINE   FILE`. */
-export function formatMetrics(rows: readonly MetricsRow[]): string[] {
+function formatMetrics(rows: readonly MetricsRow[]): string[] {
   return alignTable([["REASON", "DIRECTION", "PACKETS", "BYTES", "LINE", "FILE"]], rows.map(cells));
 }
 

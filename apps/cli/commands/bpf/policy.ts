@@ -97,7 +97,7 @@ function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] 
 }
 
 /** The table of one endpoint. */
-export function formatEntries(
+function formatEntries(
   rows: readonly PolicyMapRow[],
   labels: ReadonlyMap<number, readonly string[]>,
   rules: ReadonlyMap<number, PolicyRuleName>,

@@ -29,7 +29,7 @@ export type EndpointState =
   | { readonly kind: "down"; readonly reason: string };
 
 /** Answers above this are refused; a list asks for fewer keys then. */
-export const maxAnswerBytes = 16 * 1024 * 1024;
+const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** An endpoint; the session connects when first used and again after it died. */
 export class EtcdEndpoint {
