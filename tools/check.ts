@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The developers' gate: format, lint, types, layers, generated files, unit tests. Each failure names its repair.
+// The developers' gate: format, lint, types, layers, documents, generated files, unit tests. Each failure names its repair.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -29,6 +29,11 @@ const steps: readonly Step[] = [
     name: "layers",
     command: [node, "tools/check-layers.ts"],
     repair: "mend the places above (tools/layers.ts has the layers, docs/dependencies.md the packages)",
+  },
+  {
+    name: "documents",
+    command: [node, "tools/check-docs.ts"],
+    repair: "mend the places above (names in backticks and links lead to files; each folder has its place)",
   },
   {
     name: "generated ABI codecs",
