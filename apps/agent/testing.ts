@@ -6,8 +6,8 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { AgentClient } from "../../src/api/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
 import { createNetns, deleteNetns, isMounted, openNetns, Rtnetlink, unmount } from "../../src/kernel/index.ts";
 
@@ -125,7 +125,7 @@ export class AgentNode {
     child.stderr?.on("data", (chunk) => {
       log += chunk;
     });
-    await this.until("the agent is ready", async () => {
+    await eventually("the agent is ready", async () => {
       assert.equal(child.exitCode, null, `The agent ended: ${log}`);
       return log.includes("Agent is ready");
     });
@@ -188,13 +188,8 @@ export class AgentNode {
     return `/run/netns/${this.name}-${name}`;
   }
 
-  async until(what: string, check: () => Promise<boolean>, ms = 60_000): Promise<void> {
-    const end = performance.now() + ms;
-    while (!(await check())) {
-      if (performance.now() > end) assert.fail(`Not within ${ms} ms: ${what}`);
-      await sleep(20);
-    }
-  }
+  /** eventually(): what is waited for, the condition, and how long at most (ms). */
+  readonly until = eventually;
 
   /** Ends a process and waits for it; returns its exit code. */
   async end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {

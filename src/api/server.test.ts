@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { configureLogging } from "../core/index.ts";
-import { eventually } from "../kvstore/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { AgentClient } from "./client.ts";
 import { AgentUnreachableError, ApiError } from "./errors.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: random numbers that a seed repeats.
+// For tests: random numbers that a seed repeats, and waiting for what comes about in time.
+import { setTimeout as sleep } from "node:timers/promises";
+import { CiliumError } from "./errors.ts";
 
 /** Whole numbers from 0 to 2^32 - 1, the same ones for the same seed. Mulberry32: small, quick, good enough to choose. */
 export function randomWords(seed: number): () => number {
@@ -16,4 +18,17 @@ export function randomWords(seed: number): () => number {
 export function randomNumbers(seed: number): () => number {
   const next = randomWords(seed);
   return () => next() / 2 ** 32;
+}
+
+/** Waits until a condition holds; fails with `what` after `ms`. */
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new CiliumError(`Timed out: ${what} did not come about within ${ms} ms`);
+    await sleep(10);
+  }
 }

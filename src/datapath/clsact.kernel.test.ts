@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import "../kernel/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { BpfProgram, type Filter, ProgramType, queryTcx, type TcxHook } from "../kernel/index.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
-import { inPrivateNamespaces, until } from "./testing.ts";
+import { inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 const hooks: readonly TcxHook[] = ["ingress", "egress"];
@@ -77,19 +78,19 @@ function tests(): void {
     assert.ok(hostFilter && podFilter);
     for (const filter of [hostFilter, podFilter]) {
       assert.equal(rtnl.detachClsact(filter), true);
-      await until(complete, `repair of ${filter.name}`);
+      await eventually(`repair of ${filter.name}`, complete);
     }
     rtnl.removeClsact(index("eth0"));
-    await until(complete, "repair of eth0");
+    await eventually("repair of eth0", complete);
     rtnl.deleteLink("cilium_vxlan");
-    await until(() => rtnl.link("cilium_vxlan") !== undefined && complete(), "a new tunnel device");
+    await eventually("a new tunnel device", () => rtnl.link("cilium_vxlan") !== undefined && complete());
   });
 
   test("tcx and back: the new hooks are complete before the old ones are empty", async () => {
     await node.restart({ enableTcx: true });
     assert.equal(node.datapath.attachMode, "tcx");
     await node.datapath.ensureEndpointAttached(endpoint);
-    await until(() => links().length === everywhere.length && filters().length === 0, "links only");
+    await eventually("links only", () => links().length === everywhere.length && filters().length === 0);
     await node.restart();
     assert.deepEqual([filters().sort(), links()], [everywhere, []]);
     assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);

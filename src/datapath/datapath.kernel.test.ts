@@ -5,11 +5,12 @@ import { cpSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import "../kernel/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { BpfLink, BpfMap, queryTcx, readSysctl, writeSysctl } from "../kernel/index.ts";
 import { createDatapath, type DatapathEvent, dropReason, fileName } from "./index.ts";
 import { deviceLinkPin, endpointLinkPin } from "./loader/pins.ts";
 import { mapPinRoot } from "./maps/names.ts";
-import { compileBad, inPrivateNamespaces, until } from "./testing.ts";
+import { compileBad, inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -210,7 +211,7 @@ function tests(): void {
       assert.ok(repaired(), "whole before");
       damage();
       assert.ok(!repaired(), "damaged");
-      await until(repaired, name);
+      await eventually(name, repaired);
       assert.ok(node.datapath.status().some((row) => row.repairs > 0));
       assert.ok(allDone(), JSON.stringify(node.datapath.status()));
     });
@@ -226,12 +227,12 @@ function tests(): void {
     const programs = () => [own, other].map((ifindex) => queryTcx(ifindex, "ingress").length);
     assert.deepEqual(programs(), [1, 0]);
     move(own, other);
-    await until(() => programs().join() === "0,1", "the program on eth1");
+    await eventually("the program on eth1", () => programs().join() === "0,1");
     move(other, device("lo").ifindex);
-    await until(() => programs().join() === "0,0", "the program on neither");
+    await eventually("the program on neither", () => programs().join() === "0,0");
     assert.ok(allDone(), JSON.stringify(node.datapath.status()));
     move(device("lo").ifindex, own);
-    await until(() => programs().join() === "1,0", "the program on eth0");
+    await eventually("the program on eth0", () => programs().join() === "1,0");
     rtnl.deleteLink("eth1");
   });
 
@@ -250,12 +251,12 @@ function tests(): void {
     assert.equal(linkId(endpointLinkPin(root, 17, "cil_from_container")), id);
 
     detach(endpointLinkPin(root, 17, "cil_to_container"));
-    await until(() => queryTcx(ifindex, "egress").length === 1, "endpoint's link");
+    await eventually("endpoint's link", () => queryTcx(ifindex, "egress").length === 1);
 
     await node.datapath.detachEndpoint(17);
     assert.deepEqual(node.datapath.attachedEndpoints(), []);
     const hooks = () => queryTcx(ifindex, "ingress").length + queryTcx(ifindex, "egress").length;
-    await until(() => hooks() === 0, "removal of the links");
+    await eventually("removal of the links", () => hooks() === 0);
     await node.datapath.detachEndpoint(17);
     rtnl.deleteLink("lxc1");
   });
@@ -324,7 +325,7 @@ function tests(): void {
     // With the link up, the kernel says hello over IPv6; the endpoint's slot is empty, so that is dropped.
     rtnl.setLink("lxc2", { up: true });
     rtnl.setLink("pod2", { up: true });
-    await until(() => events.some((event) => event.type === "drop" && event.source === 21), "drop event");
+    await eventually("drop event", () => events.some((event) => event.type === "drop" && event.source === 21));
     reader.stop();
     const drop = events.find((event) => event.type === "drop" && event.source === 21);
     assert.ok(drop?.type === "drop");
@@ -355,7 +356,7 @@ function tests(): void {
     using map = BpfMap.openPinned(join(mapPinRoot(root), "cilium_ct6_global"));
     // All of it zero: expired long ago.
     map.update(new Uint8Array(map.keySize).fill(1), new Uint8Array(map.valueSize));
-    await until(() => [...map.entries()].length === 0, "the entry is swept");
+    await eventually("the entry is swept", () => [...map.entries()].length === 0);
     await node.restart();
   });
 

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import "../kernel/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
-import { inPrivateNamespaces, until } from "./testing.ts";
+import { inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -57,7 +58,7 @@ function tests(): void {
     assert.deepEqual(over(), [host, host]);
     for (const destination of cidrs) rtnl.deleteRoute({ destination, metric: 65_535 });
     assert.deepEqual(unreachable(), []);
-    await until(() => unreachable().length === 2, "repair");
+    await eventually("repair", () => unreachable().length === 2);
     // Of others, by its metric.
     rtnl.replaceRoute({ destination: "10.8.0.0/24", type: "unreachable", protocol: 2, metric: 7 });
     assert.deepEqual(errors(), []);
@@ -69,9 +70,9 @@ function tests(): void {
     await node.datapath.setRemoteNodes([{ ...near, ipv4: "192.0.2.3", ipv6: "fd00:31::3" }]);
     assert.deepEqual(routes(), ["10.2.0.0/24 via 192.0.2.3", theirs, "fd00:10:2::/64 via fd00:31::3"]);
     rtnl.deleteRoute({ destination: "10.2.0.0/24", gateway: "192.0.2.3" });
-    await until(() => routes().length === 3, "repair");
+    await eventually("repair", () => routes().length === 3);
     rtnl.replaceRoute({ destination: "10.2.0.0/24", gateway: "192.0.2.9", protocol: 2 });
-    await until(() => routes().includes("10.2.0.0/24 via 192.0.2.3"), "the way over the node");
+    await eventually("the way over the node", () => routes().includes("10.2.0.0/24 via 192.0.2.3"));
     await node.datapath.setRemoteNodes([]);
     assert.deepEqual(routes(), [theirs]);
     assert.deepEqual(errors(), []);

@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import "../kernel/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { BpfProgram, queryTcx, type TcxHook } from "../kernel/index.ts";
 import { removeDatapath } from "./cleanup/remove.ts";
 import type { DatapathEvent } from "./events/types.ts";
 import { dropReason } from "./index.ts";
 import { generationsRoot } from "./loader/generation.ts";
 import { endpointsPinRoot } from "./loader/pins.ts";
-import { inPrivateNamespaces, until } from "./testing.ts";
+import { inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 const hooks: readonly TcxHook[] = ["ingress", "egress"];
@@ -46,7 +47,7 @@ function tests(): void {
     );
     assert.deepEqual(links(), []);
   };
-  const onLinks = () => until(() => links().length === 2 && filters().length === 0, "links in place of filters");
+  const onLinks = () => eventually("links in place of filters", () => links().length === 2 && filters().length === 0);
 
   test("both hooks have filters when ensureEndpointAttached() returns, then links, then no clsact", async () => {
     await newEndpoint();
@@ -55,7 +56,7 @@ function tests(): void {
     const programs = filters().map(({ programId }) => programId);
     await onLinks();
     assert.deepEqual(links(), programs);
-    await until(() => rtnl.clsactDevices().length === 0, "the end of clsact");
+    await eventually("the end of clsact", () => rtnl.clsactDevices().length === 0);
     assert.deepEqual(node.datapath.attachedEndpoints(), [endpoint.id]);
     assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
   });
@@ -68,7 +69,7 @@ function tests(): void {
     rtnl.setLink("lxc1", { up: true });
     rtnl.setLink("pod1", { up: true });
     const drop = () => events.find((event) => event.type === "drop" && event.source === endpoint.id);
-    await until(() => drop() !== undefined, "drop event");
+    await eventually("drop event", () => drop() !== undefined);
     const found = drop();
     assert.equal(found?.type === "drop" ? dropReason(found.reason)?.name : undefined, "DROP_EP_NOT_READY");
   });
@@ -83,7 +84,7 @@ function tests(): void {
     await newEndpoint();
     using program = BpfProgram.fromId(filters()[0]?.programId ?? 0);
     rtnl.attachClsact({ program, ifindex: endpoint.ifindex, hook: "egress", handle: 70_000 });
-    await until(() => links().length === 2 && filters().length === 1, "links in place of filters");
+    await eventually("links in place of filters", () => links().length === 2 && filters().length === 1);
     assert.deepEqual(
       filters().map(({ handle }) => handle),
       [70_000],
@@ -93,7 +94,7 @@ function tests(): void {
   test("a filter that somebody removed is put back", async () => {
     await newEndpoint();
     rtnl.detachClsact({ ifindex: endpoint.ifindex, hook: "ingress", handle: endpoint.id });
-    await until(() => filters().length === 2 || links().length === 2, "repair");
+    await eventually("repair", () => filters().length === 2 || links().length === 2);
     await onLinks();
   });
 
@@ -112,7 +113,7 @@ function tests(): void {
       const common = callsMaps(programId ?? 0).filter((map) => earlier.includes(map));
       assert.ok(common.length < earlier.length, "the entry program leads into the earlier programs");
     }
-    await until(() => readdirSync(generationsRoot(root)).length === 1, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", () => readdirSync(generationsRoot(root)).length === 1);
     assert.equal(await node.datapath.ensureEndpointAttached(endpoint), true);
     await onLinks();
     await node.restart();
@@ -121,7 +122,7 @@ function tests(): void {
   test("a move that was cut short between two links is finished by the next run", async () => {
     await newEndpoint();
     // The second link takes a grace period: the datapath stops while it is made.
-    await until(() => readdirSync(endpointsPinRoot(root)).includes(String(endpoint.id)), "the first pin");
+    await eventually("the first pin", () => readdirSync(endpointsPinRoot(root)).includes(String(endpoint.id)));
     await node.restart();
     await node.datapath.ensureEndpointAttached(endpoint);
     await onLinks();

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import "../kernel/testing.ts";
 import { HOST_ENDPOINT } from "../abi/index.ts";
+import { eventually } from "../core/testing.ts";
 import {
   BpfProgram,
   createAnonymousNetns,
@@ -15,7 +16,7 @@ import {
   withNetns,
 } from "../kernel/index.ts";
 import { createDatapath, type Datapath, type DatapathConfig, type PolicyMapEntry } from "./index.ts";
-import { inPrivateNamespaces, privateBpffs, testConfig, until } from "./testing.ts";
+import { inPrivateNamespaces, privateBpffs, testConfig } from "./testing.ts";
 
 const WORLD_IPV4 = 9;
 const SET = 7;
@@ -106,18 +107,18 @@ function tests(): void {
     const { ifindex } = rtnl.createVeth({ name: "eth1", peer: { name: "out1" } });
     rtnl.addAddress({ ifindex, address: "198.51.100.1", prefixLength: 24 });
     const host = (address: string) => datapath.maps.lxc.list().some((row) => row.host && row.address === address);
-    await until(() => programs("eth1", "ingress").includes("cil_from_netdev"), "the program on eth1");
-    await until(() => host("198.51.100.1"), "the address of eth1");
+    await eventually("the program on eth1", () => programs("eth1", "ingress").includes("cil_from_netdev"));
+    await eventually("the address of eth1", () => host("198.51.100.1"));
     assert.deepEqual(datapath.hostFirewallDevices(), ["eth0", "eth1"]);
     rtnl.deleteLink("eth1");
-    await until(() => !host("198.51.100.1"), "no address of eth1");
+    await eventually("no address of eth1", () => !host("198.51.100.1"));
   });
 
   test("turned off, it leaves nothing on the devices", async () => {
     takesOnly(5);
     assert.ok(cutOff());
     await restart({ hostFirewall: false });
-    await until(() => !programs("eth0", "ingress").includes("cil_from_netdev"), "no program on eth0");
+    await eventually("no program on eth0", () => !programs("eth0", "ingress").includes("cil_from_netdev"));
     assert.deepEqual(programs("eth0", "egress"), []);
     assert.ok(reachesHost());
   });

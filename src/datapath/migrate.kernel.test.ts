@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import "../kernel/testing.ts";
 import { abiLayout, type StructLayout } from "../abi/index.ts";
+import { eventually } from "../core/testing.ts";
 import { type BpfMap, loadObject } from "../kernel/index.ts";
 import { record } from "./maps/layout.ts";
 import { mapNames } from "./maps/names.ts";
-import { compile, inPrivateNamespaces, until } from "./testing.ts";
+import { compile, inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 type Entry = readonly [key: Uint8Array, value: Uint8Array];
@@ -138,6 +139,6 @@ function tests(): void {
       );
     }
     assert.ok(node.datapath.status().every(({ state }) => state === "done"));
-    await until(() => readdirSync(globals).every((name) => !name.includes("-")), "removal of the earlier maps");
+    await eventually("removal of the earlier maps", () => readdirSync(globals).every((name) => !name.includes("-")));
   });
 }

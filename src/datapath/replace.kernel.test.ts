@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import "../kernel/testing.ts";
 import { abiLayout, CT_ENTRY_SIZE, CT4_KEY_SIZE, CtFlags, encodeCt4Key } from "../abi/index.ts";
+import { eventually } from "../core/testing.ts";
 import { BpfLink, BpfMap, BpfProgram, queryTcx } from "../kernel/index.ts";
 import { generationsRoot } from "./loader/generation.ts";
 import { endpointLinkPin } from "./loader/pins.ts";
 import { MapMigrations, settleReplaced } from "./maps/migration.ts";
 import { mapNames } from "./maps/names.ts";
-import { inPrivateNamespaces, until } from "./testing.ts";
+import { inPrivateNamespaces } from "./testing.ts";
 import { DatapathNode } from "./testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -66,13 +67,13 @@ function tests(): void {
     assert.equal(linkId(), link);
     assert.notDeepEqual(hook(), programs);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(calls), "the entry program leads into the earlier programs");
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
     assert.notEqual(
       node.withMap(mapNames.calls, (map) => map.id),
       calls,
     );
     await node.restart();
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
   });
 
   test("a new build of one object gives every hook new programs", async () => {
@@ -81,7 +82,7 @@ function tests(): void {
     assert.notDeepEqual(hook(), programs);
     await node.restart();
     assert.notDeepEqual(hook(), programs);
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
   });
 
   test("threats: tail calls are never changed in steps: a map that a program leads into is complete and stays", async () => {
@@ -95,13 +96,13 @@ function tests(): void {
     await node.restart({ ctTimeouts: { tcpSyn: 6 } });
     assert.deepEqual(slots(), before);
     assert.ok(!mapIds(hook()[0] ?? 0).includes(id), "nothing leads into it any more");
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
     assert.notEqual(
       node.withMap(mapNames.calls, (map) => map.id),
       id,
     );
     await node.restart();
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
   });
 
   test("a killed switch is finished by the next start: links of two generations end as one", async () => {
@@ -115,10 +116,10 @@ function tests(): void {
     assert.equal(readdirSync(generationsRoot(root)).length, 2);
     await node.start({ ctTimeouts: { tcpSyn: 7 } });
     assert.notDeepEqual(hook(), programs);
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
     assert.notDeepEqual(readdirSync(generationsRoot(root)), generation);
     await node.restart();
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
   });
 
   test("the same objects elsewhere change nothing; a pin that is gone brings new programs", async () => {
@@ -129,10 +130,10 @@ function tests(): void {
     renameSync(join(globals, mapNames.nodes), join(globals, "moved"));
     await node.start();
     assert.notDeepEqual(hook(), programs);
-    await until(() => readdirSync(generationsRoot(root)).length === 1, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", () => readdirSync(generationsRoot(root)).length === 1);
     renameSync(join(globals, "moved"), join(globals, mapNames.nodes));
     await node.restart();
-    await until(settled, "removal of the earlier programs");
+    await eventually("removal of the earlier programs", settled);
   });
 
   test("other sizes of all maps: entries come along, the programs use what is pinned", async () => {
@@ -192,7 +193,7 @@ function tests(): void {
         node.datapath.status().every((row) => row.state === "done"),
         JSON.stringify(node.datapath.status()),
       );
-      await until(settled, "removal of the earlier maps");
+      await eventually("removal of the earlier maps", settled);
     }
     node.withMap(mapNames.ct4Tcp, (map) => map.clear());
   });
@@ -219,7 +220,7 @@ function tests(): void {
     );
     assert.ok(node.datapath.status().every((row) => row.state === "done"));
     await node.restart();
-    await until(settled, "removal of the earlier maps");
+    await eventually("removal of the earlier maps", settled);
   });
 
   test("flows that the earlier programs wrote after the copy come along; what the new ones wrote stays", () => {

@@ -5,12 +5,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { mountBpffs, Rtnetlink } from "../kernel/index.ts";
 import type { DatapathConfig } from "./types.ts";
 
-/** Milliseconds. */
-const PATIENCE = 60_000;
 const MARK = "DATAPATH_TEST_NAMESPACES";
 
 /** Compiled objects. */
@@ -75,15 +72,6 @@ export function testConfig(bpfRoot: string): DatapathConfig {
     monitorInterval: 5,
     ctSweepInterval: 0,
   };
-}
-
-/** Waits until `check` holds; fails after a time that no machine needs. */
-export async function until(check: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  while (!check()) {
-    if (performance.now() > end) assert.fail(`${what}: not within ${PATIENCE} ms`);
-    await sleep(10);
-  }
 }
 
 const BAD_SOURCE = `

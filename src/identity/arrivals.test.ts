@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { FakeClock } from "../core/index.ts";
+import { eventually } from "../core/testing.ts";
 import { openKvstore } from "../kvstore/index.ts";
-import { eventually } from "../kvstore/testing.ts";
 import { appliedPrefix, IdentityArrivals } from "./arrivals.ts";
 
 let stores = 0;

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Labels } from "../core/index.ts";
+import { eventually } from "../core/testing.ts";
 import { type Kvstore, openKvstore } from "../kvstore/index.ts";
-import { eventually, TestEtcd } from "../kvstore/testing.ts";
+import { TestEtcd } from "../kvstore/testing.ts";
 import { type AllocatorFixture, testIdentityAllocator } from "./allocator.conformance.ts";
 import { createKvstoreIdentityAllocator } from "./kvstore-allocator.ts";
 import type { IdentityRange, IdentityRow } from "./types.ts";

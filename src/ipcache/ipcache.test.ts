@@ -2,8 +2,9 @@
 // The ipcaches of two nodes that announce to each other, over a store in memory and a real etcd.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../core/testing.ts";
 import { type Kvstore, openKvstore } from "../kvstore/index.ts";
-import { eventually, TestEtcd } from "../kvstore/testing.ts";
+import { TestEtcd } from "../kvstore/testing.ts";
 import { createNodes, type NodeRow } from "../node/index.ts";
 import { createIpcache } from "./index.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pendingStatus } from "../core/index.ts";
-import { eventually } from "../kvstore/testing.ts";
+import { eventually } from "../core/testing.ts";
 import { createNodeTable, type NodeRow } from "../node/index.ts";
 import {
   createIpcacheReconciler,

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { openSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../core/testing.ts";
 import { watchFd } from "./epoll.ts";
 import { Fd, leakedFds } from "./fd.ts";
 import { c } from "./ffi.ts";
@@ -24,12 +25,6 @@ function drain(fd: Fd): void {
   c.read(fd.value, new Uint8Array(8), 8);
 }
 
-/** Waits until `done`, at most 30 s. */
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 6000 && !done(); i++) await sleep(5);
-  assert.ok(done(), "not within 30 s");
-}
-
 test("watchFd() calls for each of several descriptors, again while one stays readable", async () => {
   using a = eventfd();
   using b = eventfd();
@@ -43,11 +38,11 @@ test("watchFd() calls for each of several descriptors, again while one stays rea
   });
   assert.ok(watchA !== watchB);
   signal(a);
-  await until(() => calls.a === 3);
+  await eventually("three calls", () => calls.a === 3);
   await sleep(20);
   assert.deepEqual(calls, { a: 3, b: 0 });
   signal(b);
-  await until(() => calls.b === 1);
+  await eventually("a call", () => calls.b === 1);
 });
 
 test("a paused watch is silent, and resumed sees what came meanwhile", async () => {
@@ -62,7 +57,7 @@ test("a paused watch is silent, and resumed sees what came meanwhile", async () 
   await sleep(30);
   assert.equal(calls, 0);
   watch.resume();
-  await until(() => calls === 1);
+  await eventually("a call", () => calls === 1);
 });
 
 test("a watch that ends inside its own call is not called again; the set goes with the last one", async () => {
@@ -74,12 +69,12 @@ test("a watch that ends inside its own call is not called again; the set goes wi
       watch[Symbol.dispose]();
     });
     signal(fd);
-    await until(() => calls === 1);
+    await eventually("a call", () => calls === 1);
     await sleep(20);
     assert.equal(calls, 1);
     watch[Symbol.dispose]();
   }
-  await until(() => leakedFds().length === 0);
+  await eventually("no descriptors", () => leakedFds().length === 0);
 });
 
 test("an idle watch burns no CPU", async () => {
@@ -114,7 +109,7 @@ test("what cannot be watched is refused by name, and nothing stays", async () =>
   using file = Fd.own(openSync("/etc/passwd", "r"), "plain file");
   assert.throws(() => watchFd(file, () => {}), { code: "EPERM", message: /^Cannot watch plain file: EPERM/ });
   file.close();
-  await until(() => leakedFds().length === 0);
+  await eventually("no descriptors", () => leakedFds().length === 0);
 });
 
 test("a watch goes on when the caller closes its own descriptor first", async () => {
@@ -127,7 +122,7 @@ test("a watch goes on when the caller closes its own descriptor first", async ()
   });
   fd.close();
   signal(other);
-  await until(() => calls === 1);
+  await eventually("a call", () => calls === 1);
   watch[Symbol.dispose]();
   signal(other);
   await sleep(20);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../core/testing.ts";
 import { loadObject } from "./bpf/loader.ts";
 import { BpfMap } from "./bpf/map.ts";
 import type { BpfObject } from "./bpf/object.ts";
@@ -103,7 +104,7 @@ test("start() is woken by records, stops with its handle, and can start again", 
     const running = ring.start(() => seen++, { onBatchEnd: (count) => batches.push(count) });
     assert.throws(() => ring.start(() => {}), /it is started already/);
     emit(object, 3);
-    for (let i = 0; i < 6000 && seen < 3; i++) await sleep(5);
+    await eventually("three records", () => seen >= 3);
     assert.equal(seen, 3);
     assert.equal(
       batches.reduce((a, b) => a + b, 0),
@@ -124,7 +125,7 @@ test("start() with a rest sees the first record at once, and what comes during t
   using object = load();
   using ring = new RingBuffer(object.map("sample_events"));
   const seen = async (running: { count: number }, wanted: number) => {
-    for (let i = 0; i < 6000 && running.count < wanted; i++) await sleep(5);
+    await eventually(`${wanted} records`, () => running.count >= wanted);
     assert.equal(running.count, wanted);
   };
   const long = { count: 0 };
@@ -158,7 +159,7 @@ test("a handler may end a reader that rests between runs", async () => {
     { rest: 1 },
   );
   emit(object, 1);
-  for (let i = 0; i < 6000 && count < 1; i++) await sleep(5);
+  await eventually("a record", () => count >= 1);
   emit(object, 1);
   await sleep(20);
   assert.equal(count, 1);

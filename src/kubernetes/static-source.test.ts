@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../core/testing.ts";
 import { createStaticSource } from "./static-source.ts";
 import { createResourceTable } from "./table.ts";
 
@@ -27,18 +27,14 @@ async function setUp(t: TestContext) {
 
 test("static source follows files that come, change and go", async (t) => {
   const { directory, resources, ids } = await setUp(t);
-  const until = async (check: () => boolean) => {
-    for (let n = 0; n < 3000 && !check(); n++) await sleep(10);
-    assert.ok(check());
-  };
   assert.deepEqual(resources.pendingInitializers, []);
   writeFileSync(join(directory, "a.yaml"), `${pod("a", "x")}---\n${pod("b", "x")}`);
-  await until(() => ids().length === 2);
+  await eventually("the objects of the files", () => ids().length === 2);
   writeFileSync(join(directory, "a.yaml"), pod("a", "y"));
-  await until(() => ids().length === 1);
+  await eventually("the objects of the files", () => ids().length === 1);
   assert.deepEqual(resources.get("Pod/default/a")?.object.metadata, { name: "a", labels: { app: "y" } });
   rmSync(join(directory, "a.yaml"));
-  await until(() => ids().length === 0);
+  await eventually("the objects of the files", () => ids().length === 0);
 });
 
 test("static source keeps the last good state of a file that went bad, and says so", async (t) => {

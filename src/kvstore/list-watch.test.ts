@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLogger, FakeClock } from "../core/index.ts";
+import { eventually } from "../core/testing.ts";
 import { listAndWatch } from "./list-watch.ts";
-import { eventually } from "./testing.ts";
 import type { KvBatch } from "./types.ts";
 
 test("listAndWatch() lists again when the store answers again, not when its pause is over", async () => {

@@ -144,15 +144,4 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Waits until a condition holds; fails with `what` after `ms`. */
-export async function eventually(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  ms = 60_000,
-): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new CiliumError(`Timed out: ${what} did not come about within ${ms} ms`);
-    await sleep(10);
-  }
-}
+export { eventually } from "../core/testing.ts";

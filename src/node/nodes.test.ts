@@ -2,8 +2,9 @@
 // Nodes that join, leave, die and come back, over a store in memory and a real etcd.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "../core/testing.ts";
 import { type Kvstore, openKvstore } from "../kvstore/index.ts";
-import { eventually, TestEtcd } from "../kvstore/testing.ts";
+import { TestEtcd } from "../kvstore/testing.ts";
 import { createNodes, type Nodes } from "./index.ts";
 import type { NodeRow } from "./types.ts";
 

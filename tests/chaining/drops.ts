@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node's monitor says about drops.
 import { nodeCommand, spawnIn } from "../../apps/sandbox/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import type { Scenario } from "../scenarios/harness.ts";
 
 export class Drops implements Disposable {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { sandboxPaths } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 import { collect, type Scenario, startReporter } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import type { StreamReport } from "../scenarios/helpers/stream.ts";

@@ -17,6 +17,7 @@ import {
   waitForAgent,
   waitForEtcd,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { withNetns } from "../../src/kernel/index.ts";
 import { clientPod, echoPod, noHealthEndpoints, type Output, Scenario } from "../scenarios/harness.ts";
 import { EtcdProxy } from "./proxy.ts";
@@ -216,11 +217,7 @@ export class World {
 
   /** Waits, for longer than any machine needs. */
   async until(condition: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
-    const end = performance.now() + patience;
-    while (!(await condition())) {
-      if (performance.now() > end) assert.fail(`${otherwise} after ${patience} ms`);
-      await sleep(10);
-    }
+    await eventually(otherwise, condition, patience);
   }
 }
 

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { configureLogging, createMetrics, Labels } from "../../src/core/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { createIdentityTable, createKvstoreIdentityAllocator, Identity } from "../../src/identity/index.ts";
 import { createIpcache } from "../../src/ipcache/index.ts";
 import { type Kvstore, openKvstore } from "../../src/kvstore/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 import { createNodes, type NodeRow } from "../../src/node/index.ts";
 import { assertNoPollution, fuzz, Random } from "./random.ts";
 

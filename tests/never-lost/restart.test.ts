@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentClient, agentProcess, nodeCommand, nodeOf, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
 import { BpfMap } from "../../src/kernel/index.ts";
 import { collect, noHealthEndpoints, Scenario } from "../scenarios/harness.ts";
@@ -51,10 +52,7 @@ async function watch(): Promise<{ stop: () => Promise<WatchReport> }> {
 /** New pods begin with filters, which are no links yet. */
 async function linked(folders: readonly string[]): Promise<void> {
   const whole = (folder: string) => existsSync(folder) && readdirSync(folder).length === 2;
-  for (let tries = 0; !folders.every(whole); tries++) {
-    assert.ok(tries < 1200, "the pods' programs are not on links after 60 s");
-    await sleep(50);
-  }
+  await eventually("links of the pods' programs", () => folders.every(whole));
 }
 
 async function restartUnderLoad(options: Parameters<typeof restartAgents>[1]): Promise<WatchReport> {

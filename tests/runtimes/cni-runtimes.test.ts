@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { agentClient, killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { Drops } from "../chaining/drops.ts";
 import { Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nodeCommand } from "../../apps/sandbox/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { collect, type Output, type Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { helper, mountedFolders } from "./cni-host.ts";

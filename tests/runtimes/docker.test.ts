@@ -15,8 +15,8 @@ import {
   startAgent,
   waitForAgent,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 import { clientPod, echoPod, Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { DockerEngine } from "./docker-engine.ts";

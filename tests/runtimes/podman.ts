@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { type CniHost, mountedFolders } from "./cni-host.ts";
 import { archiveName } from "./image.ts";
 import { end, endRemains } from "./processes.ts";

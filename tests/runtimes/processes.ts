@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 
 const cgroups = "/sys/fs/cgroup";
 

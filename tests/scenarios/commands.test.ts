@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { commandPaths } from "../../apps/cli/index.ts";
 import { nodeCommand } from "../../apps/sandbox/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { clientPod, collect, echoPod, Scenario } from "./harness.ts";
 import type { CommandResult } from "./helpers/commands.ts";
 

@@ -15,6 +15,7 @@ import {
   openSandbox,
   sandboxPaths,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { type KernelObjects, objectsInKernel, pinnedObjects } from "../../src/datapath/index.ts";
 import { BpfMap, cgroupRoot } from "../../src/kernel/index.ts";
 import { clientPod, echoPod, scenarioName } from "./harness.ts";
@@ -118,7 +119,7 @@ test("two nodes and six pods under a policy; delete after a plain life leaves no
   assert.notDeepEqual(host(), before);
   // Two entries for each of three pods on a node, which begin without links, and the three of the node's own devices.
   const linked = () => bpfObjects().every(({ links }) => links.size >= 9);
-  for (let tries = 0; tries < 300 && !linked(); tries++) await sleep(200);
+  await eventually("links of all programs", linked);
   const objects = bpfObjects();
   for (const { links, programs, maps } of objects) assert.ok(links.size >= 9 && programs.size >= 11 && maps.size >= 15);
   assert.equal(await ended(sandbox("delete")), 0);
@@ -158,8 +159,7 @@ test("delete ends processes that entered a namespace on their own, without any r
   assert.equal(await ended(sandbox("create", "--nodes", "1")), 0);
   const netns = `/run/netns/cilium-${name}-node1`;
   const stranger = spawn("nsenter", [`--net=${netns}`, "sleep", "60"], { stdio: "ignore" });
-  await sleep(100);
-  assert.notEqual(namespaceOf(stranger.pid ?? 0), namespaceOf(process.pid));
+  await eventually("a stranger in the namespace", () => namespaceOf(stranger.pid ?? 0) !== namespaceOf(process.pid));
   rmSync(`/run/cilium-sandbox/${name}/sandbox.json`);
   const end = ended(stranger);
   assert.equal(await ended(sandbox("delete")), 0);

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { agentClient, createSandbox, findRemains, nodeOf, sandboxPaths } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { clientPod, echoPod, noHealthEndpoints, Scenario, scenarioName } from "./harness.ts";
 
 let scenario: Scenario;
@@ -82,8 +82,7 @@ test("a bad policy file: the agent says so, keeps the policies it has, and takes
     const { modules = [] } = await client.healthz();
     return modules.find((module) => module.name === "static-resources")?.message ?? "";
   };
-  for (let tries = 0; tries < 600 && !(await complaint()).includes("bad.yaml"); tries++) await sleep(100);
-  assert.match(await complaint(), /bad\.yaml/);
+  await eventually("a complaint about bad.yaml", async () => (await complaint()).includes("bad.yaml"));
   assert.deepEqual(await scenario.probe("client", probe), [true]);
   const closed = `
 apiVersion: cilium.io/v2

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   applyObjects,
   type CreateOptions,
@@ -21,6 +20,7 @@ import {
   sandboxPaths,
   spawnIn,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import type { Probe } from "./helpers/probe.ts";
 import type { StreamReport } from "./helpers/stream.ts";
 
@@ -125,11 +125,8 @@ export class Scenario {
       existsSync(folder) ? readdirSync(folder).filter((id) => isLinked(join(folder, id))) : [];
     const health = "enable-endpoint-health-checking" in this.sandbox.settings ? 0 : this.sandbox.nodes.length;
     const expected = () => this.pods().length + health;
-    const end = performance.now() + 60_000;
-    while (this.sandbox.nodes.flatMap(({ name }) => links(endpoints(name))).length !== expected()) {
-      if (performance.now() > end) throw new Error("Cannot go on: endpoints without links after 60 s");
-      await sleep(50);
-    }
+    const linked = () => this.sandbox.nodes.flatMap(({ name }) => links(endpoints(name))).length;
+    await eventually("links of all endpoints", () => linked() === expected());
   }
 
   async delete(): Promise<void> {

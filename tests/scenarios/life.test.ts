@@ -14,6 +14,7 @@ import {
   waitForAgent,
   waitForEtcd,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { clientPod, echoPod, Scenario } from "./harness.ts";
 
 const closed = `
@@ -74,17 +75,16 @@ test("without etcd traffic goes on and the status says so; with it again, new po
   const streams = await startStreams();
   await sleep(300);
   assert.ok(killEtcd(sandbox));
-  const noticed = await until(async () => (await client.healthz()).kvstore?.state !== "Ok", 60_000);
-  assert.ok(noticed, "the status still says that the kvstore is well");
+  const state = async () => (await client.healthz()).kvstore?.state;
+  await eventually("news of the kvstore's end in the status", async () => (await state()) !== "Ok");
   await sleep(500);
   await waitForEtcd(sandbox, startEtcd(sandbox));
   assert.ok(etcdProcess(sandbox));
-  const recovered = await until(async () => (await client.healthz()).kvstore?.state === "Ok", 60_000);
-  assert.ok(recovered, JSON.stringify((await client.healthz()).kvstore));
+  await eventually("a kvstore that is well again", async () => (await state()) === "Ok");
   assertNothingLost(await streams.stop());
   await scenario.apply(clientPod("late", "node2", { app: "late" }));
   const late = { protocol: "ICMP", ip: scenario.ip("late", 6) } as const;
-  assert.ok(await until(async () => (await scenario.probe("client", [late]))[0] === true, 60_000));
+  await eventually("a way to the new pod", async () => (await scenario.probe("client", [late]))[0] === true);
 });
 
 test("a new deny cuts established connections, and taking it away lets new ones through", async () => {
@@ -104,12 +104,3 @@ test("a new deny cuts established connections, and taking it away lets new ones 
   await scenario.remove(closed);
   assert.deepEqual(await scenario.probe("client", probes), [true, true]);
 });
-
-async function until(condition: () => Promise<boolean>, timeout: number): Promise<boolean> {
-  const end = performance.now() + timeout;
-  while (performance.now() < end) {
-    if (await condition()) return true;
-    await sleep(50);
-  }
-  return false;
-}

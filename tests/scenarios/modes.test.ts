@@ -10,8 +10,8 @@ import {
   startAgent,
   waitForAgent,
 } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 import { clientPod, echoPod, type Reporter, Scenario, startReporter } from "./harness.ts";
 import type { Probe } from "./helpers/probe.ts";
 

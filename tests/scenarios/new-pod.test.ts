@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DropReason } from "../../src/abi/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { scenarioName } from "./harness.ts";
 import { NewPods } from "./new-pods.ts";
 

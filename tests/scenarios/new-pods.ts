@@ -17,10 +17,10 @@ import {
   sandboxPaths,
 } from "../../apps/sandbox/index.ts";
 import { callLater, ours, type Plugin } from "../../benchmarks/cni/attachments.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { openPinnedMaps } from "../../src/datapath/index.ts";
 import { openAllowedPing, Pinger } from "../../src/health/index.ts";
 import { withNetns } from "../../src/kernel/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 
 const near = "node2";
 const far = "node1";

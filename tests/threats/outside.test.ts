@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeCommand, type SandboxNode, spawnIn } from "../../apps/sandbox/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { concat, ipFrame, type Payload, TcpFlag, tcp, u32, udp } from "../datapath/packet.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { type Attempt, Lab, type PodName } from "./lab.ts";

@@ -3,8 +3,8 @@
 // step when it is done; ends with an error at the first that does not hold.
 import assert from "node:assert/strict";
 import { agentClient, killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { probeFeature } from "../../src/kernel/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
 import { Scenario } from "../scenarios/harness.ts";
 
 const policy = `

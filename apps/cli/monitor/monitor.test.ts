@@ -6,7 +6,7 @@ import * as abi from "../../../src/abi/index.ts";
 import { type AgentApi, createMonitorServer, type DropQuery, encodeAgentNotify } from "../../../src/api/index.ts";
 import { createMemoryAgent } from "../../../src/api/testing.ts";
 import { configureLogging, ip16 } from "../../../src/core/index.ts";
-import { eventually } from "../../../src/kvstore/testing.ts";
+import { eventually } from "../../../src/core/testing.ts";
 import { identities } from "../fixtures.ts";
 import { type CliResult, golden, startCli } from "../harness.ts";
 

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import "../../kernel/testing.ts";
 import { cidrContains, formatCidr, ipFromBytes, ipToBytes, parseCidr } from "../../core/index.ts";
-import { randomWords } from "../../core/testing.ts";
+import { eventually, randomWords } from "../../core/testing.ts";
 import { BpfMap, BpfProgram, createAnonymousNetns, Rtnetlink, withNetns } from "../../kernel/index.ts";
 import { removeDatapath } from "../cleanup/remove.ts";
 import { mapPinRoot } from "../maps/names.ts";
-import { inPrivateNamespaces, objectDir, privateBpffs, until } from "../testing.ts";
+import { inPrivateNamespaces, objectDir, privateBpffs } from "../testing.ts";
 import { Prefilter, PrefilterRevisionError } from "./prefilter.ts";
 import { removePrefilter } from "./program.ts";
 
@@ -216,7 +216,7 @@ function tests(): void {
     add("192.0.2.0/24");
     prefilter.stop();
     await removeDatapath({ bpfRoot, scope: "bpf" });
-    await until(() => rtnl.link("phys0")?.xdpProgramId === undefined, "no program on phys0");
+    await eventually("no program on phys0", () => rtnl.link("phys0")?.xdpProgramId === undefined);
     const maps = mapPinRoot(bpfRoot);
     assert.deepEqual(existsSync(maps) ? readdirSync(maps) : [], []);
   });

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import "../../kernel/testing.ts";
+import { eventually } from "../../core/testing.ts";
 import { NUD_PERMANENT } from "../../kernel/index.ts";
-import { inPrivateNamespaces, until } from "../testing.ts";
+import { inPrivateNamespaces } from "../testing.ts";
 import { DatapathNode } from "../testing-node.ts";
 
 if (inPrivateNamespaces(import.meta.filename)) tests();
@@ -61,7 +62,7 @@ function tests(): void {
 
   test("a route that is lost comes back", async () => {
     rtnl.deleteRoute({ destination: `${addresses[0]}/32`, ifindex });
-    await until(routed, "the route");
+    await eventually("the route", routed);
   });
 
   test("addresses that no pod has are answered for, whatever the default route", () => {

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { configureLogging, systemClock, type Table } from "../../core/index.ts";
+import { eventually } from "../../core/testing.ts";
 import { Rtnetlink } from "../../kernel/index.ts";
 import { testNetns } from "../../kernel/testing.ts";
-import { eventually } from "../../kvstore/testing.ts";
 import { createHealthTable } from "../table.ts";
 import { type HealthRow, unprobed } from "../types.ts";
 import { createPathMtu, type PathMtuModule } from "./module.ts";

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../../core/testing.ts";
 import { BpfProgram, ProgramType } from "../bpf/program.ts";
 import { doNothing } from "../features/try.ts";
 import { testNetns } from "../testing.ts";
 import { monitorNetlink, type NetlinkEvent } from "./monitor.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
-
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 6000 && !done(); i++) await sleep(5);
-  assert.ok(done(), "not within 30 s");
-}
 
 test("monitorNetlink() tells of devices, addresses, routes, rules and neighbours of its namespace only", async () => {
   using netns = testNetns();
@@ -30,7 +25,9 @@ test("monitorNetlink() tells of devices, addresses, routes, rules and neighbours
   netlink.replaceNeighbor({ ifindex, address: "10.1.0.2", mac: "02:00:00:00:00:02" });
   netlink.deleteRoute({ destination: "10.2.0.0/24" });
   netlink.deleteLink("v0");
-  await until(() => events.some((e) => e.kind === "link" && e.change === "delete" && e.link.name === "v0"));
+  await eventually("the news", () =>
+    events.some((e) => e.kind === "link" && e.change === "delete" && e.link.name === "v0"),
+  );
   const has = (test: (event: NetlinkEvent) => boolean) => assert.ok(events.some(test), JSON.stringify(events));
   has((e) => e.kind === "link" && e.change === "new" && e.link.name === "v0" && e.link.up);
   has((e) => e.kind === "address" && e.change === "new" && e.address.address === "10.1.0.1");
@@ -52,11 +49,11 @@ test("filters are told of, and a qdisc that goes with its filters", async () => 
   const changes = () => events.flatMap((e) => (e.kind === "filter" && e.ifindex === ifindex ? [e.change] : []));
   netlink.attachClsact({ program, ifindex, hook: "ingress" });
   netlink.detachClsact({ ifindex, hook: "ingress" });
-  await until(() => changes().length === 2);
+  await eventually("the news", () => changes().length === 2);
   assert.deepEqual(changes(), ["new", "delete"]);
   netlink.attachClsact({ program, ifindex, hook: "egress" });
   netlink.removeClsact(ifindex);
-  await until(() => changes().slice(3).includes("delete"));
+  await eventually("the news", () => changes().slice(3).includes("delete"));
 });
 
 test("a port that leaves its bridge is not told as a device that goes", async () => {
@@ -69,7 +66,9 @@ test("a port that leaves its bridge is not told as a device that goes", async ()
   using _monitor = monitorNetlink({ groups: ["link"], netns: netns.fd, onEvents: (batch) => events.push(...batch) });
   netlink.setLink("v0", { master: null });
   netlink.setLink("v0", { mtu: 1300 });
-  await until(() => events.some((e) => e.kind === "link" && e.link.name === "v0" && e.link.mtu === 1300));
+  await eventually("the news", () =>
+    events.some((e) => e.kind === "link" && e.link.name === "v0" && e.link.mtu === 1300),
+  );
   assert.ok(!events.some((e) => e.kind === "link" && e.change === "delete"));
 });
 
@@ -84,5 +83,5 @@ test("more events than fit give a resync", async () => {
   };
   using _monitor = monitorNetlink({ groups: ["route"], netns: netns.fd, onEvents, receiveBuffer: 4096 });
   for (let i = 0; i < 200; i++) netlink.replaceRoute({ destination: `10.2.${i}.0/24`, ifindex });
-  await until(() => resyncs > 0);
+  await eventually("a resync", () => resyncs > 0);
 });
