@@ -4,6 +4,7 @@ import {
   type Clock,
   createLogger,
   type Health,
+  ipFamily,
   type Module,
   type ReadonlyTable,
   type Table,
@@ -12,19 +13,24 @@ import {
 import { listenTcp, type Netns } from "../kernel/index.ts";
 import type { NodeRow } from "../node/index.ts";
 import { nodeKey } from "../node/index.ts";
+import { HalfOpen } from "./half-open.ts";
 import { askHello, Responder } from "./hello.ts";
 import { Pinger } from "./ping.ts";
 import { brokenPaths, firstOf } from "./summary.ts";
 import { createHealthTable } from "./table.ts";
 import { type TargetOptions, targetsOf } from "./targets.ts";
 import { Turns } from "./turns.ts";
-import { type HealthRow, healthKey, reachable, unprobed, withResult } from "./types.ts";
+import { type HealthRow, healthKey, isSilent, reachable, type TargetKind, unprobed, withResult } from "./types.ts";
 
 const log = createLogger("health");
 
 /** Of a round's probes: 13 s from a path's end to the news of it, of up to 90 addresses. */
 const probeTimeoutMs = 3_000;
 const schedule = { rate: 18, minIntervalMs: 10_000 };
+/** After a path fell silent: until then the other end has asked too, and shows which way it is. */
+const directionAfterMs = [2_000, 4_000, 6_000, 8_000] as const;
+/** Rounds may be this long for silence of the other end to say something: its attempts are known for a minute. */
+const longestTellingRoundMs = 20_000;
 /** Addresses that are asked at the same time when somebody wants all of them now; each takes a socket. */
 const atOnce = 128;
 
@@ -62,6 +68,7 @@ class HealthProber implements HealthModule {
   readonly #responder = new Responder();
   readonly #endpointResponder = new Responder();
   readonly #pinger = new Pinger();
+  readonly #halfOpen: Readonly<Record<TargetKind, HalfOpen>>;
   #watch: Disposable | undefined;
   #round: Promise<void> = Promise.resolve();
   #nextRound: Promise<void> | undefined;
@@ -72,6 +79,8 @@ class HealthProber implements HealthModule {
   constructor(deps: HealthDeps, config: HealthConfig) {
     this.#deps = deps;
     this.#config = config;
+    const families = ([config.enableIpv4 && 4, config.enableIpv6 && 6] as const).filter((family) => family !== false);
+    this.#halfOpen = { host: new HalfOpen(config.port, families), endpoint: new HalfOpen(config.port, families) };
     // A probe that waits for its time-out holds up no other.
     this.#turns = new Turns(schedule, deps.clock, (key) => void this.#probe(key));
   }
@@ -124,7 +133,9 @@ class HealthProber implements HealthModule {
   serveEndpoint(netns: Netns): void {
     // Its sockets are closed at once, its connections a moment later.
     void this.#endpointResponder.stop();
-    if (!this.#stopped) this.#serve(this.#endpointResponder, netns);
+    if (this.#stopped) return;
+    this.#serve(this.#endpointResponder, netns);
+    this.#halfOpen.endpoint.lookIn(netns);
   }
 
   #serve(responder: Responder, netns?: Netns): void {
@@ -175,9 +186,38 @@ class HealthProber implements HealthModule {
     const row = this.table.get(key);
     if (row === undefined || this.#stopped) return;
     const now = this.#deps.clock.now();
-    const next = { ...row, icmp: withResult(row.icmp, icmp, now), http: withResult(row.http, http, now) };
+    const { heard: _, ...rest } = row;
+    const probed = { ...rest, icmp: withResult(row.icmp, icmp, now), http: withResult(row.http, http, now) };
+    const heard = isSilent(probed) ? this.#hears(probed, isSilent(row)) : undefined;
+    const next: HealthRow = heard === undefined ? probed : { ...probed, heard };
     this.table.upsert(next);
     this.#tell(row, next);
+    if (!isSilent(next) || isSilent(row) || heard !== undefined) return;
+    for (const ms of directionAfterMs) this.#deps.clock.after(ms, () => this.#listenFor(key));
+  }
+
+  /** Looks again whether the other end of a silent path is heard. */
+  #listenFor(key: string): void {
+    const row = this.table.get(key);
+    if (row === undefined || this.#stopped || row.heard === true || !isSilent(row)) return;
+    if (this.#hears(row, false) !== true) return;
+    const next: HealthRow = { ...row, heard: true };
+    this.table.upsert(next);
+    this.#tell(row, next);
+  }
+
+  /** Whether what the other end of a silent path sends arrives; undefined when that cannot be said (yet). */
+  #hears(row: HealthRow, lasting: boolean): boolean | undefined {
+    const addresses = this.#deps.nodes.get(row.node)?.addresses ?? [];
+    if (row.local) return undefined;
+    try {
+      const peers = this.#halfOpen[row.kind].peers(this.#deps.clock.monotonic());
+      if (addresses.some(({ ip }) => ipFamily(ip) === ipFamily(row.ip) && peers.has(ip))) return true;
+    } catch (error) {
+      log.debug("Cannot look for half-open connections", { error: toError(error).message });
+      return undefined;
+    }
+    return lasting && this.intervalMs <= longestTellingRoundMs ? false : undefined;
   }
 
   /** One line when a path breaks, and one when it is whole again. */
@@ -186,6 +226,8 @@ class HealthProber implements HealthModule {
     const path = { from: this.#config.self, to: after.node, target: after.kind, address: after.ip };
     const problem = [after.icmp.last, after.http.last].map((result) => (result?.ok === false ? result.problem : "ok"));
     if (is === false && was !== false) log.warn("Path is broken", { ...path, icmp: problem[0], http: problem[1] });
+    if (after.heard === true && before.heard !== true)
+      log.warn("Path is broken in one direction only: what the other end sends arrives", path);
     if (is === true && was === false) log.info("Path works again", path);
   }
 }

@@ -31,15 +31,23 @@ export function nodeReachable({ host, endpoint }: NodeHealth): boolean | undefin
   return states.length === 0 || states.includes(undefined) ? undefined : true;
 }
 
-/** `default/node1 -> default/node2 (host 10.0.0.2): no ICMP reply within 3 s`, one for each broken path. */
+/** `default/node1 -> default/node2 (host 10.0.0.2): ICMP no reply within 3 s`, one for each broken path and protocol. */
 export function brokenPaths(table: ReadonlyTable<HealthRow, string>, self: string): readonly string[] {
   return [...table.all()].flatMap((row) =>
     probeProtocols.flatMap((protocol) => {
       const { last } = row[protocol];
       if (last === undefined || last.ok) return [];
-      return [`${self} -> ${row.node} (${row.kind} ${row.ip}): ${protocolName(protocol)} ${last.problem}`];
+      return [
+        `${self} -> ${row.node} (${row.kind} ${row.ip}): ${protocolName(protocol)} ${last.problem}${direction(row)}`,
+      ];
     }),
   );
+}
+
+/** Which way it is broken, where that is known: both ends ask, so one's questions arrive where the other's do not. */
+function direction({ node, heard }: HealthRow): string {
+  if (heard === undefined) return "";
+  return heard ? ` (only this direction: what ${node} sends arrives)` : ` (nothing that ${node} sends arrives either)`;
 }
 
 /** The first of them, and how many more there are; undefined when all is well. */

@@ -42,7 +42,16 @@ const latencyHistory = 30;
 export interface HealthRow extends ProbeTarget {
   readonly icmp: PathState;
   readonly http: PathState;
+  /** Of a path that is silent: whether what the other end sends arrives here; undefined while that is not known. */
+  readonly heard?: boolean;
 }
+
+/** Whether nothing came back at all: neither an answer nor a refusal. Neighbours that do not answer are such a case. */
+export function isSilent({ icmp, http }: Pick<HealthRow, "icmp" | "http">): boolean {
+  return [icmp.last, http.last].every((last) => last?.ok === false && silence.test(last.problem));
+}
+
+const silence = /^(?:no (?:reply|answer) within |EHOSTUNREACH$)/;
 
 /** Key of a row: an address may be of two nodes for a moment. */
 export function healthKey({ node, kind, ip }: Pick<ProbeTarget, "node" | "kind" | "ip">): string {

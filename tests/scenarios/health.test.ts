@@ -65,6 +65,29 @@ test("a path that is cut is named with its problem, by probes of their own, unti
   await eventually("node1", /^Cluster health: +2\/2 reachable/, "--probe");
 });
 
+test("a path that loses what one end sends is named with that direction, at both ends", async () => {
+  const ip = scenario.sandbox.nodes[0]?.ipv4 ?? "";
+  const there = (scenario.sandbox.nodes[1]?.ipv4 ?? "").replaceAll(".", "\\.");
+  const rule = async (...words: readonly string[]) => {
+    const { code, stderr } = await scenario.onNode("node2", ["ip", "rule", ...words]);
+    assert.equal(code, 0, stderr);
+  };
+  const says = (node: string, expected: RegExp) =>
+    until(async () => expected.test((await scenario.onNode(node, ["cilium", "status", "--verbose"])).stdout));
+  // Loses what comes in, nothing that goes out; asked before the node's own addresses are looked for.
+  await rule("add", "priority", "60", "lookup", "local");
+  await rule("delete", "priority", "0");
+  await rule("add", "priority", "50", "from", ip, "iif", "eth0", "blackhole");
+  const path = `default/node1 -> default/node2 \\(host ${there}\\): ICMP`;
+  await says(
+    "node1",
+    new RegExp(`${path} no reply within 3 s \\(only this direction: what default/node2 sends arrives`),
+  );
+  await says("node2", /default\/node2 -> default\/node1 \(host .*\(nothing that default\/node1 sends arrives either/);
+  await rule("delete", "priority", "50");
+  for (const node of ["node1", "node2"]) await eventually(node, /^Cluster health: +2\/2 reachable/, "--probe");
+});
+
 test("the health endpoint outlives its agent, and answers as soon as there is one again", async () => {
   const endpoints = async () => {
     const { stdout } = await scenario.onNode("node2", ["cilium", "endpoint", "list", "-o", "json"]);
