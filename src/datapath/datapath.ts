@@ -253,9 +253,10 @@ class NodeDatapath implements Datapath {
     this.#stops.push(
       watchKernel({
         filters: this.attachMode === "tc",
+        onEvent: (event) => this.#routes.hear(event),
         relevant,
         onChange: () => this.#look(true),
-        onBeat: () => this.#look(this.#isWholeDue()),
+        onBeat: () => this.#onBeat(),
         beat: BEAT,
         gather: GATHER,
       }),
@@ -291,6 +292,12 @@ class NodeDatapath implements Datapath {
   /** Between whole passes, notifications tell what happens to devices, addresses and routes. */
   #isWholeDue(): boolean {
     return ++this.#beats % WHOLE_BEATS === 0 || !this.#switch.isDone || this.#status.failing;
+  }
+
+  #onBeat(): void {
+    const whole = this.#isWholeDue();
+    if (whole) this.#routes.age();
+    this.#look(whole);
   }
 
   #look(whole: boolean): void {

@@ -5,6 +5,8 @@ import { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "../kernel/
 export interface WatchOptions {
   /** Whether filters are told of too. Default false. */
   readonly filters?: boolean;
+  /** Hears of every event. */
+  readonly onEvent?: (event: NetlinkEvent) => void;
   /** Whether an event is worth a look. */
   readonly relevant: (event: NetlinkEvent) => boolean;
   readonly onChange: () => void;
@@ -28,6 +30,7 @@ export function watchKernel(options: WatchOptions): Disposable {
   const monitor = monitorNetlink({
     groups: options.filters === true ? [...groups, "filter"] : groups,
     onEvents: (batch) => {
+      if (options.onEvent !== undefined) for (const event of batch) options.onEvent(event);
       if (pending !== undefined || !batch.some((event) => event.kind === "resync" || options.relevant(event))) return;
       pending = setTimeout(look, options.gather);
     },

@@ -6,6 +6,7 @@ import { DatapathError } from "../errors.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig, RemoteNode } from "../types.ts";
 import { RTPROT_KERNEL } from "./route-keeper.ts";
+import type { Ways } from "./ways.ts";
 
 type DirectConfig = Pick<
   DatapathConfig,
@@ -39,20 +40,29 @@ export function wantedDirectRoutes(config: DirectConfig, nodes: readonly RemoteN
   return [...routes.values()];
 }
 
-/** Writes and prunes them. `nodes` is undefined until somebody has said which there are: then what is there stays. */
+type RouteCalls = Pick<Rtnetlink, "routes" | "routeTo" | "replaceRoute" | "deleteRoute">;
+
+export interface DirectRoutes {
+  readonly wanted: readonly DirectRoute[];
+  readonly ways: Ways;
+  /** Whether what is not wanted goes: only when somebody has said which nodes there are. */
+  readonly prune: boolean;
+}
+
+/** Writes and prunes them. */
 export function ensureDirectRoutes(
-  rtnl: Rtnetlink,
+  rtnl: RouteCalls,
   status: ObjectStatus,
   config: DirectConfig,
-  nodes: readonly RemoteNode[] | undefined,
+  { wanted, ways, prune }: DirectRoutes,
 ): void {
-  const wanted = wantedDirectRoutes(config, nodes ?? []);
-  const stale = new Map(findDirectRoutes(rtnl).map((route) => [route.destination, route]));
+  const stale = Map.groupBy(findDirectRoutes(rtnl), ({ destination }) => destination);
   for (const route of wanted) {
-    status.keep("route", route.destination, () => ensureRoute(rtnl, config, route, stale));
+    status.keep("route", route.destination, () => ensureRoute(rtnl, config, route, { ways, stale }));
   }
-  if (nodes === undefined) return;
-  for (const [destination, route] of stale) {
+  if (!prune) return;
+  for (const route of [...stale.values()].flat()) {
+    const { destination } = route;
     status.keep("route", `${destination} via ${route.gateway} (to go)`, () => rtnl.deleteRoute(spec(route)));
   }
 }
@@ -61,7 +71,7 @@ export function ensureDirectRoutes(
  * Routes that are ours: over a node, of protocol kernel, in the main table. Those that the kernel makes by itself lead
  * over no gateway.
  */
-export function findDirectRoutes(rtnl: Rtnetlink): Route[] {
+export function findDirectRoutes(rtnl: Pick<Rtnetlink, "routes">): Route[] {
   return rtnl.routes({ table: ROUTE_TABLE_MAIN }).filter(
     ({ protocol, type, gateway, source, destination }) =>
       protocol === RTPROT_KERNEL &&
@@ -80,14 +90,14 @@ export function removeRoute(rtnl: Rtnetlink, route: Route): void {
 
 /** What is as it should be, or was replaced, is stale no more. */
 function ensureRoute(
-  rtnl: Rtnetlink,
+  rtnl: RouteCalls,
   config: DirectConfig,
   { destination, node, gateway, mtu }: DirectRoute,
-  stale: Map<string, Route>,
+  { ways, stale }: { readonly ways: Ways; readonly stale: Map<string, Route[]> },
 ): boolean {
   const what = `Cannot set route "${destination}"`;
   if (gateway === undefined) throw new DatapathError(`${what}: node "${node}" has no address of that family`);
-  const way = rtnl.routeTo(gateway);
+  const way = ways.to(rtnl, gateway);
   if (way?.ifindex === undefined || way.gateway !== undefined || way.type !== "unicast") {
     if (config.directRoutingSkipUnreachable === true) return false;
     const why = way?.gateway === undefined ? "is not reachable" : `is behind gateway ${way.gateway}`;
@@ -95,13 +105,15 @@ function ensureRoute(
     throw new DatapathError(`${what}: node "${node}" at ${gateway} ${why}, not on a segment of this node (${advice})`);
   }
   const { ifindex } = way;
-  const present = stale.get(destination);
+  const present = stale.get(destination) ?? [];
   stale.delete(destination);
-  if (present?.gateway === gateway && present.ifindex === ifindex && present.mtu === mtu) return false;
-  rtnl.replaceRoute({ destination, gateway, ifindex, mtu, table: ROUTE_TABLE_MAIN, protocol: RTPROT_KERNEL });
-  // IPv6 takes another gateway as one more way.
-  const others = findDirectRoutes(rtnl).filter((route) => route.destination === destination);
-  for (const route of others) if (route.gateway !== gateway || route.ifindex !== ifindex) rtnl.deleteRoute(spec(route));
+  const overOthers = present.filter((route) => route.gateway !== gateway || route.ifindex !== ifindex);
+  const right = present.some((route) => !overOthers.includes(route) && route.mtu === mtu);
+  if (right && overOthers.length === 0) return false;
+  if (!right)
+    rtnl.replaceRoute({ destination, gateway, ifindex, mtu, table: ROUTE_TABLE_MAIN, protocol: RTPROT_KERNEL });
+  // IPv6 takes another gateway as one more way; what an IPv4 write replaced is gone already.
+  for (const route of overOthers) rtnl.deleteRoute(spec(route));
   return true;
 }
 

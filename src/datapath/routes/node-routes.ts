@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // All routes of a node but those of single endpoints.
-import type { Route, Rtnetlink } from "../../kernel/index.ts";
+import type { NetlinkEvent, Route, Rtnetlink } from "../../kernel/index.ts";
 import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig, MtuInfo, RemoteNode } from "../types.ts";
-import { ensureDirectRoutes, wantedDirectRoutes } from "./direct-routes.ts";
+import { type DirectRoute, ensureDirectRoutes, wantedDirectRoutes } from "./direct-routes.ts";
 import { ensureRoutes } from "./route-keeper.ts";
 import { ensureUnreachable, wantedUnreachable } from "./unreachable-routes.ts";
 import { wantedRoutes } from "./wanted-routes.ts";
+import { Ways } from "./ways.ts";
 
 export interface RouteState {
   /** Index of cilium_host. */
@@ -27,8 +28,10 @@ export class NodeRoutes {
   #mayHaveUnreachable = true;
   /** Undefined until somebody has said which nodes there are: then routes of an earlier run stay. */
   #nodes: readonly RemoteNode[] | undefined;
+  #direct: readonly DirectRoute[] = [];
   /** Gateways and destinations of the wanted direct routes. */
-  #ways: ReadonlySet<string> = new Set();
+  #named: ReadonlySet<string> = new Set();
+  readonly #ways = new Ways();
 
   constructor(config: DatapathConfig) {
     this.#config = config;
@@ -38,14 +41,24 @@ export class NodeRoutes {
   /** The routes to them are written with the next `ensure()`. */
   setNodes(nodes: readonly RemoteNode[]): void {
     this.#nodes = [...nodes];
-    const wanted = wantedDirectRoutes(this.#config, nodes);
-    this.#ways = new Set(wanted.flatMap(({ destination, gateway }) => [destination, gateway ?? destination]));
+    this.#direct = wantedDirectRoutes(this.#config, nodes);
+    this.#named = new Set(this.#direct.flatMap(({ destination, gateway }) => [destination, gateway ?? destination]));
   }
 
   /** Whether a route is, or takes the place of, one over another node or an unreachable one. */
   concerns({ gateway, destination }: Pick<Route, "gateway" | "destination">): boolean {
     if (this.#unreachable.includes(destination)) return true;
-    return (gateway !== undefined && this.#ways.has(gateway)) || this.#ways.has(destination);
+    return (gateway !== undefined && this.#named.has(gateway)) || this.#named.has(destination);
+  }
+
+  /** To be told of each change in the kernel; without one, ways to nodes are taken as they were found. */
+  hear(event: NetlinkEvent): void {
+    this.#ways.hear(event, (destination) => this.#named.has(destination));
+  }
+
+  /** To be called now and then: looks at some of the ways again. */
+  age(): void {
+    this.#ways.age();
   }
 
   ensure(rtnl: Rtnetlink, status: ObjectStatus, { hostIfindex, mtu, endpointsRouted }: RouteState): void {
@@ -57,7 +70,11 @@ export class NodeRoutes {
     if (this.#mayHaveUnreachable) ensureUnreachable(rtnl, status, this.#config);
     this.#mayHaveUnreachable = this.#unreachable.length > 0;
     if (!this.#mayHaveDirect) return;
-    ensureDirectRoutes(rtnl, status, this.#config, nodes);
+    ensureDirectRoutes(rtnl, status, this.#config, {
+      wanted: this.#direct,
+      ways: this.#ways,
+      prune: nodes !== undefined,
+    });
     this.#mayHaveDirect = this.#config.autoDirectNodeRoutes === true || nodes === undefined;
   }
 }
