@@ -3,7 +3,7 @@
 import type { Logger } from "../core/index.ts";
 import type { Rtnetlink } from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
-import type { Devices } from "./devices/device-keeper.ts";
+import { type Devices, takeTunnelPort } from "./devices/device-keeper.ts";
 import { tunnelOf } from "./devices/names.ts";
 import type { OutwardDevices } from "./devices/outward.ts";
 import { findUnderlay } from "./devices/underlay.ts";
@@ -67,7 +67,7 @@ export class ProgramSwitch {
       if (this.#programs.tunnelIfindex === tunnelIfindex && this.#isDone) return false;
       this.#isDone = false;
       if (this.#programs.tunnelIfindex !== tunnelIfindex) this.#loads.run(() => this.#programs.load(tunnelIfindex));
-      this.#switch(ifindexOf, places);
+      this.#switch(rtnl, ifindexOf, places);
       this.#isDone = true;
       return true;
     });
@@ -89,8 +89,9 @@ export class ProgramSwitch {
   }
 
   /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
-  #switch(ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
+  #switch(rtnl: Rtnetlink, ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
     using entries = this.#endpoints().prepare();
+    takeTunnelPort(rtnl, this.#config);
     this.#programs.commit();
     this.#programs.attach(ifindexOf, places);
     entries.replace();

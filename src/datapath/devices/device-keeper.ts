@@ -20,7 +20,10 @@ export interface Devices {
 
 type TunnelConfig = Pick<DatapathConfig, "tunnelPort" | "routingMode" | "tunnelProtocol">;
 
-/** Makes and repairs cilium_host, cilium_net and the tunnel; errors go to `status`. `mtu` is the device MTU. */
+/**
+ * Makes and repairs cilium_host, cilium_net and the tunnel; errors go to `status`. `mtu` is the device MTU. While a tunnel
+ * of an earlier configuration has the UDP port, the new one stays down: takeTunnelPort() changes that.
+ */
 export function ensureDevices(rtnl: Rtnetlink, status: ObjectStatus, config: TunnelConfig, mtu: number): Devices {
   status.keep("device", `${deviceNames.host}/${deviceNames.net}`, () => ensurePair(rtnl, mtu));
   for (const name of [deviceNames.host, deviceNames.net]) {
@@ -31,7 +34,8 @@ export function ensureDevices(rtnl: Rtnetlink, status: ObjectStatus, config: Tun
     status.keep("device", deviceNames[tunnel], () => {
       requireFeature(tunnel);
       const made = ensureTunnel(rtnl, tunnel, config.tunnelPort, mtu);
-      return ensureSettings(rtnl, deviceNames[tunnel], { mtu }) || made;
+      const waits = portHolders(rtnl, config).length > 0;
+      return ensureSettings(rtnl, deviceNames[tunnel], { mtu, waits }) || made;
     });
   }
   return {
@@ -39,6 +43,26 @@ export function ensureDevices(rtnl: Rtnetlink, status: ObjectStatus, config: Tun
     net: rtnl.link(deviceNames.net),
     tunnel: tunnel && rtnl.link(deviceNames[tunnel]),
   };
+}
+
+/**
+ * When all programs for the tunnel are loaded: removes those of an earlier configuration that have its UDP port, and sets
+ * it up in their place. Packets that programs encapsulate themselves need neither.
+ */
+export function takeTunnelPort(rtnl: Rtnetlink, config: TunnelConfig): void {
+  const tunnel = tunnelOf(config);
+  const holders = portHolders(rtnl, config);
+  if (tunnel === undefined || holders.length === 0) return;
+  for (const { ifindex } of holders) rtnl.deleteLink(ifindex);
+  setUp(rtnl, deviceNames[tunnel]);
+}
+
+/** Tunnels of an earlier configuration that have the UDP port. */
+function portHolders(rtnl: Rtnetlink, config: TunnelConfig): Link[] {
+  return tunnelProtocols
+    .filter((protocol) => protocol !== tunnelOf(config))
+    .flatMap((protocol) => rtnl.link(deviceNames[protocol]) ?? [])
+    .filter((link) => isTunnel(link) && link.up && link.externalTunnelPort === config.tunnelPort);
 }
 
 /** Removes tunnel devices of an earlier configuration. Programs that send there are to be gone. */
@@ -85,12 +109,16 @@ function ensureTunnel(rtnl: Rtnetlink, protocol: TunnelProtocol, port: number, m
   return true;
 }
 
-/** Settings that can be changed in place; a new device gets no link-local address before it is up. */
-function ensureSettings(
-  rtnl: Rtnetlink,
-  name: string,
-  wanted: { readonly mtu: number; readonly noArp?: boolean; readonly txQueueLength?: number },
-): boolean {
+interface Settings {
+  readonly mtu: number;
+  readonly noArp?: boolean;
+  readonly txQueueLength?: number;
+  /** Not up yet. */
+  readonly waits?: boolean;
+}
+
+/** Settings that can be changed in place. */
+function ensureSettings(rtnl: Rtnetlink, name: string, wanted: Settings): boolean {
   const link = rtnl.link(name);
   if (link === undefined) throw datapathError(`Cannot set up device "${name}"`, "it is not there");
   const change: LinkChange = {
@@ -100,11 +128,18 @@ function ensureSettings(
       ? {}
       : { txQueueLength: wanted.txQueueLength }),
   };
-  if (link.up && Object.keys(change).length === 0) return false;
+  const toBeUp = !link.up && wanted.waits !== true;
+  if (!toBeUp && Object.keys(change).length === 0) return false;
+  setUp(rtnl, name, change, toBeUp);
+  return true;
+}
+
+/** Changes settings, then sets the device up; a new one gets no link-local address before it is up. */
+function setUp(rtnl: Rtnetlink, name: string, change: LinkChange = {}, up = true): void {
   try {
     // In two steps: the kernel sets the flags of a request before its address mode.
-    rtnl.setLink(link.ifindex, { ...change, noAddrGen: true });
-    if (!link.up) rtnl.setLink(link.ifindex, { up: true });
+    rtnl.setLink(name, { ...change, noAddrGen: true });
+    if (up) rtnl.setLink(name, { up: true });
   } catch (error) {
     const advice =
       name === deviceNames.vxlan || name === deviceNames.geneve
@@ -112,5 +147,4 @@ function ensureSettings(
         : undefined;
     throw datapathError(`Cannot set up device "${name}"`, error, advice);
   }
-  return true;
 }
