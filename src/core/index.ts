@@ -102,3 +102,4 @@ export type {
   TableOptions,
   WatchOptions,
 } from "./table-types.ts";
+export { writeEach } from "./write-each.ts";

@@ -84,7 +84,10 @@ class NodeDatapath implements Datapath {
     );
     this.#programs = new NodePrograms(config, hooks);
     this.#endpoints = this.#createEndpoints();
-    this.#switch = new ProgramSwitch(config, this.#programs, () => this.#endpoints, this.#outward, this.#log);
+    this.#switch = new ProgramSwitch({
+      ...{ config, programs: this.#programs, outward: this.#outward, log: this.#log },
+      endpoints: () => this.#endpoints,
+    });
     this.#routes = new NodeRoutes(config);
     this.#endpointRoutes = new EndpointRoutes(config.endpointRoutes === true, () => this.#running().rtnl);
     this.#status = new ObjectStatus((row) => this.#report(row));

@@ -21,31 +21,25 @@ const RETRY = 5000;
 const RELOAD_FIRST = 2000;
 const RELOAD_LONGEST = 60_000;
 
+export interface ProgramSwitchDeps {
+  readonly config: DatapathConfig;
+  readonly programs: NodePrograms;
+  readonly endpoints: () => EndpointLinks;
+  readonly outward: OutwardDevices;
+  readonly log: Logger;
+}
+
 /** The programs of one node, on its devices and its endpoints' alike. */
 export class ProgramSwitch {
-  readonly #config: DatapathConfig;
-  readonly #programs: NodePrograms;
-  readonly #endpoints: () => EndpointLinks;
-  readonly #outward: OutwardDevices;
-  readonly #log: Logger;
+  readonly #deps: ProgramSwitchDeps;
   /** Verification takes half a second of CPU, so a failed one is not tried again with each beat. */
   readonly #loads = new Backoff(RELOAD_FIRST, RELOAD_LONGEST);
   #isDone = false;
   /** When what the loaded programs replaced may go; undefined: it is gone. Milliseconds of performance.now(). */
   #retireAt: number | undefined;
 
-  constructor(
-    config: DatapathConfig,
-    programs: NodePrograms,
-    endpoints: () => EndpointLinks,
-    outward: OutwardDevices,
-    log: Logger,
-  ) {
-    this.#config = config;
-    this.#programs = programs;
-    this.#endpoints = endpoints;
-    this.#outward = outward;
-    this.#log = log;
+  constructor(deps: ProgramSwitchDeps) {
+    this.#deps = deps;
   }
 
   /** Whether all hooks have the loaded programs. */
@@ -55,49 +49,50 @@ export class ProgramSwitch {
 
   /** Loads and switches where that is due, and puts back what others took off the devices; errors go to `status`. */
   ensure(rtnl: Rtnetlink, status: ObjectStatus, { host, tunnel }: Devices): void {
-    if (tunnel === undefined && tunnelOf(this.#config) !== undefined) return;
-    const underlay = tunnel === undefined ? undefined : findUnderlay(rtnl, this.#config);
+    if (tunnel === undefined && tunnelOf(this.#deps.config) !== undefined) return;
+    const underlay = tunnel === undefined ? undefined : findUnderlay(rtnl, this.#deps.config);
     const known = [host, tunnel, underlay].filter((link) => link !== undefined);
     const ifindexOf = (device: string) =>
-      known.find(({ name }) => name === device)?.ifindex ?? this.#outward.ifindexOf(device);
-    const places = { outward: this.#outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
+      known.find(({ name }) => name === device)?.ifindex ?? this.#deps.outward.ifindexOf(device);
+    const places = { outward: this.#deps.outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
     const tunnelIfindex = tunnel?.ifindex ?? 0;
     status.keep("link", "programs", () => {
       // A new tunnel device is a new constant in the programs.
-      if (this.#programs.tunnelIfindex === tunnelIfindex && this.#isDone) return false;
+      if (this.#deps.programs.tunnelIfindex === tunnelIfindex && this.#isDone) return false;
       this.#isDone = false;
-      if (this.#programs.tunnelIfindex !== tunnelIfindex) this.#loads.run(() => this.#programs.load(tunnelIfindex));
+      if (this.#deps.programs.tunnelIfindex !== tunnelIfindex)
+        this.#loads.run(() => this.#deps.programs.load(tunnelIfindex));
       this.#switch(rtnl, ifindexOf, places);
       this.#isDone = true;
       return true;
     });
-    for (const { name, reason } of this.#programs.keptSizes) status.note("map", name, reason);
-    if (this.#programs.tunnelIfindex !== undefined) this.#programs.keepAttached(status, ifindexOf, places);
+    for (const { name, reason } of this.#deps.programs.keptSizes) status.note("map", name, reason);
+    if (this.#deps.programs.tunnelIfindex !== undefined) this.#deps.programs.keepAttached(status, ifindexOf, places);
   }
 
   /** Later than the last packet that was in an earlier program: removes those, and the maps that only they used. */
   retire(): void {
     if (this.#retireAt === undefined || performance.now() < this.#retireAt) return;
-    if (!this.#endpoints().allCurrent()) {
+    if (!this.#deps.endpoints().allCurrent()) {
       this.#retireAt += RETRY;
       this.#isDone = false;
       return;
     }
-    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: true });
-    if (this.#programs.hasOlder()) this.#programs.removeOlder();
+    settleReplaced(mapPinRoot(this.#deps.config.bpfRoot), { end: true });
+    if (this.#deps.programs.hasOlder()) this.#deps.programs.removeOlder();
     this.#retireAt = undefined;
   }
 
   /** All hooks get the loaded programs; flows that the earlier ones wrote to replaced maps come along. */
   #switch(rtnl: Rtnetlink, ifindexOf: (device: string) => number | undefined, places: HookDevices): void {
-    using entries = this.#endpoints().prepare();
-    takeTunnelPort(rtnl, this.#config);
-    this.#programs.commit();
-    this.#programs.attach(ifindexOf, places);
+    using entries = this.#deps.endpoints().prepare();
+    takeTunnelPort(rtnl, this.#deps.config);
+    this.#deps.programs.commit();
+    this.#deps.programs.attach(ifindexOf, places);
     entries.replace();
-    settleReplaced(mapPinRoot(this.#config.bpfRoot), { end: false });
+    settleReplaced(mapPinRoot(this.#deps.config.bpfRoot), { end: false });
     for (const [endpoint, error] of entries.failed) {
-      this.#log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
+      this.#deps.log.error("Cannot replace an endpoint's programs, it keeps those it has", { endpoint, error });
     }
     this.#retireAt ??= performance.now() + RETIRE;
   }

@@ -71,7 +71,7 @@ test("delete() while the identity is asked for gives the late answer back", asyn
   const answer = Promise.withResolvers<void>();
   n.identities.answering = answer.promise;
   const { id } = n.create(1);
-  const waiting = assert.rejects(n.manager.ready(id, 1000), /Endpoint 1 was deleted while it was being made/);
+  const waiting = assert.rejects(n.manager.ready(id, 1000), /Cannot make endpoint 1: deleted meanwhile/);
   assert.equal(await n.manager.delete(id), true);
   answer.resolve();
   await waiting;

@@ -104,7 +104,7 @@ test("an endpoint waits for its identity, says so, and asks again", async (t) =>
   assert.equal(n.stateOf(id), "waiting-for-identity done");
   const refused = assert.rejects(
     waiting,
-    /Endpoint 1 was not ready within 1 s, it waits for an identity \(Cannot reach etcd\)/,
+    /Cannot make endpoint 1: not ready within 1 s, it waits for an identity \(Cannot reach etcd\)/,
   );
   n.clock.advance(1000);
   await refused;

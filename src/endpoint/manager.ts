@@ -193,14 +193,10 @@ class Manager implements EndpointManager {
   }
 
   ready(id: number, timeoutMs: number): Promise<EndpointRow> {
-    return waitForEndpoint(
-      this.#table,
-      id,
-      timeoutMs,
-      this.#deps.clock,
-      () => this.#identities.waitingFor(id),
-      this.#settled,
-    );
+    return waitForEndpoint({
+      ...{ id, timeoutMs, table: this.#table, clock: this.#deps.clock, settled: this.#settled },
+      waitingFor: () => this.#identities.waitingFor(id),
+    });
   }
 
   async delete(id: number): Promise<boolean> {

@@ -4,11 +4,13 @@ import { randomInt } from "node:crypto";
 import { toError } from "../core/index.ts";
 import type { Direction, EndpointConfigRow, LxcRow } from "../datapath/index.ts";
 import type { EndpointConfig, EndpointDeps, PeerPorts, ResolvedEndpointPolicy } from "./deps.ts";
+import { eachOf, writeRows } from "./each.ts";
 import { HeldSets } from "./held-sets.ts";
 import { isAudited } from "./options.ts";
 import { namingLargest } from "./policy-overflow.ts";
 import { PolicySets } from "./policy-sets.ts";
 import { endpointSlot } from "./slot.ts";
+import { directions, isEnforced, setOf, setsOf } from "./slot-sets.ts";
 import { type EndpointRow, endpointAddresses, type RealizedPolicy } from "./types.ts";
 
 /** What a regeneration gave. */
@@ -33,7 +35,6 @@ interface Prepared extends Realized {
 }
 
 const collectMs = 1000;
-const directions: readonly Direction[] = ["ingress", "egress"];
 
 /** Brings the kernel to what rows say, one thing after the other. Holds which sets each endpoint uses. */
 export class EndpointRealizer {
@@ -106,7 +107,7 @@ export class EndpointRealizer {
         }
       }
       const { lxc } = this.#deps.datapath.maps;
-      const done = writeEach(attached, failed, (some) => lxc.upsertMany(some.flatMap(({ row }) => addressRows(row))));
+      const done = writeRows(attached, failed, (some) => lxc.upsertMany(some.flatMap(({ row }) => addressRows(row))));
       for (const set of retired) this.#sets.release(set);
       this.#collectLater();
       return { done, failed };
@@ -237,10 +238,10 @@ export class EndpointRealizer {
     for (const { row } of moved) this.#torn.add(row.id);
     const first = ({ slot, twice }: Prepared) =>
       twice ? { ...slot, policyRevision: plus(slot.policyRevision, -1) } : slot;
-    writeEach(prepared, failed, (some) => endpoints.upsertMany(some.map(first)));
+    writeRows(prepared, failed, (some) => endpoints.upsertMany(some.map(first)));
     for (const endpoint of prepared) retired.push(...this.#swapSets(endpoint, failed.has(endpoint.row.id)));
     const stillMoving = moved.filter(({ row, twice }) => twice && !failed.has(row.id));
-    writeEach(stillMoving, failed, (some) => endpoints.upsertMany(some.map(({ slot }) => slot)));
+    writeRows(stillMoving, failed, (some) => endpoints.upsertMany(some.map(({ slot }) => slot)));
     for (const { row } of moved) if (!failed.has(row.id)) this.#torn.delete(row.id);
     return prepared.filter(({ row }) => !failed.has(row.id));
   }
@@ -295,47 +296,6 @@ export class EndpointRealizer {
   }
 }
 
-/** What each gives; those that throw are `failed`. */
-function eachOf<In extends EndpointRow | Plan, Out>(
-  items: readonly In[],
-  failed: Map<number, Error>,
-  action: (item: In) => Out,
-): Out[] {
-  return items.flatMap((item) => {
-    try {
-      return [action(item)];
-    } catch (thrown) {
-      failed.set("row" in item ? item.row.id : item.id, toError(thrown));
-      return [];
-    }
-  });
-}
-
-/**
- * Writes everything at once. When that fails, each item by itself, so that only those that cannot be written fail.
- * Returns what was written.
- */
-function writeEach<T extends Realized>(
-  items: readonly T[],
-  failed: Map<number, Error>,
-  write: (some: readonly T[]) => void,
-): T[] {
-  const tryWrite = (some: readonly T[]): Error | undefined => {
-    try {
-      if (some.length > 0) write(some);
-      return undefined;
-    } catch (thrown) {
-      return toError(thrown);
-    }
-  };
-  if (tryWrite(items) === undefined) return [...items];
-  return items.filter((item) => {
-    const error = tryWrite([item]);
-    if (error !== undefined) failed.set(item.row.id, error);
-    return error === undefined;
-  });
-}
-
 /** Random, so that conntrack entries of an earlier owner of an endpoint's addresses never pass for its own. */
 function firstRevision(): number {
   return randomInt(1, 2 ** 32 - 1);
@@ -343,22 +303,6 @@ function firstRevision(): number {
 
 function plus(revision: number, steps: number): number {
   return (revision + steps) >>> 0;
-}
-
-type Sets = Pick<RealizedPolicy, "ingressSet" | "egressSet">;
-type Enforced = Pick<RealizedPolicy, "ingressEnforced" | "egressEnforced">;
-
-function setOf(sets: Sets, direction: Direction): number {
-  return direction === "ingress" ? sets.ingressSet : sets.egressSet;
-}
-
-function setsOf(sets: Sets): number[] {
-  return directions.map((direction) => setOf(sets, direction)).filter((set) => set !== 0);
-}
-
-function isEnforced(by: Enforced | EndpointConfigRow, direction: Direction): boolean {
-  if ("enforceIngress" in by) return direction === "ingress" ? by.enforceIngress : by.enforceEgress;
-  return direction === "ingress" ? by.ingressEnforced : by.egressEnforced;
 }
 
 function addressRows(row: EndpointRow): LxcRow[] {

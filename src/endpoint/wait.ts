@@ -30,19 +30,29 @@ export class SettledSignal {
   }
 }
 
+export interface EndpointWait {
+  readonly id: number;
+  readonly timeoutMs: number;
+  readonly table: ReadonlyTable<EndpointRow, number>;
+  readonly clock: Clock;
+  readonly settled: SettledSignal;
+  /** What has not come yet; undefined: it is all there, and the kernel has to get it. */
+  readonly waitingFor: () => string | undefined;
+}
+
 /** Resolves with the row once it is ready. Rejects when it goes away or time is up, saying what it waited for. */
-export function waitForEndpoint(
-  table: ReadonlyTable<EndpointRow, number>,
-  id: number,
-  timeoutMs: number,
-  clock: Clock,
-  waitingFor: () => string | undefined,
-  settled: SettledSignal,
-): Promise<EndpointRow> {
+export function waitForEndpoint({
+  id,
+  timeoutMs,
+  table,
+  clock,
+  settled,
+  waitingFor,
+}: EndpointWait): Promise<EndpointRow> {
   const { promise, resolve, reject } = Promise.withResolvers<EndpointRow>();
   const check = () => {
     const row = table.get(id);
-    if (row === undefined) reject(new EndpointError("not-found", `Endpoint ${id} was deleted while it was being made`));
+    if (row === undefined) reject(new EndpointError("not-found", `Cannot make endpoint ${id}: deleted meanwhile`));
     else if (endpointState(row.phase, row.status) === "ready") resolve(row);
   };
   // The table tells a turn later, behind whatever else the agent has to read: the one that waits here is a pod.
@@ -52,9 +62,8 @@ export function waitForEndpoint(
     const row = table.get(id);
     const failed = row?.status.kind === "error" ? `: ${row.status.error}` : "";
     const what = waitingFor() ?? `its regeneration${failed}`;
-    reject(
-      new EndpointError("timeout", `Endpoint ${id} was not ready within ${timeoutMs / 1000} s, it waits for ${what}`),
-    );
+    const waited = `not ready within ${timeoutMs / 1000} s, it waits for ${what}`;
+    reject(new EndpointError("timeout", `Cannot make endpoint ${id}: ${waited}`));
   });
   check();
   return promise.finally(() => {

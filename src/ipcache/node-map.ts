@@ -8,10 +8,10 @@ import {
   type Reconciler,
   type Status,
   Table,
+  writeEach,
 } from "../core/index.ts";
 import { type NodeRow, nodeKey } from "../node/index.ts";
 import type { KernelMap } from "./reconciler.ts";
-import { upsertEach } from "./upsert-each.ts";
 
 /** One address of another node as the kernel has it. */
 export interface NodeMapRow {
@@ -109,7 +109,12 @@ function createNodeMapReconciler(table: Table<NodeAddressRow, string>, nodeMap: 
     withStatus: (row, status) => ({ ...row, status }),
     resyncMs: 300_000,
     ops: {
-      update: async (rows) => upsertEach(nodeMap, rows.map(toMapRow), ({ address }) => address),
+      update: async (rows) =>
+        writeEach(
+          rows.map(toMapRow),
+          ({ address }) => address,
+          (some) => nodeMap.upsertMany(some),
+        ),
       delete: async (rows) => void nodeMap.deleteMany(rows),
       async prune(rows) {
         const wanted = new Set(rows.map(({ address }) => address));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the kernel's ipcache in line with the table, and tells the programs when what they remember may be wrong.
-import { createReconciler, type Reconciler, type Table } from "../core/index.ts";
+import { createReconciler, type Reconciler, type Table, writeEach } from "../core/index.ts";
 import { type IpcacheMapRow, KernelView } from "./kernel-view.ts";
 import type { IpcacheRow } from "./types.ts";
-import { upsertEach } from "./upsert-each.ts";
 
 /** A map of the kernel with batched writes, as the datapath gives it. */
 export interface KernelMap<Row, Key> {
@@ -57,7 +56,11 @@ class KernelWriter {
     const fresh = rows.filter((row) => view.differs(row));
     if (fresh.length === 0) return new Map();
     const revision = fresh.some((row) => view.changesMeaning(row.prefix, row));
-    const failed = upsertEach(this.#deps.ipcacheMap, fresh, ({ prefix }) => prefix);
+    const failed = writeEach(
+      fresh,
+      ({ prefix }) => prefix,
+      (rows) => this.#deps.ipcacheMap.upsertMany(rows),
+    );
     for (const row of fresh) if (!failed.has(row.prefix)) view.set(row);
     if (revision) this.#deps.onRevisionNeeded();
     return failed;

@@ -42,18 +42,17 @@ export function planPods(rows: readonly ResourceRow[], present: readonly PodReco
       keep.add(pod);
       if (!same(labelsOf(pod.object), labelsOf(row.object))) relabel.push({ pod, object: row.object });
     }
-    if (row.kind === "Deployment") planDeployment(row, present, random, create, keep);
+    if (row.kind === "Deployment") {
+      const replicas = planDeployment(row, present, random);
+      for (const pod of replicas.keep) keep.add(pod);
+      create.push(...replicas.create);
+    }
   }
   return { create, relabel, remove: present.filter((pod) => !keep.has(pod)) };
 }
 
-function planDeployment(
-  row: ResourceRow,
-  present: readonly PodRecord[],
-  random: () => number,
-  create: DesiredPod[],
-  keep: Set<PodRecord>,
-): void {
+/** Which pods stay, and new ones as far as there are too few. */
+function planDeployment(row: ResourceRow, present: readonly PodRecord[], random: () => number) {
   const { spec } = row.object as unknown as DeploymentObject;
   const hash = shortHash(JSON.stringify(spec.template), 10);
   const prefix = `${row.name}-${hash}-`;
@@ -65,14 +64,14 @@ function planDeployment(
       pod.name.startsWith(prefix) &&
       pod.failure === undefined,
   );
-  for (const pod of current.slice(0, replicas)) keep.add(pod);
-  for (let i = current.length; i < replicas; i++) {
+  const create = Array.from({ length: Math.max(0, replicas - current.length) }, (): DesiredPod => {
     const name = prefix + Array.from({ length: 5 }, () => alphabet[Math.floor(random() * alphabet.length)]).join("");
     const labels = { ...spec.template.metadata?.labels, "pod-template-hash": hash };
     const metadata = { ...spec.template.metadata, name, namespace: row.namespace, labels };
     const object = { apiVersion: "v1", kind: "Pod", metadata, spec: spec.template.spec };
-    create.push({ namespace: row.namespace, name, object, owner: row.name });
-  }
+    return { namespace: row.namespace, name, object, owner: row.name };
+  });
+  return { keep: current.slice(0, replicas), create };
 }
 
 /** Containers and placement; what the scheduler filled in does not count. */

@@ -256,7 +256,8 @@ export class EndpointLinks {
     try {
       for (const [i, program] of programs.entries()) {
         const hook = entryPrograms[i]?.hook;
-        if (hook === undefined || (await this.#links.attachLater(id, held.ifindex, hook, program, isWanted))) continue;
+        if (hook === undefined) continue;
+        if (await this.#links.attachLater(id, { ifindex: held.ifindex, hook, program }, isWanted)) continue;
         if (this.#filters.get(id) !== undefined) this.#promotions.add(id);
         return;
       }
@@ -280,7 +281,7 @@ export class EndpointLinks {
     const links = targets.map(
       ({ ifindex, hook }) =>
         () =>
-          this.#links.attachOne(id, ifindex, hook, programs[hook]),
+          this.#links.attachOne(id, { ifindex, hook, program: programs[hook] }),
     );
     return [...links, ...filters];
   }

@@ -17,6 +17,13 @@ import { endpointLinkPin, endpointsPinRoot, isAttached, linkTarget } from "./pin
 /** Ids of the programs on a device's hooks. */
 export type HookPrograms = Readonly<Record<TcxHook, readonly number[]>>;
 
+/** What runs where on a device. */
+interface EntryPlace {
+  readonly ifindex: number;
+  readonly hook: TcxHook;
+  readonly program: BpfProgram;
+}
+
 /** The endpoints that have links, of whichever run. */
 export class EntryLinks {
   readonly #bpfRoot: string;
@@ -50,30 +57,24 @@ export class EntryLinks {
 
   /** Makes both links; one that is there gets its program without a gap. A new one costs a grace period of the kernel. */
   attach(id: number, ifindex: number, programs: EntryPair): void {
-    for (const { hook } of entryPrograms) this.attachOne(id, ifindex, hook, programs[hook]);
+    for (const { hook } of entryPrograms) this.attachOne(id, { ifindex, hook, program: programs[hook] });
   }
 
-  attachOne(id: number, ifindex: number, hook: TcxHook, program: BpfProgram): void {
-    attachTcx({ program, ifindex, hook, pin: this.#pinOf(id, hook) }).close();
+  attachOne(id: number, place: EntryPlace): void {
+    attachTcx({ ...place, pin: this.#pinOf(id, place.hook) }).close();
   }
 
   /**
    * Makes one link while the thread goes on, and pins it if `isWanted()` then; false if not. One of a move that was cut
    * short gets the program at once.
    */
-  async attachLater(
-    id: number,
-    ifindex: number,
-    hook: TcxHook,
-    program: BpfProgram,
-    isWanted: () => boolean,
-  ): Promise<boolean> {
-    const path = this.#pinOf(id, hook);
+  async attachLater(id: number, place: EntryPlace, isWanted: () => boolean): Promise<boolean> {
+    const path = this.#pinOf(id, place.hook);
     if (existsSync(path)) {
-      this.attachOne(id, ifindex, hook, program);
+      this.attachOne(id, place);
       return true;
     }
-    using link = await attachTcxLater({ program, ifindex, hook });
+    using link = await attachTcxLater(place);
     if (!isWanted()) return false;
     mkdirSync(dirname(path), { recursive: true });
     link.pin(path);

@@ -52,9 +52,12 @@ function parse(bytes: Buffer): PrefilterLists {
   const header = JSON.parse(bytes.toString("utf8", 0, Math.max(0, end))) as Partial<Header>;
   const body = bytes.subarray(end + 1);
   const { revision, ipv4, ipv6, sha256 } = header;
-  if (revision === undefined || !Number.isInteger(revision) || revision < 1) throw new Error("no revision");
-  if (ipv4 === undefined || ipv6 === undefined || ipv4 + ipv6 !== body.length) throw new Error("cut off");
-  if (digest(body) !== sha256) throw new Error("another checksum");
+  if (revision === undefined || !Number.isInteger(revision) || revision < 1)
+    throw new Error(`revision is ${revision}, expected a number from 1 on`);
+  if (ipv4 === undefined || ipv6 === undefined || ipv4 + ipv6 !== body.length) {
+    throw new Error(`${body.length} bytes of prefixes, expected ${ipv4} and ${ipv6}`);
+  }
+  if (digest(body) !== sha256) throw new Error(`the checksum is not ${sha256}, which stands in its first line`);
   return {
     revision,
     ipv4: PrefixList.unpack(4, new Uint8Array(body.subarray(0, ipv4))),

@@ -66,7 +66,7 @@ export class NodeRoutes {
     const wanted = wantedRoutes(this.#config, mtu, nodes ?? []);
     // What an endpoint's own route replaces stays until it has that.
     const prune = nodes !== undefined && (endpointsRouted || this.#config.endpointRoutes !== true);
-    ensureRoutes(rtnl, status, hostIfindex, wanted, { prune });
+    ensureRoutes(rtnl, status, { ifindex: hostIfindex, wanted, prune });
     if (this.#mayHaveUnreachable) ensureUnreachable(rtnl, status, this.#config);
     this.#mayHaveUnreachable = this.#unreachable.length > 0;
     if (!this.#mayHaveDirect) return;

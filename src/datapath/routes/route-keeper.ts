@@ -7,14 +7,16 @@ import type { WantedRoute } from "./wanted-routes.ts";
 /** Protocol of all routes that are ours, as on a Cilium node. */
 export const RTPROT_KERNEL = 2;
 
+export interface KeptRoutes {
+  /** Of cilium_host. */
+  readonly ifindex: number;
+  readonly wanted: readonly WantedRoute[];
+  /** Whether those of ours that are not wanted go. */
+  readonly prune: boolean;
+}
+
 /** Routes that are ours are those over `ifindex` in the main table with protocol kernel. */
-export function ensureRoutes(
-  rtnl: Rtnetlink,
-  status: ObjectStatus,
-  ifindex: number,
-  wanted: readonly WantedRoute[],
-  options: { readonly prune: boolean } = { prune: true },
-): void {
+export function ensureRoutes(rtnl: Rtnetlink, status: ObjectStatus, { ifindex, wanted, prune }: KeptRoutes): void {
   const present = rtnl.routes({ table: ROUTE_TABLE_MAIN, ifindex }).filter((route) => isOurs(route, ifindex));
   const byDestination = Map.groupBy(present, (route) => route.destination);
   for (const route of wanted) {
@@ -22,7 +24,7 @@ export function ensureRoutes(
     status.keep("route", route.destination, () => ensureRoute(rtnl, ifindex, route, found));
     byDestination.delete(route.destination);
   }
-  if (!options.prune) return;
+  if (!prune) return;
   for (const stale of [...byDestination.values()].flat()) {
     status.keep("route", `${stale.destination} (to go)`, () => rtnl.deleteRoute(spec(stale)));
   }

@@ -14,6 +14,13 @@ export interface MapHandle {
   readonly maxEntries: number;
 }
 
+/** Keys and values, each one behind the other. */
+export interface MapRows {
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  readonly count: number;
+}
+
 export interface BatchFailure {
   readonly errno: number;
   readonly index: number;
@@ -26,17 +33,11 @@ function unsupported(result: number): boolean {
 }
 
 /** BPF_MAP_UPDATE_BATCH. Undefined when all were written. */
-export function updateBatch(
-  map: MapHandle,
-  keys: Uint8Array,
-  values: Uint8Array,
-  count: number,
-  mode: number,
-): BatchFailure | "unsupported" | undefined {
+export function updateBatch(map: MapHandle, rows: MapRows, mode: number): BatchFailure | "unsupported" | undefined {
   const attr = new BpfAttr(BATCH_SIZE)
-    .pointer(16, keys)
-    .pointer(24, values)
-    .u32(32, count)
+    .pointer(16, rows.keys)
+    .pointer(24, rows.values)
+    .u32(32, rows.count)
     .u32(36, map.fd.value)
     .u64(40, mode);
   const result = bpf(BpfCommand.BPF_MAP_UPDATE_BATCH, attr);

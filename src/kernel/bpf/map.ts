@@ -148,7 +148,7 @@ export class BpfMap implements Disposable {
     if (count === 0) return;
     if (keys.length < count * this.keySize) this.#wrongSize("keys", keys.length, count * this.keySize);
     if (values.length < count * this.valueBytes) this.#wrongSize("values", values.length, count * this.valueBytes);
-    const failed = updateBatch(this, keys, values, count, UPDATE_MODES[mode]);
+    const failed = updateBatch(this, { keys, values, count }, UPDATE_MODES[mode]);
     if (failed === "unsupported") {
       for (let i = 0; i < count; i++)
         this.update(this.#nth(keys, i, this.keySize), this.#nth(values, i, this.valueBytes), mode);

@@ -10,7 +10,7 @@ export const mapBatch = {
   config: undefined,
   probe: () => {
     using map = BpfMap.create({ type: "hash", keySize: 4, valueSize: 4, maxEntries: 1 });
-    const result = updateBatch(map, new Uint8Array(4), new Uint8Array(4), 1, 0);
+    const result = updateBatch(map, { keys: new Uint8Array(4), values: new Uint8Array(4), count: 1 }, 0);
     return result === undefined ? undefined : "BPF_MAP_UPDATE_BATCH is unknown";
   },
 } satisfies FeatureProbe;

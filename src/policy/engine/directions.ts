@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled directions, each once for all endpoints for which the same rules hold in it.
 import { type EntryChange, updatePeers } from "../entries/compiled.ts";
-import type { CookieRegistry } from "../entries/cookies.ts";
-import { CompiledDirection } from "../entries/direction.ts";
-import type { NamedPorts } from "../entries/named-ports.ts";
+import { CompiledDirection, type DirectionDeps } from "../entries/direction.ts";
 import type { Reading, ResolvedPolicy } from "../resolve/resolve.ts";
 import type { RuleUnit } from "../resolve/units.ts";
-import type { CachedSelector, SelectorCache, SelectorChange } from "../selectors/cache.ts";
+import type { CachedSelector, SelectorChange } from "../selectors/cache.ts";
 import type { Direction } from "../types.ts";
 
 /** A compiled direction and how many policies use it. */
@@ -24,18 +22,14 @@ export interface DirectionChange {
 
 /** Counts users; the last one's release forgets a direction. */
 export class SharedDirections {
-  readonly #cache: SelectorCache;
-  readonly #cookies: CookieRegistry;
-  readonly #namedPorts: NamedPorts;
+  readonly #deps: DirectionDeps;
   readonly #byKey = new Map<string, SharedDirection>();
   readonly #bySelector = new Map<CachedSelector, Set<SharedDirection>>();
   readonly #serials = new WeakMap<RuleUnit, number>();
   #nextSerial = 0;
 
-  constructor(cache: SelectorCache, cookies: CookieRegistry, namedPorts: NamedPorts) {
-    this.#cache = cache;
-    this.#cookies = cookies;
-    this.#namedPorts = namedPorts;
+  constructor(deps: DirectionDeps) {
+    this.#deps = deps;
   }
 
   /** Equal for directions in which the same specs (not: specs with equal contents) hold in the same way. */
@@ -66,7 +60,7 @@ export class SharedDirections {
 
   /** A direction by itself, which follows nothing. */
   compile(direction: Direction, policy: ResolvedPolicy): CompiledDirection {
-    return new CompiledDirection(direction, policy[direction], this.#cache, this.#cookies, this.#namedPorts);
+    return new CompiledDirection(direction, policy[direction], this.#deps);
   }
 
   /** Passes changes of selectors on to the directions that use them. */

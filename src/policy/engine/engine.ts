@@ -89,7 +89,11 @@ export class PolicyEngine {
     this.cookies = options.cookies ?? new CookieRegistry();
     const { allowLocalhost = true, hostFirewall = true } = options;
     this.#standing = { allowLocalhost, hostFirewall };
-    this.#directions = new SharedDirections(this.#cache, this.cookies, this.#namedPorts);
+    this.#directions = new SharedDirections({
+      cache: this.#cache,
+      cookies: this.cookies,
+      namedPorts: this.#namedPorts,
+    });
     this.#subjects = new Subjects(this.#directions);
   }
 

@@ -13,6 +13,13 @@ const none: Templates = new Map();
 const maxRemembered = 10_000;
 const maxChanges = 4096;
 
+/** What a direction is compiled with. */
+export interface DirectionDeps {
+  readonly cache: SelectorCache;
+  readonly cookies: CookieRegistry;
+  readonly namedPorts: NamedPorts;
+}
+
 /** Peers with equal rules share their entries. */
 export class CompiledDirection implements PeerEntries {
   readonly direction: Direction;
@@ -31,13 +38,7 @@ export class CompiledDirection implements PeerEntries {
   readonly #changed: number[] = [];
   #version = 0;
 
-  constructor(
-    direction: Direction,
-    resolved: ResolvedDirection,
-    cache: SelectorCache,
-    cookies: CookieRegistry,
-    namedPorts: NamedPorts,
-  ) {
+  constructor(direction: Direction, resolved: ResolvedDirection, { cache, cookies, namedPorts }: DirectionDeps) {
     this.direction = direction;
     this.enforced = resolved.enforced;
     this.#set = compileRules(resolved, cache, cookies);

@@ -64,25 +64,29 @@ const everything: PortPrefix = { protocol: 0, port: 0, portPrefix: 0 };
 export function anyPeerTemplates(set: RuleSet, any: MatchIndex): Templates {
   const prefixes = new Map(any.prefixes);
   if (!any.matches.has(0)) prefixes.set(0, everything);
-  return templatesOf(set, prefixes, undefined, any, new Map());
+  return templatesOf(set, { prefixes, own: undefined, any, anyPeer: new Map() });
 }
 
 /** Entries for a peer of which these rules speak, beside those for any peer. */
 export function peerTemplates(set: RuleSet, own: MatchIndex, any: MatchIndex, anyPeer: Templates): Templates {
-  return templatesOf(set, new Map([...own.prefixes, ...any.prefixes]), own, any, anyPeer);
+  return templatesOf(set, { prefixes: new Map([...own.prefixes, ...any.prefixes]), own, any, anyPeer });
+}
+
+interface Group {
+  /** All that any of the rules names. */
+  readonly prefixes: ReadonlyMap<number, PortPrefix>;
+  /** Rules that name the peer; undefined: it is any peer. */
+  readonly own: MatchIndex | undefined;
+  /** Rules for any peer, and the entries that they made. */
+  readonly any: MatchIndex;
+  readonly anyPeer: Templates;
 }
 
 /**
  * From wide to narrow prefixes, each gets the answer of all rules whose prefixes cover it; where the look-up gives that
  * answer already (a wider entry of the peer, else the entries for any peer), no entry is needed.
  */
-function templatesOf(
-  set: RuleSet,
-  prefixes: ReadonlyMap<number, PortPrefix>,
-  own: MatchIndex | undefined,
-  any: MatchIndex,
-  anyPeer: Templates,
-): Templates {
+function templatesOf(set: RuleSet, { prefixes, own, any, anyPeer }: Group): Templates {
   const kept = new Map<number, EntryTemplate>();
   const sorted = [...prefixes].sort(([, a], [, b]) => bitsOf(a) - bitsOf(b));
   for (const [key, prefix] of sorted) {

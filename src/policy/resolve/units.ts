@@ -83,18 +83,19 @@ export function unitsOf(policy: ParsedPolicy, lookUp: PeerLookup = nobody): read
     tier: rule.tier,
     priority: rule.priority,
     stage,
-    ingress: unitDirection(policy, rule, "ingress", stage, lookUp),
-    egress: unitDirection(policy, rule, "egress", stage, lookUp),
+    ingress: unitDirection({ policy, rule, stage, lookUp }, "ingress"),
+    egress: unitDirection({ policy, rule, stage, lookUp }, "egress"),
   }));
 }
 
-function unitDirection(
-  policy: ParsedPolicy,
-  rule: Rule,
-  direction: Direction,
-  stage: PolicyStage,
-  lookUp: PeerLookup,
-): UnitDirection {
+interface Unit {
+  readonly policy: ParsedPolicy;
+  readonly rule: Rule;
+  readonly stage: PolicyStage;
+  readonly lookUp: PeerLookup;
+}
+
+function unitDirection({ policy, rule, stage, lookUp }: Unit, direction: Direction): UnitDirection {
   const common = { tier: rule.tier, stage };
   const rules = rule[direction].flatMap((item) =>
     flatten(item, lookUp, (section) => ({ ...common, origin: originOf(policy, rule, direction, section) })),

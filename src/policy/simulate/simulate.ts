@@ -2,7 +2,7 @@
 // Answers cases with the agent's own engine: each side of each flow, and what decided it.
 import { EntryIndex } from "../entries/decide.ts";
 import { IpProtocol } from "../protocols.ts";
-import { type Direction, directions, type EndpointPolicy, type PolicyFlow } from "../types.ts";
+import { type Direction, directions, type EndpointPolicy, type PolicyEntry, type PolicyFlow } from "../types.ts";
 import { l7Answer } from "./l7.ts";
 import type { CaseAnswer, CaseFlow, FlowAnswer, PolicyCase, RuleAnswer, SideAnswer } from "./types.ts";
 import { type FlowEnd, World } from "./world.ts";
@@ -64,7 +64,7 @@ class Simulation {
       throw new Error(`Cannot use protocol "${flow.proto}" (one of TCP, UDP, SCTP, ICMP, ICMPv6)`);
     const asked: PolicyFlow = { direction, identity: remote.identity, protocol, port: flow.port ?? flow.type ?? 0 };
     const entry = index.find(asked);
-    const rule = this.#rule(local, asked, entry?.cookie ?? 0, entry?.verdict === "allow", policy);
+    const rule = this.#rule(local, asked, entry, policy);
     if (entry === undefined || entry.verdict !== "allow") return { verdict: "deny", rule };
     const auth = entry.authType === 1 ? "required" : entry.authType === 2 ? "always-fail" : undefined;
     return {
@@ -75,10 +75,10 @@ class Simulation {
     };
   }
 
-  #rule(local: FlowEnd, flow: PolicyFlow, cookie: number, allows: boolean, policy: EndpointPolicy): RuleAnswer {
-    const origin = this.world.engine.ruleOf(cookie);
+  #rule(local: FlowEnd, flow: PolicyFlow, entry: PolicyEntry | undefined, policy: EndpointPolicy): RuleAnswer {
+    const origin = this.world.engine.ruleOf(entry?.cookie ?? 0);
     if (origin !== undefined) return { policy: origin.policy, section: origin.section, kind: origin.kind };
-    if (allows) return { default: "allow" };
+    if (entry?.verdict === "allow") return { default: "allow" };
     const { identity: remoteIdentity, ...rest } = flow;
     const why = this.world.engine.explainDrop({ ...rest, localIdentity: local.identity, remoteIdentity });
     return "by" in why ? why : { default: "deny", by: policy.defaultDenyBy[flow.direction] };
