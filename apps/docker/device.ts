@@ -44,6 +44,11 @@ export function openPair(names: DeviceNames, up: boolean): void {
   if (up || rtnl.link(names.host) !== undefined) rtnl.setLink(names.host, { up });
 }
 
+/** Whether packets from and to this node's loopback addresses may pass a device. One that is gone is fine. */
+export function allowLoopback(device: string, allowed: boolean): void {
+  if (hostDevice(device) !== undefined) writeSysctl(`net/ipv4/conf/${device}/route_localnet`, allowed ? 1 : 0);
+}
+
 /** Nothing there is fine. */
 export function deletePair(names: DeviceNames): void {
   using rtnl = new Rtnetlink();

@@ -102,6 +102,8 @@ async function ensureEndpoint(
     mac: stored.mac,
     "host-mac": device.mac,
     labels,
+    // Ports are published in the node's stack: what comes by them has to see it both ways.
+    ...(stored.wantsPorts && { "datapath-configuration": { "require-routing": false } }),
     state: "waiting-for-identity",
     "sync-build-endpoint": true,
   });

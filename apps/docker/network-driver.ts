@@ -3,21 +3,31 @@
 import type { AgentClient } from "../../src/api/index.ts";
 import { createLogger, errorChain, parseMac, randomMac, tryParseIp } from "../../src/core/index.ts";
 import { agentPatience, deleteAttachment, whenAgentAnswers } from "../cni/index.ts";
-import { createPair, type DeviceNames, deletePair, deviceNames, isInContainer, openPair } from "./device.ts";
+import {
+  allowLoopback,
+  createPair,
+  type DeviceNames,
+  deletePair,
+  deviceNames,
+  isInContainer,
+  openPair,
+} from "./device.ts";
 import type { Engine } from "./engine.ts";
 import { RequestError } from "./errors.ts";
 import { addressSpace } from "./ipam-driver.ts";
 import { join } from "./join.ts";
+import { choosePorts, collide, listeningPorts } from "./ports.ts";
 import {
   type Calls,
   checkRequest,
+  connectivityRequest,
   endpointReference,
   endpointRequest,
   joinRequest,
   networkRequest,
   optionNames,
 } from "./protocol.ts";
-import type { Store } from "./store.ts";
+import type { Store, StoredEndpoint } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
 const log = createLogger("docker");
@@ -28,6 +38,8 @@ export interface NetworkDeps {
   readonly store: Store;
   /** The engine repeats calls whose answer it missed, maybe while the first one is at work. */
   readonly turns: Turns;
+  /** Brings ports into force: those of these endpoints and no others. */
+  readonly publish: (endpoints: readonly StoredEndpoint[]) => void;
 }
 
 const nothing = (): object => ({});
@@ -55,8 +67,14 @@ export function networkCalls(deps: NetworkDeps): Calls {
       const { EndpointID } = checkRequest(endpointReference, body, "endpoint");
       return await turns.take(EndpointID, () => deleteEndpoint(deps, EndpointID));
     },
-    "/NetworkDriver.ProgramExternalConnectivity": nothing,
-    "/NetworkDriver.RevokeExternalConnectivity": nothing,
+    "/NetworkDriver.ProgramExternalConnectivity": async (body) => {
+      const { EndpointID, Options } = checkRequest(connectivityRequest, body, "external connectivity");
+      return await turns.take(EndpointID, async () => publishPorts(deps, EndpointID, Options?.[optionNames.portMap]));
+    },
+    "/NetworkDriver.RevokeExternalConnectivity": async (body) => {
+      const { EndpointID } = checkRequest(endpointReference, body, "endpoint");
+      return await turns.take(EndpointID, async () => revokePorts(deps, EndpointID));
+    },
     "/NetworkDriver.DiscoverNew": nothing,
     "/NetworkDriver.DiscoverDelete": nothing,
   };
@@ -96,15 +114,13 @@ async function createEndpoint(deps: NetworkDeps, request: ReturnType<typeof endp
   if (before?.containerId !== undefined) {
     throw new RequestError(`Cannot make endpoint "${id}": it is there, and a container has it`);
   }
-  const portMap = request.Options?.[optionNames.portMap];
-  if (Array.isArray(portMap) && portMap.length > 0) {
-    log.warn("Ports of a container are not published: its address is reachable as it is", { endpoint: id });
-  }
   const ownMac = given?.MacAddress ? parseGivenMac(given.MacAddress) : undefined;
   const mac = ownMac ?? before?.mac ?? randomMac();
   const { status } = await whenAgentAnswers(() => deps.agent.getConfig(), agentPatience);
   const addresses = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
-  deps.store.saveEndpoint(id, { networkId, mac, ...addresses });
+  const portMap = request.Options?.[optionNames.portMap];
+  const wantsPorts = Array.isArray(portMap) && portMap.length > 0;
+  deps.store.saveEndpoint(id, { networkId, mac, ...addresses, ...(wantsPorts && { wantsPorts }) });
   createPair(deviceNames(id), mac, status.routeMTU > 0 ? status.routeMTU : status.deviceMTU);
   return { Interface: ownMac === undefined ? { MacAddress: mac } : {} };
 }
@@ -124,14 +140,50 @@ function parseGivenMac(text: string): string {
   }
 }
 
+/** Again for an endpoint that has ports already: in place of those. Nothing here waits: no other call comes between. */
+function publishPorts({ store, publish }: NetworkDeps, id: string, option: unknown): object {
+  const stored = store.endpoint(id);
+  if (stored === undefined)
+    throw new RequestError(`Cannot publish ports of endpoint "${id}": there is none of that id`);
+  const { published: _, ...rest } = stored;
+  store.saveEndpoint(id, rest);
+  const taken = [...store.endpoints().flatMap(({ published = [] }) => published), ...listeningPorts()];
+  const published = choosePorts(option, (port) => !taken.some((other) => collide(port, other)));
+  if (published.length === 0 && stored.published === undefined) return {};
+  store.saveEndpoint(id, { ...rest, published });
+  publish(store.endpoints());
+  allowLoopback(deviceNames(id).host, published.length > 0);
+  return {};
+}
+
+function revokePorts({ store, publish }: NetworkDeps, id: string): object {
+  const stored = store.endpoint(id);
+  if (stored?.published === undefined) return {};
+  const { published: _, ...rest } = stored;
+  store.saveEndpoint(id, rest);
+  allowLoopback(deviceNames(id).host, false);
+  publish(store.endpoints());
+  return {};
+}
+
+/** What was stored and may not be in force: after an end in the middle of a call, or when others flushed nftables. Never throws. */
+export function publishAgain({ store, publish }: NetworkDeps): void {
+  try {
+    publish(store.endpoints());
+  } catch (error) {
+    log.error("Cannot publish containers' ports", { error: errorChain(error) });
+  }
+}
+
 /** The pair is closed before the programs go, so that nothing passes unjudged. */
 async function leave(deps: NetworkDeps, id: string): Promise<object> {
   const names = deviceNames(id);
   openPair(names, false);
   const stored = deps.store.endpoint(id);
   if (stored?.containerId === undefined) return {};
+  revokePorts(deps, id);
   await deleteFromAgent(deps, stored.containerId, names);
-  const { containerId: _, ...rest } = stored;
+  const { containerId: _, published: __, ...rest } = stored;
   deps.store.saveEndpoint(id, rest);
   return {};
 }

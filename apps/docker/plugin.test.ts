@@ -44,6 +44,7 @@ async function setUp(t: TestContext, addressing?: object): Promise<Setup> {
     engine: new Engine(join(folder, "no-docker.sock")),
     store: new Store(join(folder, "state")),
     turns: new Turns(),
+    publish: () => {},
   });
   return {
     agent,

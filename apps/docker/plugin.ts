@@ -5,17 +5,18 @@ import { AgentClient } from "../../src/api/index.ts";
 import { Engine } from "./engine.ts";
 import type { Front } from "./front.ts";
 import { ipamCalls } from "./ipam-driver.ts";
-import { networkCalls, removeForgotten } from "./network-driver.ts";
+import { networkCalls, publishAgain, removeForgotten } from "./network-driver.ts";
 import type { DockerOptions } from "./options.ts";
 import type { Calls } from "./protocol.ts";
+import { publish } from "./publish.ts";
 import { createPluginServer } from "./server.ts";
-import { Store } from "./store.ts";
+import { Store, type StoredEndpoint } from "./store.ts";
 import { Turns } from "./turns.ts";
 
 /** Milliseconds for one call of the agent; an endpoint's build is one. */
 const callTimeout = 90_000;
 
-/** Of looking for what the engine gave up, ms. */
+/** Of looking for what the engine gave up, and for ports that somebody else's firewall flushed away, ms. */
 const sweepInterval = 5 * 60_000;
 
 export interface Plugin {
@@ -41,18 +42,25 @@ export function pluginCalls(deps: Parameters<typeof networkCalls>[0] & Parameter
 export function createPlugin(options: DockerOptions, front?: Front): Plugin {
   const agent = new AgentClient({ socketPath: options.agentSocket, timeout: callTimeout });
   const engine = new Engine(options.dockerSocket);
-  const deps = { agent, engine, store: new Store(options.stateDir), turns: new Turns() };
+  const store = new Store(options.stateDir);
+  const tableName = `cilium-docker-${options.name}`;
+  const bringIntoForce = (endpoints: readonly StoredEndpoint[]): void => publish(tableName, endpoints);
+  const deps = { agent, engine, store, turns: new Turns(), publish: bringIntoForce };
   const socketPath = join(options.pluginDir, `${options.name}.sock`);
   const ownSocket = front === undefined ? socketPath : join(options.stateDir, "calls.sock");
   const server = createPluginServer(ownSocket, pluginCalls(deps));
+  const tidy = async (): Promise<void> => {
+    publishAgain(deps);
+    await removeForgotten(deps);
+  };
   let sweep: NodeJS.Timeout | undefined;
   return {
     socketPath,
     start: async () => {
       await server.start();
       await front?.open(socketPath, ownSocket);
-      await removeForgotten(deps);
-      sweep = setInterval(() => void removeForgotten(deps), sweepInterval);
+      await tidy();
+      sweep = setInterval(() => void tidy(), sweepInterval);
     },
     stop: () => {
       clearInterval(sweep);

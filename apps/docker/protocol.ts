@@ -39,6 +39,7 @@ export const endpointRequest = z.object({
   Options: options,
 });
 export const joinRequest = z.object({ NetworkID: id, EndpointID: id, SandboxKey: text.default(""), Options: options });
+export const connectivityRequest = z.object({ NetworkID: id, EndpointID: id, Options: options });
 export const endpointReference = z.object({ NetworkID: id, EndpointID: id });
 
 /** Kinds of StaticRoutes. */

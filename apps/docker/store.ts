@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../../src/core/index.ts";
+import { publishedPort } from "./ports.ts";
 
 const storedEndpoint = z.strictObject({
   networkId: z.string(),
@@ -14,6 +15,10 @@ const storedEndpoint = z.strictObject({
   mac: z.string(),
   /** Set while the container has it. */
   containerId: z.string().optional(),
+  /** Whether the container wants ports published. */
+  wantsPorts: z.boolean().optional(),
+  /** Those that are. */
+  published: z.array(publishedPort).optional(),
 });
 
 export type StoredEndpoint = z.infer<typeof storedEndpoint>;
@@ -50,8 +55,17 @@ export class Store {
 
   /** Ids of endpoints that nothing was written about since `age` milliseconds. */
   endpointsUnchangedFor(age: number): string[] {
+    return this.#endpointIds().filter((id) => this.#age(endpointFile(id)) > age);
+  }
+
+  /** All that can be read. */
+  endpoints(): StoredEndpoint[] {
+    return this.#endpointIds().flatMap((id) => this.endpoint(id) ?? []);
+  }
+
+  #endpointIds(): string[] {
     const names = readdirSync(this.#directory).filter((name) => /^endpoint-[0-9a-zA-Z]+\.json$/.test(name));
-    return names.filter((name) => this.#age(name) > age).map((name) => name.slice("endpoint-".length, -".json".length));
+    return names.map((name) => name.slice("endpoint-".length, -".json".length));
   }
 
   /** The id with which the agent lends an address; undefined when the engine did not get it from here, or long ago. */

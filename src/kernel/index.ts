@@ -43,6 +43,16 @@ export type { Link, LinkChange, OperState } from "./netlink/link.ts";
 export type { NewLink, NewTunnel, NewVeth } from "./netlink/link-kinds.ts";
 export { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "./netlink/monitor.ts";
 export { type Neighbor, type NeighborSpec, NUD_PERMANENT } from "./netlink/neighbor.ts";
+export {
+  deleteNftTable,
+  hasNftTable,
+  type NftChain,
+  type NftExpression,
+  type NftTable,
+  nft,
+  nftPriorities,
+  replaceNftTable,
+} from "./netlink/nftables.ts";
 export { ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
 export { Rtnetlink } from "./netlink/rtnetlink.ts";
 export type { Rule } from "./netlink/rule.ts";

@@ -29,6 +29,11 @@ const good: readonly (readonly [string, object])[] = [
   ["NetworkDriver.DeleteNetwork", ids],
   ["NetworkDriver.CreateEndpoint", { ...ids, Interface: { Address: "10.77.0.9/32", MacAddress: "" }, Options: {} }],
   ["NetworkDriver.Join", { ...ids, SandboxKey: "/var/run/docker/netns/1", Options: {} }],
+  [
+    "NetworkDriver.ProgramExternalConnectivity",
+    { ...ids, Options: { "com.docker.network.portmap": [{ Proto: 6, Port: 80, HostIP: "", HostPort: 8080 }] } },
+  ],
+  ["NetworkDriver.RevokeExternalConnectivity", ids],
   ["NetworkDriver.Leave", ids],
   ["NetworkDriver.DeleteEndpoint", ids],
   ["IpamDriver.RequestPool", pool],

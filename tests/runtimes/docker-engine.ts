@@ -133,9 +133,15 @@ export class DockerEngine {
   }
 
   /** Starts a container that runs a helper, or sleeps; gives its id. */
-  async run(name: string, network: string, labels: readonly string[], program?: string): Promise<string> {
+  async run(
+    name: string,
+    network: string,
+    labels: readonly string[],
+    program?: string,
+    more: readonly string[] = [],
+  ): Promise<string> {
     const binds = mountedFolders.flatMap((path) => ["-v", `${path}:${path}:ro`]);
-    const options = labels.flatMap((label) => ["-l", label]);
+    const options = [...labels.flatMap((label) => ["-l", label]), ...more];
     const command = program === undefined ? ["/bin/sleep", "infinity"] : helper(program);
     return await this.must("run", "-d", "--name", name, "--net", network, ...options, ...binds, imageName, ...command);
   }

@@ -16,7 +16,7 @@ import {
   waitForAgent,
 } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
-import { Rtnetlink } from "../../src/kernel/index.ts";
+import { deleteNftTable, hasNftTable, Rtnetlink } from "../../src/kernel/index.ts";
 import { clientPod, echoPod, Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { DockerEngine } from "./docker-engine.ts";
@@ -189,6 +189,49 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     assert.deepEqual([...seen], ["lease", "endpoint"]);
     assert.deepEqual(await engine.probe("mended", [tcp(await engine.ip("web", 4))]), [true]);
     await engine.must("rm", "-f", "mended");
+  });
+
+  test("published ports answer from everywhere, and go with their container", async () => {
+    const node = nodeOf(scenario.sandbox, "node1");
+    const [node4, node6] = [node.ipv4 ?? "", node.ipv6 ?? ""];
+    const ports = ["8080:7000", "127.0.0.1:8081:7000", "8082-8083:7000", "8082-8083:7000/udp"];
+    const options = ports.flatMap((port) => ["-p", port]);
+    await engine.run("shop", "net1", ["app=shop"], "echo.ts", options);
+    const both = [tcp(node4, 8080), tcp(node6, 8080)];
+    const udp: Probe = { protocol: "UDP", ip: node4, port: 8082 };
+    const local = [tcp("127.0.0.1", 8080), tcp("127.0.0.1", 8081)];
+    const asked = async () =>
+      await Promise.all([
+        scenario.probeFromOutside([...both, tcp(node4, 8082), udp, tcp(node4, 8081)]),
+        scenario.probeFromNode("node1", [...both, ...local]),
+        engine.probe("shop", both),
+        engine.probe("client", [...both, udp]),
+        scenario.probe("pod-client", both),
+      ]);
+    const answers = [
+      [true, true, true, true, false],
+      [true, true, true, true],
+      [true, true],
+      [true, true, true],
+      [true, true],
+    ];
+    assert.deepEqual(await asked(), answers);
+    // Containers do not reach the node's loopback addresses by way of devices that let answers from there pass.
+    assert.deepEqual(await engine.probe("shop", local), [false, false]);
+    for (const port of ["8080:7000", "127.0.0.1:8080:1", "4240:7000"]) {
+      const { stderr } = await engine.docker("run", "--net", "net1", "-p", port, imageName, "/bin/sleep", "1");
+      assert.match(stderr, /Cannot publish port \d+\/tcp: a container or a program of the node has it/);
+    }
+    const { stderr } = await engine.docker("run", "--net", "net1", "-p", "80", imageName, "/bin/sleep", "1");
+    assert.match(stderr, /Cannot publish port 80\/tcp: .*\(give it: -p PORT:80\)/);
+    await engine.killPlugin("SIGKILL");
+    deleteNftTable("cilium-docker-cilium", sandboxPaths(scenario.name).node("node1").netns);
+    await engine.startPlugin();
+    await engine.must("restart", "-t", "0", "client");
+    assert.deepEqual(await asked(), answers);
+    await engine.must("rm", "-f", "shop");
+    assert.deepEqual(await scenario.probeFromOutside(both), [false, false]);
+    assert.equal(hasNftTable("cilium-docker-cilium", sandboxPaths(scenario.name).node("node1").netns), false);
   });
 
   test("calls that the engine repeats change nothing", async () => {

@@ -70,6 +70,12 @@ export class MessageBuilder {
     return this.bytes(type, bytes);
   }
 
+  u32be(type: number, value: number): this {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value >>> 0);
+    return this.bytes(type, bytes);
+  }
+
   string(type: number, value: string): this {
     return this.bytes(type, Buffer.from(`${value}\0`));
   }

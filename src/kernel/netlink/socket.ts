@@ -5,13 +5,14 @@ import { SyscallError, type SyscallFailure } from "../errors.ts";
 import { Fd, orClose } from "../fd.ts";
 import { c, lastErrno } from "../ffi.ts";
 import { type Netns, withNetns } from "../netns.ts";
-import { Attributes, fixedPart, type Message, type MessageBuilder, NLMSG_HEADER, Nlm, parseMessages } from "./codec.ts";
+import { Attributes, fixedPart, type Message, MessageBuilder, NLMSG_HEADER, Nlm, parseMessages } from "./codec.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 export const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
@@ -29,6 +30,8 @@ const MSG_TRUNC = 0x20;
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const TIMEOUT_S = 5;
 const DUMP_TRIES = 10;
+/** Bytes of messages that are sent together. */
+const batchRoom = 8 * 1024 * 1024;
 
 /** Opens an AF_NETLINK socket in `netns` (default: here); it stays in that namespace. */
 export function openNetlink(protocol: number, o: { netns?: Netns | undefined; flags?: number } = {}): Fd {
@@ -109,12 +112,22 @@ export class NetlinkSocket implements Disposable {
     throw new SyscallError({ call: "netlink", errno: Errno.EINTR, what, hint: "it changed during each of 10 dumps" });
   }
 
+  /** Sends messages together that the kernel takes or refuses together; the last but one asks for an acknowledgement. */
+  batch(messages: readonly MessageBuilder[], what: string): void {
+    setIntOption(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, batchRoom);
+    const { failure } = this.#exchange(messages, what);
+    if (failure !== undefined) throw new SyscallError(failure);
+  }
+
   #exchange(
-    message: MessageBuilder,
+    message: MessageBuilder | readonly MessageBuilder[],
     what: string,
   ): { messages: Message[]; failure: SyscallFailure | undefined; interrupted: boolean } {
     const sequence = ++this.#sequence;
-    const bytes = message.finish(sequence);
+    const bytes =
+      message instanceof MessageBuilder
+        ? message.finish(sequence)
+        : Buffer.concat(message.map((part) => part.finish(sequence)));
     if (c.send(this.#fd.value, bytes, bytes.length, 0) < 0) throw SyscallError.last("send(netlink)", what);
     const messages: Message[] = [];
     let interrupted = false;
