@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the plugin reaches the agent.
-import { AgentClient, AgentUnreachableError } from "../../src/api/index.ts";
+import { type AgentApi, AgentClient, AgentUnreachableError } from "../../src/api/index.ts";
 
 /** How long ADD waits for an agent that is not there, in milliseconds. */
 export const agentPatience = 30_000;
@@ -9,9 +9,8 @@ export const agentPatience = 30_000;
 const callTimeout = 90_000;
 const retryInterval = 200;
 
-/** The agent's calls that ADD, DEL and CHECK make. */
-export type Agent = Pick<
-  AgentClient,
+/** What ADD, DEL and CHECK ask. */
+type Calls =
   | "getConfig"
   | "getEndpoint"
   | "listEndpoints"
@@ -19,8 +18,13 @@ export type Agent = Pick<
   | "deleteEndpoint"
   | "endpointHealth"
   | "ipamAllocate"
-  | "ipamRelease"
->;
+  | "ipamRelease";
+
+/** Whom they ask: the agent by its socket, or whatever answers as that does. */
+export type Agent = Pick<AgentClient, Calls>;
+
+/** The same inside the agent. */
+export type LocalApi = Pick<AgentApi, Calls>;
 
 /** The agent at a socket; `timeout` is for one call, in milliseconds. */
 export type AgentAt = (socketPath: string, timeout?: number) => Agent;

@@ -137,11 +137,15 @@ static bool find_socket(const char *config, struct sockaddr_un *address)
 static bool ask(const struct sockaddr_un *address, const struct text *request, struct text *answer)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool done = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-		    write_all(fd, request->bytes, request->length) && shutdown(fd, SHUT_WR) == 0 && read_all(fd, answer);
+	bool sent = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+		    write_all(fd, request->bytes, request->length) && shutdown(fd, SHUT_WR) == 0;
+	bool done = sent && read_all(fd, answer) && answer->length > 0;
 
 	if (fd >= 0)
 		close(fd);
+	/* It ended in the middle: what it may have begun is no other call's. */
+	if (sent && !done)
+		setenv("CILIUM_CNI_BEGUN", "1", 1);
 	return done;
 }
 

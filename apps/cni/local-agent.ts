@@ -1,23 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's calls without its socket, for the plugin inside the agent.
-import { type AgentApi, ApiError, parseEndpointId } from "../../src/api/index.ts";
+import { ApiError, parseEndpointId } from "../../src/api/index.ts";
 import { createLogger, errorChain } from "../../src/core/index.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, LocalApi } from "./agent.ts";
 
 const log = createLogger("cni");
-
-/** What the calls need of the agent. */
-export type LocalApi = Pick<
-  AgentApi,
-  | "getConfig"
-  | "getEndpoint"
-  | "listEndpoints"
-  | "putEndpoint"
-  | "deleteEndpoint"
-  | "endpointHealth"
-  | "ipamAllocate"
-  | "ipamRelease"
->;
 
 /** Answers as AgentClient does: ApiError 404 for what is not there, 500 for what nobody expected. */
 export function createLocalAgent(api: LocalApi): Agent {

@@ -59,7 +59,8 @@ export async function runPlugin(invocation: Invocation): Promise<Outcome> {
     requireCommand(command, version);
     const warn = (message: string): void => log("warn", message);
     const { patience = agentPatience, agentAt = agentClient } = invocation;
-    const answer = await handlers[command]({ config, env, patience, agentAt, warn });
+    const isBegun = env.CILIUM_CNI_BEGUN === "1";
+    const answer = await handlers[command]({ config, env, patience, agentAt, isBegun, warn });
     log("debug", "done");
     return done(answer);
   } catch (thrown) {

@@ -9,6 +9,8 @@ export interface Request {
   /** How long to wait for an agent that is not there, in milliseconds. */
   readonly patience: number;
   readonly agentAt: AgentAt;
+  /** Whether an agent ended in the middle of this very call, when it was handed over to it. */
+  readonly isBegun: boolean;
   /** For the log file: something went wrong that is no error of the command. */
   readonly warn: (message: string) => void;
 }

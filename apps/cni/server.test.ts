@@ -53,7 +53,7 @@ test("a call about a namespace that is another file for the agent is left to its
   const { path, calls } = await setup(t);
   const { dev, ino } = statSync("/proc/self/ns/net");
   const request = (file: string) => `CNI_COMMAND=ADD\nCNI_NETNS=/proc/self/ns/net\nCNI_NETNS_FILE=${file}\n\n{}`;
-  assert.equal(await send(path, request(`${dev}:${ino + 1}`)), "");
+  assert.equal(await send(path, request(`${dev}:${ino + 1}`)), "2\n");
   assert.match(await send(path, request(`${dev}:${ino}`)), /^1\n/);
   assert.deepEqual(calls, [{ env: { CNI_COMMAND: "ADD", CNI_NETNS: "/proc/self/ns/net" }, stdin: "{}" }]);
 });

@@ -5,8 +5,8 @@ import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { listenUnix } from "../../src/api/index.ts";
 import { createLogger, errorChain } from "../../src/core/index.ts";
-import { type AgentAt, agentClient } from "./agent.ts";
-import { createLocalAgent, type LocalApi } from "./local-agent.ts";
+import { type AgentAt, agentClient, type LocalApi } from "./agent.ts";
+import { createLocalAgent } from "./local-agent.ts";
 import { type Outcome, runPlugin } from "./plugin.ts";
 
 const log = createLogger("cni");
@@ -39,7 +39,7 @@ export function pluginOf(api: LocalApi, agentSocket: string): Run {
 /**
  * Makes the server. A request is lines of CNI_NAME=VALUE, an empty line, then what was on stdin, up to the end of the
  * stream; the answer is a line with the exit code, then what goes to stdout. CNI_NETNS_FILE is `DEVICE:INODE` of CNI_NETNS
- * as the caller sees it: where that is another file here there is no answer. For root only.
+ * as the caller sees it: where that is another file here the answer is 2, and the caller has to do it. For root only.
  */
 export function createCniServer(socketPath: string, run: Run): CniServer {
   const open = new Set<Socket>();
@@ -69,7 +69,7 @@ async function serve(socket: Socket, run: Run): Promise<void> {
   const { CNI_NETNS_FILE: seen, ...rest } = env;
   if (seen !== undefined && seen !== fileOf(env.CNI_NETNS ?? "")) {
     log.debug("Left a call of the CNI plugin to its caller, whose mounts are others", { netns: env.CNI_NETNS });
-    socket.end();
+    socket.end("2\n");
     return;
   }
   const { exitCode, output } = await run({ env: rest, stdin });

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { agentClient, nodeOf, sandboxPaths } from "../../apps/sandbox/index.ts";
+import { setImmediate } from "node:timers/promises";
+import { agentClient, killAgent, nodeOf, sandboxPaths, startAgent } from "../../apps/sandbox/index.ts";
 import { deleteNetns, Rtnetlink } from "../../src/kernel/index.ts";
 import { Scenario } from "../scenarios/harness.ts";
 import { type Answer, Caller, type Container } from "./caller.ts";
@@ -168,6 +169,32 @@ describe("what the runtime asks for", () => {
       await caller.call("DEL", container);
     }
   });
+});
+
+describe("an agent that is killed in the middle of an ADD", () => {
+  // The agent runs the plugin for paths below /run/netns, Node does for others.
+  for (const path of ["/run/netns/", "/run/../run/netns/"]) {
+    test(`is waited for (${path})`, async () => {
+      const container = caller.container();
+      const node = nodeOf(scenario.sandbox, "node1");
+      using host = new Rtnetlink({ netns: sandboxPaths(scenario.name).node("node1").netns });
+      const devices = () => host.links().filter(({ name }) => name.startsWith("lxc")).length;
+      const before = devices();
+      let isDone = false;
+      const env = { CNI_NETNS: container.netns.replace("/run/netns/", path) };
+      const adding = caller.call("ADD", container, {}, env).finally(() => (isDone = true));
+      while (!isDone && devices() === before) await setImmediate();
+      await killAgent(scenario.sandbox, node);
+      startAgent(scenario.sandbox, node);
+      const result = await adding;
+      assert.equal(result.code, undefined, result.msg ?? "");
+      assert.deepEqual(await caller.call("CHECK", container, { prevResult: result }), {});
+      assert.deepEqual(await attached(), [container.id]);
+      assert.deepEqual([devices(), (await caller.call("ADD", container)).code], [before + 1, 103]);
+      assert.deepEqual(await caller.call("DEL", container), {});
+      assert.equal(devices(), before);
+    });
+  }
 });
 
 test("GC removes what the runtime does not name, of its own network alone", async () => {

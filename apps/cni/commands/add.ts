@@ -2,6 +2,7 @@
 // ADD: addresses from the agent, the veth pair, the endpoint; or, behind another plugin, the endpoint alone. Whatever
 // fails, nothing is left behind.
 import {
+  AgentUnreachableError,
   ApiError,
   type DaemonConfiguration,
   type Endpoint,
@@ -33,18 +34,45 @@ interface Context {
   readonly labels: readonly string[];
 }
 
+/** Again and again while the agent ends in the middle, as long as it waits for one at all. */
 export async function add(request: Request): Promise<Answer> {
   const attachment = readAttachment(request.env, "ADD");
   using netns = openContainerNetns(attachment.netns);
   using namespaces = new Namespaces(netns);
   const client = request.agentAt(request.config.agentSocket);
-  const agentConfig = await whenAgentAnswers(() => client.getConfig(), request.patience);
-  const chained = isChained(request.config, agentConfig);
-  await refuseSecondAdd(client, attachment);
-  const labels = await endpointLabels(request, attachment, agentConfig);
-  const context: Context = { request, attachment, client, agentConfig, netns, namespaces, labels };
-  // Awaited here: the namespace is closed when this function ends.
-  return await (chained ? attachChained(context) : attach(context));
+  const deadline = performance.now() + request.patience;
+  let isBegun = request.isBegun;
+  for (;;) {
+    try {
+      const patience = Math.max(0, deadline - performance.now());
+      const agentConfig = await whenAgentAnswers(() => client.getConfig(), patience);
+      if (isBegun) await removeBegun(client, attachment);
+      else await refuseSecondAdd(client, attachment);
+      isBegun = true;
+      const labels = await endpointLabels(request, attachment, agentConfig);
+      const context: Context = { request, attachment, client, agentConfig, netns, namespaces, labels };
+      return await (isChained(request.config, agentConfig) ? attachChained(context) : attach(context));
+    } catch (error) {
+      if (!isOfAnEndedAgent(error) || performance.now() > deadline) throw error;
+      request.warn(`The agent ended in the middle, trying again: ${errorChain(error)}`);
+    }
+  }
+}
+
+/** An agent that starts does not know what the one before lent. */
+function isOfAnEndedAgent(error: unknown): boolean {
+  const reason = error instanceof CniError ? error.cause : error;
+  if (reason instanceof AgentUnreachableError) return true;
+  return reason instanceof ApiError && reason.status === 400 && reason.message.includes("Cannot claim address");
+}
+
+/** The agent may have stored the endpoint of an attempt whose answer never came. */
+async function removeBegun(client: Agent, { containerId, interfaceName }: AttachmentEnvironment): Promise<void> {
+  try {
+    await client.deleteEndpoint(attachmentRef(containerId, interfaceName));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+  }
 }
 
 /** The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. */
