@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this node shares with the others: identities, nodes and addresses, through the key-value store.
 import { readFileSync } from "node:fs";
-import type { Config, Metrics, Module, ReadonlyTable, Reconciler, Table } from "../../src/core/index.ts";
+import type {
+  Config,
+  Metrics,
+  Module,
+  ReadonlyTable,
+  Reconciler,
+  ReconcilerMetrics,
+  Table,
+} from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointAnnouncer, storedIdentities } from "../../src/endpoint/index.ts";
 import {
@@ -32,6 +40,8 @@ export interface ClusterDeps {
   readonly local: LocalAddresses;
   readonly datapath: Pick<Datapath, "maps" | "setRemoteNodes">;
   readonly metrics: Metrics;
+  /** Counts what reconcilers do. */
+  readonly reconciling: ReconcilerMetrics;
   /** The named ports of a pod, as far as known. */
   readonly podPorts: (namespace: string, name: string) => readonly PodPort[];
 }
@@ -64,7 +74,7 @@ export interface Cluster {
   announceHealth(addresses: { readonly ipv4?: string; readonly ipv6?: string }): void;
 }
 
-export function createCluster({ config, local, datapath, podPorts, metrics }: ClusterDeps): Cluster {
+export function createCluster({ config, local, datapath, podPorts, metrics, reconciling }: ClusterDeps): Cluster {
   const node = localNode(config, local);
   const store = createKvstore(
     { metrics },
@@ -89,6 +99,7 @@ export function createCluster({ config, local, datapath, podPorts, metrics }: Cl
     table: ipcache.table,
     ipcacheMap: later(() => datapath.maps.ipcache),
     onRevisionNeeded: () => void datapath.maps.runtimeConfig.bumpIpcacheRevision(),
+    metrics: reconciling,
   });
   const restoreKnown = async () => {
     // Shared stores outlive the agent; in memory, the identities of restored endpoints would get other numbers.
@@ -96,7 +107,11 @@ export function createCluster({ config, local, datapath, podPorts, metrics }: Cl
     await restoreIdentities(kvstore, allocator.table, storedIdentities(statePaths(config).endpoints));
   };
   const nodeRoutes = createNodeRoutes(nodes.table, datapath);
-  const nodeMap = createNodeMap({ nodes: nodes.table, nodeMap: later(() => datapath.maps.nodes) });
+  const nodeMap = createNodeMap({
+    nodes: nodes.table,
+    nodeMap: later(() => datapath.maps.nodes),
+    metrics: reconciling,
+  });
   return {
     modules: [
       store,

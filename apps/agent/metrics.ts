@@ -2,7 +2,7 @@
 // The agent's metrics, and the server that shows them.
 import { createServer, type Server } from "node:http";
 import { CiliumError, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
-import { type Datapath, dropReasonText } from "../../src/datapath/index.ts";
+import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointRow, endpointState, endpointStates } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
@@ -13,6 +13,7 @@ import {
   registerPolicyMetrics,
   registerState,
   registerSweeps,
+  registerTraffic,
 } from "./metrics/index.ts";
 
 export interface MetricsDeps extends PolicyMetricsDeps {
@@ -92,40 +93,6 @@ function registerMapPressure(metrics: Metrics, { datapath, ipcache }: MetricsDep
       }
     },
   });
-}
-
-function registerTraffic(metrics: Metrics, datapath: Pick<Datapath, "maps">): void {
-  const rows = (dropped: boolean) => datapath.maps.metrics.list().filter(({ reason }) => dropped === reason >= 130);
-  for (const unit of ["packets", "bytes"] as const) {
-    const noun = unit === "packets" ? "count" : "bytes";
-    metrics.gauge({
-      name: `drop_${noun}_total`,
-      help: `Dropped ${unit} by reason and direction`,
-      labels: ["reason", "direction"],
-      collect(metric) {
-        const sums = new Map<string, { reason: string; direction: string; total: number }>();
-        for (const row of rows(true)) {
-          const [reason, direction] = [dropReasonText(row.reason), row.direction.toUpperCase()];
-          const sum = sums.get(`${reason}/${direction}`) ?? { reason, direction, total: 0 };
-          sums.set(`${reason}/${direction}`, { ...sum, total: sum.total + Number(row[unit]) });
-        }
-        for (const { total, ...labels } of sums.values()) metric.set(total, labels);
-      },
-    });
-    metrics.gauge({
-      name: `forward_${noun}_total`,
-      help: `Forwarded ${unit} by direction`,
-      labels: ["direction"],
-      collect(metric) {
-        const sums = new Map<string, number>();
-        for (const row of rows(false)) {
-          const direction = row.direction.toUpperCase();
-          sums.set(direction, (sums.get(direction) ?? 0) + Number(row[unit]));
-        }
-        for (const [direction, total] of sums) metric.set(total, { direction });
-      },
-    });
-  }
 }
 
 /** Serves /metrics at `[ADDRESS]:PORT`; nowhere when that is empty. */

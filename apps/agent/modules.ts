@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's modules, wired and in start order.
-import { type Config, createMetrics, type Module, type RunningModules, systemClock } from "../../src/core/index.ts";
+import {
+  type Config,
+  createMetrics,
+  type Health,
+  type Module,
+  type RunningModules,
+  systemClock,
+} from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { createPodLabelSync } from "../../src/endpoint/index.ts";
 import { createAgentApi } from "./api/agent-api.ts";
@@ -41,12 +48,11 @@ export function createAgentModules(config: Config): Agent {
   const parts = createParts(config, metrics);
   const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   registerMetrics(metrics, { ...parts, ...parts.local, ...cluster, identities: cluster.allocator.table });
-  const { api, modules } = createAgentApi(
-    agentApiDeps(parts, { modules: () => running?.health() ?? new Map(), metrics }),
-  );
+  const modules = () => running?.health() ?? new Map<string, Health>();
+  const { api, modules: ofApi } = createAgentApi(agentApiDeps(parts, { modules, metrics }));
   const servers = createServers({ api, paths, config, observe: createApiMetrics(metrics) });
   registerLimiters(metrics, servers.limiters);
-  const isUp = registerAgent(metrics, parts);
+  const isUp = registerAgent(metrics, { ...parts, modules });
   const open = () => {
     parts.guard.settle();
     manager.open();
@@ -80,7 +86,7 @@ export function createAgentModules(config: Config): Agent {
       health.endpoint,
       createGate({ resources, identities: cluster.allocator.table, open }),
       events,
-      ...modules,
+      ...ofApi,
       servers.api,
       ...health.probing,
       ...(parts.health === undefined ? [] : [servers.health]),
@@ -93,8 +99,8 @@ export function createAgentModules(config: Config): Agent {
       createLiveness(api, config.get(options.agentHealthPort)),
       createFeatureModule(),
     ],
-    started(modules) {
-      running = modules;
+    started(all) {
+      running = all;
       isUp();
     },
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
-import { type Config, type Metrics, systemClock } from "../../src/core/index.ts";
+import { type Config, createReconcilerMetrics, type Metrics, systemClock } from "../../src/core/index.ts";
 import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
 import { AgentSwitch, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
@@ -30,7 +30,8 @@ export function createParts(config: Config, metrics: Metrics) {
 
   const datapath = createDatapath(datapathConfig(config, local));
   const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
-  const cluster = createCluster({ config, local, datapath, podPorts, metrics });
+  const reconciling = createReconcilerMetrics(metrics);
+  const cluster = createCluster({ config, local, datapath, podPorts, metrics, reconciling });
   const events = createEventModule(datapath);
   const policyParts = createPolicyParts({
     ...{ config, cluster, resources, endpoints, families: local.families, events },
@@ -52,6 +53,7 @@ export function createParts(config: Config, metrics: Metrics) {
       policyOf: (cookie) => engine.ruleOf(cookie)?.policy || undefined,
       deviceExists,
       clock: systemClock,
+      metrics: reconciling,
     },
     { directory: paths.endpoints, ...switches },
   );

@@ -43,7 +43,13 @@ enum drop_reason {
 	DROP_UNKNOWN_IDENTITY = 221,
 };
 
-/* Files that can drop. The name in the comment is the file's. */
+/* What is counted beside: such packets may well pass. */
+enum noteworthy {
+	REASON_FRAGMENT = 9,
+	REASON_MTU_ERROR = 15,		/* an ICMP error that says "too big" */
+};
+
+/* Files that can drop or count. The name in the comment is the file's. */
 enum source_file {
 	FILE_UNKNOWN = 0,
 	FILE_HOST = 1,			/* host.bpf.c */

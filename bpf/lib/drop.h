@@ -14,6 +14,7 @@
 	 FILE_IS("overlay.bpf.c") ? FILE_OVERLAY :                                 \
 	 FILE_IS("entry.bpf.c") ? FILE_ENTRY :                                     \
 	 FILE_IS("underlay.bpf.c") ? FILE_FROM_UNDERLAY :                          \
+	 FILE_IS("icmp.h") ? FILE_ICMP :                                           \
 	 FILE_IS("ipv4.h") ? FILE_IPV4 :                                           \
 	 FILE_IS("conntrack.h") ? FILE_CONNTRACK :                                 \
 	 FILE_IS("local_delivery.h") ? FILE_LOCAL_DELIVERY :                       \

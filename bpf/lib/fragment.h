@@ -80,3 +80,10 @@ static __always_inline int track_fragment(struct packet *packet, int family)
 		packet->icmp_kind = icmp6_kind(value->icmp_type);
 	return 0;
 }
+
+/* The same where packets are judged, which counts them. */
+static __always_inline int follow_fragment(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	count_packet(skb, REASON_FRAGMENT, packet->direction, __LINE__, THIS_FILE);
+	return track_fragment(packet, family);
+}

@@ -81,7 +81,7 @@ static __always_inline int judge_host(struct __sk_buff *skb, struct packet *pack
 	if (verdict)
 		return verdict;
 	if (unlikely(packet->fragment)) {
-		verdict = track_fragment(packet, family);
+		verdict = follow_fragment(skb, packet, family);
 		if (verdict)
 			return verdict;
 	}

@@ -16,6 +16,21 @@ struct flow {
 
 #define ICMP_HEADER 8
 
+/* Counts an ICMP error that says "too big". */
+static __always_inline void count_mtu_error(struct __sk_buff *skb, const struct packet *packet, int family)
+{
+	__u8 code;
+
+	if (family == FAMILY_IPV4) {
+		if (packet->icmp_type != ICMP_DEST_UNREACH || bpf_skb_load_bytes(skb, packet->l4_offset + 1, &code, 1) ||
+		    code != ICMP_FRAG_NEEDED)
+			return;
+	} else if (packet->icmp_type != ICMPV6_PKT_TOOBIG) {
+		return;
+	}
+	count_packet(skb, REASON_MTU_ERROR, packet->direction, __LINE__, THIS_FILE);
+}
+
 /* Reads the quoted IP header: addresses as sent, protocol, where L4 begins. False: no flow to be found in it. */
 static __always_inline bool parse_quoted_ip(struct __sk_buff *skb, const struct packet *packet, struct flow *quoted,
 					    __u32 *l4_offset, int family)
@@ -89,7 +104,10 @@ __verified_alone int read_quote(struct __sk_buff *skb, const struct packet *pack
 	struct flow sent = {};
 	__u32 l4_offset;
 
-	if (!packet || !flow || !parse_quoted_ip(skb, packet, &sent, &l4_offset, family) ||
+	if (!packet || !flow)
+		return QUOTE_OF_NO_FLOW;
+	count_mtu_error(skb, packet, family);
+	if (!parse_quoted_ip(skb, packet, &sent, &l4_offset, family) ||
 	    !parse_quoted_l4(skb, packet, &sent, l4_offset, family))
 		return QUOTE_OF_NO_FLOW;
 	if (packet->direction == DIRECTION_INGRESS) {

@@ -3,7 +3,7 @@
 #pragma once
 #include "../maps/metrics.h"
 
-/* Of what is dropped. */
+/* Of what is dropped or noteworthy. */
 static __always_inline void count_bytes(__u32 bytes, __u8 reason, __u8 direction, __u16 line, __u8 file)
 {
 	struct metrics_key key = { .reason = reason, .direction = direction, .line = line, .file = file };
@@ -25,9 +25,9 @@ static __always_inline void count_packet(struct __sk_buff *skb, __u8 reason, __u
 	count_bytes(skb->len, reason, direction, line, file);
 }
 
-static __always_inline void count_forwarded(struct __sk_buff *skb, __u32 direction)
+static __always_inline void count_forwarded(struct __sk_buff *skb, __u32 place)
 {
-	struct metrics_value *value = bpf_map_lookup_elem(&cilium_forwarded, &direction);
+	struct metrics_value *value = bpf_map_lookup_elem(&cilium_forwarded, &place);
 
 	if (value) {
 		value->packets++;

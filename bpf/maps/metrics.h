@@ -4,7 +4,7 @@
 #include "../abi/metrics.h"
 #include "../lib/helpers.h"
 
-/* Dropped ones by reason, direction and place. */
+/* Dropped and noteworthy ones by reason, direction and place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1024);
@@ -12,10 +12,10 @@ struct {
 	__type(value, struct metrics_value);
 } cilium_metrics SEC(".maps");
 
-/* Forwarded ones. Key: enum metric_direction. An array, so that the look-up is inlined. */
+/* Forwarded ones. Key: enum forward_place. An array, so that the look-up is inlined. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, METRIC_DIRECTIONS);
+	__uint(max_entries, FORWARD_PLACES);
 	__type(key, __u32);
 	__type(value, struct metrics_value);
 } cilium_forwarded SEC(".maps");

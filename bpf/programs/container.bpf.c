@@ -30,7 +30,7 @@ static __always_inline int enter_pod(struct __sk_buff *skb, struct packet *packe
 	if (!endpoint_has_address(endpoint, &packet->destination, family))
 		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
 	if (unlikely(packet->fragment)) {
-		verdict = track_fragment(packet, family);
+		verdict = follow_fragment(skb, packet, family);
 		if (verdict)
 			return verdict;
 	}
@@ -41,7 +41,7 @@ static __always_inline int enter_pod(struct __sk_buff *skb, struct packet *packe
 	if (verdict < 0)
 		return verdict;
 	trace(skb, packet, TRACE_TO_ENDPOINT, packet->endpoint, endpoint->ifindex);
-	count_forwarded(skb, METRIC_INGRESS);
+	count_forwarded(skb, FORWARD_TO_POD);
 	return verdict;
 }
 
@@ -69,7 +69,7 @@ static __always_inline int pass_to_peer(struct __sk_buff *skb, struct packet *pa
 /* Sends a judged packet on its way. */
 static __always_inline int forward(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	count_forwarded(skb, METRIC_EGRESS);
+	count_forwarded(skb, FORWARD_FROM_POD);
 	if (packet->route == CT_ROUTE_LOCAL && !packet->by_stack)
 		return pass_to_peer(skb, packet, family);
 	if (packet->route == CT_ROUTE_TUNNEL && !packet->by_stack) {
@@ -110,7 +110,7 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 	if (!to_node)
 		return drop(packet, DROP_INVALID_DMAC);
 	if (unlikely(packet->fragment)) {
-		verdict = track_fragment(packet, family);
+		verdict = follow_fragment(skb, packet, family);
 		if (verdict)
 			return verdict;
 	}

@@ -53,7 +53,7 @@ static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *pa
 	if (packet->source_identity >= IDENTITY_FIRST_LOCAL)
 		packet->source_identity = world_identity(family);
 	trace(skb, packet, TRACE_TO_OVERLAY, 0, tunnel_ifindex);
-	count_forwarded(skb, METRIC_EGRESS);
+	count_forwarded(skb, FORWARD_HOST_TO_TUNNEL);
 	return encapsulate(skb, packet);
 }
 

@@ -124,7 +124,7 @@ int cil_host_policy(struct __sk_buff *skb)
 	if (verdict < 0)
 		return drop_packet(skb, &packet, verdict);
 	trace(skb, &packet, TRACE_TO_HOST, 0, skb->ifindex);
-	count_forwarded(skb, METRIC_INGRESS);
+	count_forwarded(skb, FORWARD_DEVICE_TO_HOST);
 	skb->mark = 0;
 	return TC_ACT_OK;
 }

@@ -75,7 +75,7 @@ static __always_inline int from_overlay_ip(struct __sk_buff *skb, struct packet 
 			return drop(packet, DROP_MISSED_TAIL_CALL);
 		}
 		trace(skb, packet, TRACE_TO_HOST, 0, skb->ifindex);
-		count_forwarded(skb, METRIC_INGRESS);
+		count_forwarded(skb, FORWARD_TUNNEL_TO_HOST);
 		return TC_ACT_OK;
 	}
 	packet->peer_endpoint = destination->endpoint_id;

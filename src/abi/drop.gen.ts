@@ -42,6 +42,12 @@ export const DropReason = {
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 
+export const Noteworthy = {
+  REASON_FRAGMENT: 9,
+  REASON_MTU_ERROR: 15,
+} as const;
+export type Noteworthy = (typeof Noteworthy)[keyof typeof Noteworthy];
+
 export const SourceFile = {
   FILE_UNKNOWN: 0,
   FILE_HOST: 1,

@@ -6,9 +6,18 @@ export const MetricDirection = {
   METRIC_INGRESS: 1,
   METRIC_EGRESS: 2,
   METRIC_SERVICE: 3,
-  METRIC_DIRECTIONS: 4,
 } as const;
 export type MetricDirection = (typeof MetricDirection)[keyof typeof MetricDirection];
+
+export const ForwardPlace = {
+  FORWARD_TO_POD: 1,
+  FORWARD_FROM_POD: 2,
+  FORWARD_HOST_TO_TUNNEL: 3,
+  FORWARD_TUNNEL_TO_HOST: 4,
+  FORWARD_DEVICE_TO_HOST: 5,
+  FORWARD_PLACES: 8,
+} as const;
+export type ForwardPlace = (typeof ForwardPlace)[keyof typeof ForwardPlace];
 
 export const METRICS_KEY_SIZE = 8;
 

@@ -87,6 +87,7 @@ export {
   type ReconcilerOps,
   type ReconcilerOptions,
 } from "./reconciler.ts";
+export { createReconcilerMetrics, type ReconcilerMetrics } from "./reconciler-metrics.ts";
 export { type ReplaceFileOptions, replaceFile } from "./replace-file.ts";
 export type { RetryTimes } from "./retry-queue.ts";
 export { checkJson, checkShape, type Shape } from "./shape.ts";

@@ -5,7 +5,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import {
+  createMetrics,
   createReconciler,
+  createReconcilerMetrics,
   FakeClock,
   pendingStatus,
   type Reconciler,
@@ -347,4 +349,16 @@ test("waitUntilSettled() gives up with its signal", async () => {
   target.table.registerInitializer("never");
   await using reconciler = await running(target);
   await assert.rejects(reconciler.waitUntilSettled(AbortSignal.timeout(5)), { name: "TimeoutError" });
+});
+
+test("metrics count runs and those that failed", async () => {
+  const target = new Target();
+  const metrics = createMetrics();
+  target.failing.add("b");
+  target.table.upsertMany([route("a", "n1"), route("b", "n1")]);
+  await using reconciler = await running(target, { metrics: createReconcilerMetrics(metrics) });
+  await reconciler.waitUntilSettled();
+  const text = await metrics.text();
+  assert.match(text, /^cilium_controllers_group_runs_total\{status="failure",group_name="routes"\} 1$/m);
+  assert.match(text, /^cilium_controllers_runs_duration_seconds_count\{status="failure"\} 1$/m);
 });

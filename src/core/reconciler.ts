@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { CiliumError, errorChain, toError } from "./errors.ts";
 import type { Health, Module } from "./lifecycle-types.ts";
 import { createLogger } from "./log.ts";
+import type { ReconcilerMetrics } from "./reconciler-metrics.ts";
 import { RetryQueue, type RetryTimes } from "./retry-queue.ts";
 import { doneStatus, errorStatus, type Status } from "./status.ts";
 import type { Table } from "./table.ts";
@@ -39,6 +40,7 @@ export interface ReconcilerOptions<Row extends object, Key extends TableKey> {
   /** Most rows given to one call of an operation. Default 1000. */
   readonly batchSize?: number;
   readonly clock?: Clock;
+  readonly metrics?: ReconcilerMetrics;
 }
 
 /** A running reconciler; a module. `start` returns at once, the first pass waits for the table's initializers. */
@@ -268,14 +270,16 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
   }
 
   async #updateBatch(keys: readonly Key[], stopped: AbortSignal): Promise<void> {
-    const { table, ops } = this.#options;
+    const { table, ops, metrics } = this.#options;
     const rows = keys.map((key) => table.get(key)).filter((row) => row !== undefined);
     if (rows.length === 0) return;
+    const done = metrics?.begin(this.name);
     const failures = await attempt(
       rows,
       (row) => table.keyOf(row),
       () => ops.update(rows, stopped),
     );
+    done?.(failures.size);
     if (failures.size > 0) this.#logFailures("Update failed", failures, stopped);
     for (const row of rows) {
       this.#settleRow(row, failures.get(table.keyOf(row)));
@@ -310,15 +314,17 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
   }
 
   async #deleteBatch(batch: readonly (readonly [Key, Row])[], stopped: AbortSignal): Promise<void> {
-    const { table, ops } = this.#options;
+    const { table, ops, metrics } = this.#options;
     // A row that is back is not undone: its update is due.
     const rows = batch.filter(([key]) => !table.has(key)).map(([, row]) => row);
     if (rows.length === 0) return;
+    const done = metrics?.begin(this.name);
     const failures = await attempt(
       rows,
       (row) => table.keyOf(row),
       () => ops.delete(rows, stopped),
     );
+    done?.(failures.size);
     if (failures.size > 0) this.#logFailures("Delete failed", failures, stopped);
     for (const row of rows) {
       const key = table.keyOf(row);
@@ -330,13 +336,16 @@ class TableReconciler<Row extends object, Key extends TableKey> implements Recon
   }
 
   async #prune(stopped: AbortSignal): Promise<void> {
-    const { table, ops } = this.#options;
+    const { table, ops, metrics } = this.#options;
     this.#busy = true;
+    const done = metrics?.begin(this.name);
     try {
       await ops.prune([...table.all()], stopped);
       this.#pruneFailure = undefined;
       this.#pruneAttempts = 0;
+      done?.(0);
     } catch (error) {
+      done?.(1);
       if (stopped.aborted) return;
       this.#pruneFailure = errorChain(error);
       this.#log.warn("Prune failed", { error: toError(error) });

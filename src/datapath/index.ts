@@ -9,7 +9,7 @@ export { physicalDevices } from "./devices/physical.ts";
 export { DatapathError } from "./errors.ts";
 export { decodeEvent } from "./events/decode.ts";
 export { type DropAdvice, dropAdvice } from "./events/drop-advice.ts";
-export { type DropReason, dropReason, dropReasons, dropReasonText } from "./events/drop-reasons.ts";
+export { type DropReason, dropReason, dropReasons, dropReasonText, isDrop } from "./events/drop-reasons.ts";
 export { fileName, files } from "./events/files.ts";
 export {
   authTypeName,

@@ -16,6 +16,8 @@ export interface Sweeper extends Disposable {
 /** How often was swept, and what the last sweep found. */
 export interface SweepTotals {
   readonly what: string;
+  /** Seconds between two sweeps; 0: only when asked. */
+  readonly interval: number;
   readonly completed: number;
   readonly failed: number;
   readonly last: SweepResult | undefined;
@@ -26,7 +28,7 @@ export function sweeper(what: string, seconds: number, sweep: (signal: AbortSign
   const log = createLogger("datapath");
   const abort = new AbortController();
   let sweeping = false;
-  let totals: SweepTotals = { what, completed: 0, failed: 0, last: undefined };
+  let totals: SweepTotals = { what, interval: seconds, completed: 0, failed: 0, last: undefined };
   const run = async () => {
     if (sweeping) return;
     sweeping = true;

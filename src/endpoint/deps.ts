@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What endpoints need of the rest of the agent.
-import type { Clock, Labels } from "../core/index.ts";
+import type { Clock, Labels, ReconcilerMetrics } from "../core/index.ts";
 import type { Datapath, Direction, PolicyMapPort } from "../datapath/index.ts";
 import type { IdentityAllocator } from "../identity/index.ts";
 import type { EndpointDefaults } from "./agent-switch.ts";
@@ -61,6 +61,7 @@ export interface EndpointDeps {
   /** Whether the host-side device is (still) there with this name and index. */
   readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
   readonly clock: Clock;
+  readonly metrics?: ReconcilerMetrics;
 }
 
 export interface EndpointConfig extends EndpointDefaults {

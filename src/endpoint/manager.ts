@@ -118,6 +118,7 @@ class Manager implements EndpointManager {
       retry: { minMs: 50, maxMs: 10_000 },
       resyncMs,
       clock: deps.clock,
+      ...(deps.metrics !== undefined && { metrics: deps.metrics }),
     });
   }
 

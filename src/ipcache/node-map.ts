@@ -6,6 +6,7 @@ import {
   pendingStatus,
   type ReadonlyTable,
   type Reconciler,
+  type ReconcilerMetrics,
   type Status,
   Table,
   writeEach,
@@ -28,6 +29,7 @@ export interface NodeAddressRow extends NodeMapRow {
 
 /** What the node map's module uses. */
 export interface NodeMapDeps {
+  readonly metrics?: ReconcilerMetrics;
   readonly nodes: ReadonlyTable<NodeRow, string>;
   readonly nodeMap: KernelMap<NodeMapRow, { readonly address: string }>;
 }
@@ -40,7 +42,7 @@ export interface NodeMap extends Module {
 }
 
 /** Makes the module that keeps `cilium_node_map_v2`. Ids of nodes survive a restart. */
-export function createNodeMap({ nodes, nodeMap }: NodeMapDeps): NodeMap {
+export function createNodeMap({ nodes, nodeMap, metrics }: NodeMapDeps): NodeMap {
   const table = new Table<NodeAddressRow, string>({
     name: "node-addresses",
     key: ({ address }) => address,
@@ -48,7 +50,7 @@ export function createNodeMap({ nodes, nodeMap }: NodeMapDeps): NodeMap {
   });
   const initialized = table.registerInitializer("nodes");
   const ids = new NodeIds();
-  const reconciler = createNodeMapReconciler(table, nodeMap);
+  const reconciler = createNodeMapReconciler(table, nodeMap, metrics);
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
 
@@ -100,11 +102,16 @@ export function createNodeMap({ nodes, nodeMap }: NodeMapDeps): NodeMap {
   };
 }
 
-function createNodeMapReconciler(table: Table<NodeAddressRow, string>, nodeMap: NodeMapDeps["nodeMap"]): Reconciler {
+function createNodeMapReconciler(
+  table: Table<NodeAddressRow, string>,
+  nodeMap: NodeMapDeps["nodeMap"],
+  metrics: ReconcilerMetrics | undefined,
+): Reconciler {
   const toMapRow = ({ address, nodeId, spi }: NodeMapRow): NodeMapRow => ({ address, nodeId, spi });
   return createReconciler<NodeAddressRow, string>({
     name: "node-map",
     table,
+    ...(metrics !== undefined && { metrics }),
     getStatus: (row) => row.status,
     withStatus: (row, status) => ({ ...row, status }),
     resyncMs: 300_000,

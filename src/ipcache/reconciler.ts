@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the kernel's ipcache in line with the table, and tells the programs when what they remember may be wrong.
-import { createReconciler, type Reconciler, type Table, writeEach } from "../core/index.ts";
+import { createReconciler, type Reconciler, type ReconcilerMetrics, type Table, writeEach } from "../core/index.ts";
 import { type IpcacheMapRow, KernelView } from "./kernel-view.ts";
 import type { IpcacheRow } from "./types.ts";
 
@@ -17,6 +17,7 @@ export interface IpcacheReconcilerDeps {
   readonly ipcacheMap: KernelMap<IpcacheMapRow, { readonly prefix: string; readonly clusterId?: number }>;
   /** Moves the ipcache revision, after the entries are written. */
   readonly onRevisionNeeded: () => void;
+  readonly metrics?: ReconcilerMetrics;
 }
 
 /** Delays and intervals, ms. */
@@ -31,6 +32,7 @@ export function createIpcacheReconciler(deps: IpcacheReconcilerDeps, config: Ipc
   return createReconciler<IpcacheRow, string>({
     name: "ipcache",
     table: deps.table,
+    ...(deps.metrics !== undefined && { metrics: deps.metrics }),
     getStatus: (row) => row.status,
     withStatus: (row, status) => ({ ...row, status }),
     resyncMs: config.resyncMs ?? 300_000,

@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the programs counted, summed over CPUs.
-import { decodeMetricsKey, decodeMetricsValue, METRICS_VALUE_SIZE } from "../../src/abi/index.ts";
+import {
+  decodeMetricsKey,
+  decodeMetricsValue,
+  ForwardPlace,
+  METRICS_VALUE_SIZE,
+  MetricDirection,
+} from "../../src/abi/index.ts";
 import { type BpfMap, possibleCpus } from "../../src/kernel/index.ts";
+
+const directions: ReadonlyMap<number, number> = new Map([
+  [ForwardPlace.FORWARD_TO_POD, MetricDirection.METRIC_INGRESS],
+  [ForwardPlace.FORWARD_FROM_POD, MetricDirection.METRIC_EGRESS],
+  [ForwardPlace.FORWARD_HOST_TO_TUNNEL, MetricDirection.METRIC_EGRESS],
+  [ForwardPlace.FORWARD_TUNNEL_TO_HOST, MetricDirection.METRIC_INGRESS],
+  [ForwardPlace.FORWARD_DEVICE_TO_HOST, MetricDirection.METRIC_INGRESS],
+]);
 
 /** Packets with one fate; reason 0: forwarded. */
 export interface Counter {
@@ -17,10 +31,10 @@ export interface Counter {
 export function readCounters(dropped: BpfMap, forwarded: BpfMap): Counter[] {
   return [
     ...[...dropped.entries()].map(([key, value]) => ({ ...decodeMetricsKey(key), ...sumOverCpus(value) })),
-    ...[...forwarded.entries()].map(([, value], direction) => ({
-      ...{ reason: 0, direction, line: 0, file: 0 },
-      ...sumOverCpus(value),
-    })),
+    ...[...forwarded.entries()].flatMap(([, value], place) => {
+      const direction = directions.get(place);
+      return direction === undefined ? [] : [{ reason: 0, direction, line: 0, file: 0, ...sumOverCpus(value) }];
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fragments: the later ones follow the verdict of their first.
 import assert from "node:assert/strict";
-import { DropReason } from "../../src/abi/index.ts";
+import { DropReason, Noteworthy } from "../../src/abi/index.ts";
 import { bothFamilies, type Case, fromA, fromB, received, type Step, sent, Verdict } from "./case.ts";
 import { echo, type IpOptions, icmpError, type Payload, part, TcpFlag, tcp, udp } from "./packet.ts";
 import { all, expire, ingress } from "./rules.ts";
@@ -44,6 +44,12 @@ export const fragmentCases: readonly Case[] = [
               const flow = world.flows().find(({ rxPackets }) => rxPackets > 0n);
               assert.equal(flow?.rxPackets, 2n);
               assert.equal(world.flows().length, 2);
+              const counted = world.metrics().filter(({ reason }) => reason === Noteworthy.REASON_FRAGMENT);
+              // Two fragments, out of one pod and into the other.
+              assert.deepEqual(
+                counted.map(({ packets }) => packets),
+                [2, 2],
+              );
             },
           }),
         ],

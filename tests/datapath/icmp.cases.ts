@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ICMP errors: those about a flow belong to it, others are a question for policy; other types are dropped.
 import assert from "node:assert/strict";
-import { DropReason, TraceReason } from "../../src/abi/index.ts";
+import { DropReason, MetricDirection, Noteworthy, TraceReason } from "../../src/abi/index.ts";
 import {
   arriving,
   bothFamilies,
@@ -70,6 +70,24 @@ export const icmpCases: readonly Case[] = [
           into: fromB,
           verdict: Verdict.REDIRECT,
           check: (world: Parameters<NonNullable<Step["check"]>>[0]) => assert.equal(world.flows().length, 2),
+        })),
+      ],
+    },
+    {
+      name: "counts errors that say too big, and no others",
+      steps: [
+        open(words),
+        ...[words.family === 4 ? [3, 4] : [2, 0], [words.unreachable, 1]].map(([type = 0, code = 0]) => ({
+          send: arriving(words, internet, podA, icmpError(words.family, type, code, quote(words, podA, podB, query))),
+          into: toA,
+          verdict: Verdict.PASS,
+          check: (world: Parameters<NonNullable<Step["check"]>>[0]) => {
+            const counted = world.metrics().filter(({ reason }) => reason === Noteworthy.REASON_MTU_ERROR);
+            assert.deepEqual(
+              counted.map(({ packets, direction }) => [packets, direction]),
+              [[1, MetricDirection.METRIC_INGRESS]],
+            );
+          },
         })),
       ],
     },

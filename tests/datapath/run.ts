@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { DropReason } from "../../src/abi/index.ts";
 import { ip16, ipFrom16 } from "../../src/core/index.ts";
+import { isDrop } from "../../src/datapath/index.ts";
 import type { BpfProgram } from "../../src/kernel/index.ts";
 import { type Case, type EventMatch, type Hook, type Step, Verdict } from "./case.ts";
 import type { EventRow } from "./event.ts";
@@ -135,7 +136,7 @@ function before(world: World, prelude: string, target: BpfProgram): BpfProgram {
 function drops(world: World): Map<number, number> {
   const counts = new Map<number, number>();
   for (const { reason, packets } of world.metrics()) {
-    if (reason !== 0) counts.set(reason, (counts.get(reason) ?? 0) + packets);
+    if (isDrop(reason)) counts.set(reason, (counts.get(reason) ?? 0) + packets);
   }
   return counts;
 }

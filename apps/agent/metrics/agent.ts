@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent itself: its version, how long its start took, what fails, and which features are used.
-import type { Config, Metrics } from "../../../src/core/index.ts";
+import type { Config, Health, Metrics } from "../../../src/core/index.ts";
 import type { Datapath } from "../../../src/datapath/index.ts";
 import { options } from "../options.ts";
 import { version } from "../version.ts";
@@ -8,6 +8,8 @@ import { version } from "../version.ts";
 export interface AgentMetricsDeps {
   readonly config: Config;
   readonly datapath: Pick<Datapath, "status" | "attachMode">;
+  /** How the modules are; none before all are started. */
+  readonly modules: () => ReadonlyMap<string, Health>;
 }
 
 /** Registers them, and gives what is to be called when the agent is up. */
@@ -18,6 +20,15 @@ export function registerAgent(metrics: Metrics, deps: AgentMetricsDeps): () => v
   metrics.gauge({
     ...{ name: "controllers_failing", help: "Things that the agent keeps in the kernel and could not bring about" },
     collect: (metric) => metric.set(deps.datapath.status().filter(({ state }) => state === "error").length),
+  });
+  metrics.gauge({
+    ...{ name: "hive_status", help: "Modules of the agent by how they are", labels: ["status"] },
+    collect(metric) {
+      const states = [...deps.modules().values()].map(({ state }) => state);
+      for (const status of ["ok", "degraded", "stopped"] as const) {
+        metric.set(states.filter((state) => state === status).length, { status });
+      }
+    },
   });
   const sizes = [
     ["ct", options.ctTcpMax],

@@ -7,3 +7,4 @@ export { registerNat } from "./nat.ts";
 export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
 export { registerState } from "./state.ts";
 export { registerSweeps } from "./sweeps.ts";
+export { registerTraffic } from "./traffic.ts";

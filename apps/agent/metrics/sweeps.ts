@@ -36,6 +36,12 @@ export function registerSweeps(metrics: Metrics, datapath: Pick<Datapath, "sweep
     collect: (metric) => metric.set((totals("conntrack")?.last?.duration ?? 0) / 1000, { ...all, status: "completed" }),
   });
   metrics.gauge({
+    name: "datapath_conntrack_gc_interval_seconds",
+    help: "Seconds between two sweeps of connections",
+    labels: ["global"],
+    collect: (metric) => metric.set(totals("conntrack")?.interval ?? 0, { global: "global" }),
+  });
+  metrics.gauge({
     name: "datapath_nat_gc_entries",
     help: "Entries of masqueraded flows at the last sweep",
     labels: ["family", "status"],

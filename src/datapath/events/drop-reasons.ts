@@ -126,6 +126,11 @@ export function dropReason(code: number): DropReason | undefined {
   return byCode.get(code);
 }
 
+/** Whether packets of this code are dropped; others are counted only. */
+export function isDrop(code: number): boolean {
+  return code >= firstDrop;
+}
+
 /** The text of a code, or its number: `Policy denied`, `99`. */
 export function dropReasonText(code: number): string {
   return byCode.get(code)?.text ?? String(code);

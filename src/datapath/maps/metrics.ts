@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium_metrics and cilium_forwarded: per-CPU counters, summed.
-import { decodeMetricsKey, decodeMetricsValue } from "../../abi/index.ts";
+import { decodeMetricsKey, decodeMetricsValue, ForwardPlace, SourceFile } from "../../abi/index.ts";
 import type { BpfMap } from "../../kernel/index.ts";
 import type { MetricsMap, MetricsRow } from "./types.ts";
 
 const directions = ["unknown", "ingress", "egress", "service"] as const;
+
+/** Where what is forwarded was counted; the line is not kept. */
+const places: ReadonlyMap<number, Pick<MetricsRow, "direction" | "file">> = new Map([
+  [ForwardPlace.FORWARD_TO_POD, { direction: "ingress", file: SourceFile.FILE_CONTAINER }],
+  [ForwardPlace.FORWARD_FROM_POD, { direction: "egress", file: SourceFile.FILE_CONTAINER }],
+  [ForwardPlace.FORWARD_HOST_TO_TUNNEL, { direction: "egress", file: SourceFile.FILE_HOST }],
+  [ForwardPlace.FORWARD_TUNNEL_TO_HOST, { direction: "ingress", file: SourceFile.FILE_OVERLAY }],
+  [ForwardPlace.FORWARD_DEVICE_TO_HOST, { direction: "ingress", file: SourceFile.FILE_NETDEV }],
+]);
 
 /** Rows over cilium_metrics (`dropped`) and cilium_forwarded, whose rows have reason 0. */
 export function createMetricsMap(dropped: BpfMap, forwarded: BpfMap): MetricsMap {
@@ -14,16 +23,11 @@ export function createMetricsMap(dropped: BpfMap, forwarded: BpfMap): MetricsMap
         const { reason, direction, line, file } = decodeMetricsKey(key);
         return { reason, direction: directions[direction] ?? "unknown", line, file, ...sum(dropped, value) };
       });
-      // Earlier programs counted what they forwarded among the dropped.
-      const before = rows.filter(({ reason }) => reason === 0);
-      const now = [...forwarded.entries()].map(([, value], index): MetricsRow => {
-        const direction = directions[index] ?? "unknown";
-        const counted = sum(forwarded, value);
-        const old = before.find((row) => row.direction === direction);
-        const packets = counted.packets + (old?.packets ?? 0n);
-        return { reason: 0, direction, line: 0, file: 0, packets, bytes: counted.bytes + (old?.bytes ?? 0n) };
+      const passed = [...forwarded.entries()].flatMap(([, value], index): MetricsRow[] => {
+        const place = places.get(index);
+        return place === undefined ? [] : [{ reason: 0, line: 0, ...place, ...sum(forwarded, value) }];
       });
-      return [...now.filter(({ packets }) => packets > 0n), ...rows.filter(({ reason }) => reason !== 0)];
+      return [...passed.filter(({ packets }) => packets > 0n), ...rows.filter(({ reason }) => reason !== 0)];
     },
     clear() {
       dropped.clear();
