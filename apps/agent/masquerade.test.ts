@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the datapath is told of the ip-masq-agent's file.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -52,4 +53,26 @@ test("a file that goes bad leaves what was excluded before, also when that was n
   writeFileSync(path, JSON.stringify({ nonMasqueradeCIDRs: ["10.9.0.0/16"], masqLinkLocal: true }));
   await eventually("the good file is taken", () => told.length === 2);
   assert.ok(told.at(-1)?.includes("10.9.0.0/16"));
+});
+
+test("a named pipe, a folder, and a file that is too large are told, and nothing waits for them", async (t) => {
+  const { path, told, module } = await start(t, nothing);
+  for (const [make, problem] of [
+    [() => execFileSync("mkfifo", [path]), /ip-masq-agent: not a regular file$/],
+    [() => mkdirSync(path), /ip-masq-agent: not a regular file$/],
+    [() => writeFileSync(path, "#".repeat(2 ** 21)), /2097152 bytes, expected at most 1048576$/],
+  ] as const) {
+    rmSync(path, { recursive: true });
+    make();
+    await eventually(String(problem), () => problem.test(module.health?.().message ?? ""));
+  }
+  assert.equal(JSON.stringify(told[0]), "[]");
+});
+
+test("a folder that changes all the time is looked at all the same", async (t) => {
+  const { path, told } = await start(t, nothing);
+  const noise = setInterval(() => writeFileSync(`${path}.other`, ""), 10);
+  t.after(() => clearInterval(noise));
+  writeFileSync(path, JSON.stringify({ nonMasqueradeCIDRs: ["10.9.0.0/16"] }));
+  await eventually("the file is taken", () => told.length > 1);
 });

@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Masquerading as a module of the agent: tells the datapath what is excluded, by the configuration or by the
 // ip-masq-agent's file, which it watches.
-import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { MasqueradingStatus } from "../../src/api/index.ts";
-import { type Config, createLogger, type Health, type Module, toError } from "../../src/core/index.ts";
+import {
+  CiliumError,
+  type Config,
+  createLogger,
+  type Health,
+  type Module,
+  readTextFile,
+  toError,
+} from "../../src/core/index.ts";
 import type { Datapath, MasqueradeConfig } from "../../src/datapath/index.ts";
-import { type IpMasqConfig, parseIpMasqFile } from "./ip-masq-file.ts";
+import { type IpMasqConfig, IpMasqFileError, parseIpMasqFile } from "./ip-masq-file.ts";
 import { options } from "./options.ts";
 import type { LocalAddresses } from "./settings.ts";
 
 const SETTLE = 100;
 const RETRY = 60_000;
+/** A ConfigMap has no more. */
+const maxFileBytes = 1024 * 1024;
 
 /** Undefined when it is off. */
 export function masqueradeConfig(config: Config): MasqueradeConfig | undefined {
@@ -53,6 +63,8 @@ class IpMasqAgent implements Module {
   #failure: string | undefined;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The timer is for a change that was told. */
+  #soon = false;
 
   constructor(path: string, datapath: MasqueradeDatapath) {
     this.#path = path;
@@ -63,7 +75,7 @@ class IpMasqAgent implements Module {
     this.#look();
     // A mounted ConfigMap changes by a link in its folder.
     try {
-      this.#watcher = watch(dirname(this.#path), () => this.#lookIn(SETTLE));
+      this.#watcher = watch(dirname(this.#path), () => this.#lookSoon());
       this.#watcher.on("error", () => this.#watcher?.close());
     } catch (error) {
       this.#log.info("Cannot watch the folder of the ip-masq-agent's file, it is read now and then", {
@@ -82,12 +94,19 @@ class IpMasqAgent implements Module {
     return this.#failure === undefined ? { state: "ok" } : { state: "degraded", message: this.#failure };
   }
 
+  /** A folder that changes without end must not put the look off without end. */
+  #lookSoon(): void {
+    if (!this.#soon) this.#lookIn(SETTLE);
+    this.#soon = true;
+  }
+
   #lookIn(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), ms);
   }
 
   #look(): void {
+    this.#soon = false;
     let next = RETRY;
     try {
       const found = parseIpMasqFile(this.#path, readIfThere(this.#path));
@@ -119,10 +138,12 @@ class IpMasqAgent implements Module {
 
 function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readTextFile(path, maxFileBytes);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    if (error instanceof CiliumError) throw error;
+    const { code = toError(error).message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new IpMasqFileError(`Cannot read the ip-masq-agent's file "${path}": ${code}`);
   }
 }
 

@@ -103,4 +103,5 @@ export type {
   TableOptions,
   WatchOptions,
 } from "./table-types.ts";
+export { readTextFile } from "./text-file.ts";
 export { writeEach } from "./write-each.ts";

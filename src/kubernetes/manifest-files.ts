@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The manifests of a folder as they were last taken: a file that goes bad keeps what it said.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, toError } from "../core/index.ts";
+import { createLogger, readTextFile, toError } from "../core/index.ts";
 import { LastGood } from "./last-good.ts";
 import { parseManifests } from "./manifest.ts";
 import type { ResourceRow } from "./types.ts";
@@ -45,7 +45,7 @@ export class ManifestFiles {
   #read(name: string): void {
     const path = join(this.#directory, name);
     try {
-      const text = readManifest(path);
+      const text = readTextFile(path, maxFileBytes);
       const digest = createHash("sha256").update(text).digest("base64");
       if (this.#files.get(name)?.digest === digest && !this.failed.has(name)) return;
       this.#files.set(name, { digest, rows: parseManifests(text, path) });
@@ -90,14 +90,6 @@ export class ManifestFiles {
     }
     return wanted;
   }
-}
-
-function readManifest(path: string): string {
-  const stat = statSync(path);
-  if (!stat.isFile()) throw new Error(`Cannot use ${path}: not a regular file`);
-  const { size } = stat;
-  if (size > maxFileBytes) throw new Error(`Cannot use ${path}: ${size} bytes, expected at most ${maxFileBytes}`);
-  return readFileSync(path, "utf8");
 }
 
 function listManifests(directory: string): string[] {

@@ -24,8 +24,8 @@ export class Masquerade {
 
   /** Takes what is excluded from now on; prefixes of both families. */
   exclude(prefixes: readonly string[], maps: PinnedMaps): void {
-    this.#exclusions = [...prefixes];
     maps.ipmasq.replace(prefixes);
+    this.#exclusions = [...prefixes];
     this.#write(maps);
   }
 
