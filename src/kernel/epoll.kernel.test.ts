@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { openSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../core/testing.ts";
@@ -128,3 +129,34 @@ test("a watch goes on when the caller closes its own descriptor first", async ()
   await sleep(20);
   assert.equal(calls, 1);
 });
+
+for (const { name, code, status, leak } of [
+  {
+    name: "whose last watch has just ended leaves nothing open",
+    code: "watch[Symbol.dispose]();",
+    status: 0,
+    leak: /^$/,
+  },
+  {
+    name: "with a watch names that alone as left open",
+    code: "",
+    status: 1,
+    leak: /^1 file descriptors were not closed:\nfd \d+ \(watched\)/,
+  },
+]) {
+  test(`a process that exits at once ${name}`, () => {
+    const files = ["epoll", "fd", "ffi"].map((file) => join(import.meta.dirname, `${file}.ts`));
+    const program = `
+      const [{ watchFd }, { Fd }, { c }] = await Promise.all(${JSON.stringify(files)}.map((file) => import(file)));
+      const fd = Fd.own(c.eventfd(0, ${EFD_NONBLOCK}), "watched");
+      const watch = watchFd(fd, () => {});
+      fd.close();
+      ${code}
+      process.exit(0);`;
+    const env = { ...process.env, CILIUM_TS_FD_LEAKS: "1" };
+    const options = { env, encoding: "utf8", timeout: 60_000 } as const;
+    const run = spawnSync(process.execPath, ["--input-type=module", "--eval", program], options);
+    assert.equal(run.status, status, run.stderr);
+    assert.match(run.stderr, leak);
+  });
+}

@@ -25,14 +25,19 @@ class EpollSet {
   readonly #eventsAddress = addressOf(new Uint8Array(this.#events.buffer));
   #nextKey = WAKE_KEY + 1;
   #closed = false;
-  readonly #onExit = (): void => this.#interrupt();
+  /** The pool's threads are joined at exit: none may be left waiting, and one that does not wait yet needs the descriptors. */
+  readonly #onExit = (): void => {
+    this.#interrupt();
+    this.#epoll.disown();
+    this.#wake.disown();
+  };
 
   constructor() {
     this.#epoll = owned(c.epollCreate(EPOLL_CLOEXEC), "epoll_create1", "epoll set");
     this.#wake = owned(c.eventfd(0, EFD_CLOEXEC_NONBLOCK), "eventfd", "wake-up of the epoll set");
     this.#control(EPOLL_CTL_ADD, this.#wake, WAKE_KEY, EPOLLIN);
-    // The pool's threads are joined at exit: none may be left waiting.
-    process.on("exit", this.#onExit);
+    // Before the search for descriptors that were left open.
+    process.prependListener("exit", this.#onExit);
     this.#wait();
   }
 
@@ -49,7 +54,8 @@ class EpollSet {
 
   remove(key: number, fd: Fd): void {
     this.#watches.delete(key);
-    this.#control(EPOLL_CTL_DEL, fd, key, 0);
+    // Closed: the process ends.
+    if (!this.#epoll.closed) this.#control(EPOLL_CTL_DEL, fd, key, 0);
   }
 
   /** Without `attentive`, the descriptor wakes nobody. */
@@ -59,31 +65,30 @@ class EpollSet {
 
   close(): void {
     this.#closed = true;
-    process.off("exit", this.#onExit);
     this.#interrupt();
   }
 
+  /** When nothing waits any more. */
+  #end(): void {
+    process.off("exit", this.#onExit);
+    this.#epoll.close();
+    this.#wake.close();
+  }
+
   #interrupt(): void {
+    if (this.#wake.closed) return;
     c.write(this.#wake.value, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
   }
 
   #wait(): void {
     c.epollWait.async(this.#epoll.value, this.#eventsAddress, MAX_EVENTS, -1, (error, count) => {
       if (error !== null) throw error;
-      if (this.#closed) {
-        this.#epoll.close();
-        this.#wake.close();
-        return;
-      }
+      if (this.#closed) return this.#end();
       try {
         this.#dispatch(count);
       } finally {
-        if (this.#closed) {
-          this.#epoll.close();
-          this.#wake.close();
-        } else {
-          this.#wait();
-        }
+        if (this.#closed) this.#end();
+        else this.#wait();
       }
     });
   }
