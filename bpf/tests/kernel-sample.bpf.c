@@ -30,6 +30,8 @@ struct {
 struct event {
 	__u32 sequence;
 	__u32 constant;
+	/* The sequence again: records of 24 bytes with their headers are broken by the buffer's end. */
+	__u64 end;
 };
 
 /* Returns sample_u32 and counts packets by the mark. */
@@ -64,6 +66,7 @@ int sample_emit(struct __sk_buff *skb)
 		}
 		event->sequence = i;
 		event->constant = sample_u32;
+		event->end = i;
 		bpf_ringbuf_submit(event, 0);
 	}
 	event = bpf_ringbuf_reserve(&sample_events, 24, 0);

@@ -99,7 +99,7 @@ function objectBenchmarks(): BenchmarkResult[] {
   }
 }
 
-/** Records of 8 bytes, read from a full buffer of 16 MiB. */
+/** Records of 16 bytes, read from a full buffer of 16 MiB. */
 function ringBenchmark(path: string): BenchmarkResult {
   using object = loadObject(path, { maps: { sample_events: { maxEntries: 1 << 24 } }, programs: ["sample_emit"] });
   using ring = new RingBuffer(object.map("sample_events"));

@@ -11,7 +11,7 @@ const LENGTH_MASK = 0x3fffffff;
 /** Records that one wake-up handles before other work gets its turn. */
 const BATCH = 16 * 1024;
 
-/** `bytes` and `view` cover the whole buffer; the record is `length` bytes from `offset`, valid during the call only. */
+/** The record is `length` bytes from `offset` in what `bytes` and `view` show, all of which is valid during the call only. */
 export type RecordHandler = (bytes: Uint8Array, view: DataView, offset: number, length: number) => void;
 
 export interface RingStartOptions {
@@ -36,6 +36,9 @@ export class RingBuffer implements Disposable {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   readonly #mask: number;
+  /** A record that goes over the buffer's end, in one piece. */
+  #scratch = new Uint8Array(0);
+  #scratchView = new DataView(this.#scratch.buffer);
   #position: number;
   #running: Disposable | undefined;
 
@@ -47,8 +50,8 @@ export class RingBuffer implements Disposable {
     this.#mask = size - 1;
     this.#consumerMap = Mapping.of(map.fd, { length: PAGE_SIZE, offset: 0, writable: true });
     try {
-      // The data is mapped twice in a row, so that no record is ever broken in two.
-      const length = PAGE_SIZE + 2 * size;
+      // The kernel would map the data twice in a row; each time counts as this process's memory.
+      const length = PAGE_SIZE + size;
       this.#producerMap = Mapping.of(map.fd, { length, offset: PAGE_SIZE, writable: false });
     } catch (error) {
       this.#consumerMap.close();
@@ -101,9 +104,23 @@ export class RingBuffer implements Disposable {
       this.#position = position;
       if ((header & DISCARD_BIT) !== 0) continue;
       count++;
-      handler(this.#bytes, this.#view, at + HEADER_SIZE, length);
+      const offset = (at + HEADER_SIZE) & mask;
+      if (offset + length <= mask + 1) handler(this.#bytes, this.#view, offset, length);
+      else this.#handOverJoined(handler, offset, length);
     }
     return count;
+  }
+
+  /** A record whose end is at the buffer's beginning. */
+  #handOverJoined(handler: RecordHandler, offset: number, length: number): void {
+    if (this.#scratch.length < length) {
+      this.#scratch = new Uint8Array(length);
+      this.#scratchView = new DataView(this.#scratch.buffer);
+    }
+    const first = this.#mask + 1 - offset;
+    this.#scratch.set(this.#bytes.subarray(offset));
+    this.#scratch.set(this.#bytes.subarray(0, length - first), first);
+    handler(this.#scratch, this.#scratchView, 0, length);
   }
 
   /**
