@@ -23,8 +23,9 @@ function run(ip: string): void {
   const connects = { sent: 0, answered: 0 };
   const datagrams = { sent: 0, answered: 0 };
   let last = performance.now();
+  const lived = connect(port, ip);
   // Says that it flows with something that the report may begin with.
-  const lived = connect(port, ip, () => process.stdout.write("\n"));
+  lived.once("data", () => process.stdout.write("\n"));
   lived.on("error", () => lived.destroy());
   lived.on("data", (data) => {
     connection.answered += data.length;
