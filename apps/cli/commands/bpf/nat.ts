@@ -2,9 +2,15 @@
 // bpf nat: masqueraded flows, how hard ports were to find, and who uses them.
 import { join } from "node:path";
 import { CiliumError } from "../../../../src/core/index.ts";
-import { mapPinRoot, type NatRow, type NatStats, natStats, protocolName } from "../../../../src/datapath/index.ts";
+import {
+  mapPinRoot,
+  type NatRow,
+  type NatStats,
+  natStats,
+  type OpenedMaps,
+  protocolName,
+} from "../../../../src/datapath/index.ts";
 import { ktimeNs } from "../../../../src/kernel/index.ts";
-import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, textOption } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
 import { hostPort } from "../../output/host-port.ts";
@@ -12,6 +18,11 @@ import { alignTable } from "../../output/table.ts";
 import { bpfRoot, bpfRootOption, noEntries, openMaps } from "./maps.ts";
 
 const DEFAULT_TOP = 32;
+
+interface Flushed {
+  readonly map: string;
+  readonly deleted: number;
+}
 
 export const nat: CommandSpec = {
   usage: "nat",
@@ -31,16 +42,7 @@ export const nat: CommandSpec = {
         await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}`));
       },
     },
-    {
-      usage: "flush",
-      summary: "Forget all translations; flows that go on get new ones",
-      options: [bpfRootOption],
-      plain: true,
-      run: async (context, call) => {
-        using maps = await openMaps(context, call);
-        await flushed(context, call, maps.nat.flush());
-      },
-    },
+    flush("Forget all translations; flows that go on get new ones", (maps) => maps.nat.flush()),
     {
       usage: "retries",
       summary: "How many ports were tried",
@@ -57,16 +59,7 @@ export const nat: CommandSpec = {
             await context.result(models, () => models.map(({ Key, Value }) => `${Key}:\t${Value}`));
           },
         },
-        {
-          usage: "flush",
-          summary: "Begin counting anew",
-          options: [bpfRootOption],
-          plain: true,
-          run: async (context, call) => {
-            using maps = await openMaps(context, call);
-            await flushed(context, call, maps.natRetries.flush());
-          },
-        },
+        flush("Begin counting anew", (maps) => maps.natRetries.flush()),
       ],
     },
     {
@@ -93,13 +86,20 @@ function topOf(call: Call): number {
   return Number(text);
 }
 
-async function flushed(
-  context: Context,
-  call: Call,
-  maps: readonly { readonly map: string; readonly deleted: number }[],
-): Promise<void> {
-  const root = mapPinRoot(await bpfRoot(context, call));
-  context.print(maps.map(({ map, deleted }) => `Flushed ${deleted} entries from ${join(root, map)}`));
+/** `flush`, which says what went from which map. */
+function flush(summary: string, empty: (maps: OpenedMaps) => readonly Flushed[]): CommandSpec {
+  return {
+    usage: "flush",
+    summary,
+    options: [bpfRootOption],
+    plain: true,
+    run: async (context, call) => {
+      using maps = await openMaps(context, call);
+      const flushed = empty(maps);
+      const root = mapPinRoot(await bpfRoot(context, call));
+      context.print(flushed.map(({ map, deleted }) => `Flushed ${deleted} entries from ${join(root, map)}`));
+    },
+  };
 }
 
 /** `TCP OUT 10.0.0.1:1234 -> 1.1.1.1:443`: packets as they come to the translation. */
