@@ -17,6 +17,7 @@ type Calls =
   | "putEndpoint"
   | "deleteEndpoint"
   | "endpointHealth"
+  | "healthz"
   | "ipamAllocate"
   | "ipamRelease";
 

@@ -20,6 +20,8 @@ export function createLocalAgent(api: LocalApi): Agent {
       }),
     endpointHealth: (id) =>
       answer("get endpoint health", async () => found(id, await api.endpointHealth(parseEndpointId(id)))),
+    healthz: ({ brief = false, requireK8s = false } = {}) =>
+      answer("get health", async () => await api.healthz({ brief, requireK8s })),
     ipamAllocate: ({ family, owner = "", pool = "default", expiration = false }) =>
       answer("allocate addresses", async () =>
         api.ipamAllocate({ ...(family === undefined ? {} : { family }), owner, pool, expiration }),

@@ -250,3 +250,26 @@ test("STATUS is fine with a healthy agent, and says when it is not", async (t) =
   assert.equal(status.code, 51);
   assert.match(status.msg ?? "", /datapath is degraded: link eth0: EBUSY/);
 });
+
+test("a limit of what the container sends is refused where programs are filters", async (t) => {
+  const runtimeConfig = { bandwidth: { egressRate: 8000, egressBurst: 8000 } };
+  for (const [mode, code] of [
+    ["tc", 2],
+    ["tcx", undefined],
+  ] as const) {
+    const healthz = () => ({
+      cilium: { state: "Ok" as const },
+      kvstore: { state: "Disabled" as const },
+      "attach-mode": mode,
+    });
+    const { run } = await setup(t, { override: { healthz } });
+    const { answer } = await run("ADD", { config: { runtimeConfig } });
+    assert.equal(answer.code, code, answer.msg ?? "");
+    if (code !== undefined) assert.match(answer.msg ?? "", /"runtimeConfig\.bandwidth\.egressRate".*need tcx/);
+    const { bandwidth } = runtimeConfig;
+    const ingress = { runtimeConfig: { bandwidth: { ...bandwidth, egressRate: 0, ingressRate: 8000 } } };
+    await run("DEL");
+    assert.equal((await run("ADD", { config: ingress })).answer.code, undefined);
+    await run("DEL");
+  }
+});

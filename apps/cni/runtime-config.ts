@@ -10,6 +10,8 @@ export interface RuntimeConfig {
   readonly ips: readonly string[];
   /** A plugin behind this one acts on the device or on the node's stack: packets must not take short cuts past it. */
   readonly byStack: boolean;
+  /** Whether the plugin `bandwidth` is to limit what the container sends. */
+  readonly limitsSending: boolean;
 }
 
 /** Checks `runtimeConfig`. Throws CniError 7. */
@@ -22,6 +24,7 @@ export function readRuntimeConfig(json: Json): RuntimeConfig {
     ...(mac === undefined || mac === "" ? {} : { mac: macOf(mac, "runtimeConfig.mac") }),
     ips: oneOfEachFamily(ips),
     byStack: portMappings.length > 0 || Object.keys(bandwidth).length > 0,
+    limitsSending: typeof bandwidth.egressRate === "number" && bandwidth.egressRate > 0,
   };
 }
 

@@ -90,7 +90,7 @@ test("bridge: policy holds between ports of one bridge, also while the agent is 
   await assertNothingLeft(scenario, "node1");
 });
 
-test("flannel's layout: identities hold across nodes by addresses, since its tunnel carries none", async (t) => {
+test("flannel's layout, dual stack: identities hold across nodes by addresses, since its tunnel carries none", async (t) => {
   await startFlannel(scenario);
   const [one, two] = scenario.sandbox.nodes.map((node) => {
     const plugins = [delegated(node, folder), ciliumPlugin(scenario, node.name, { "chaining-mode": "flannel" })];
@@ -104,6 +104,7 @@ test("flannel's layout: identities hold across nodes by addresses, since its tun
   const client = await two.add("client", { app: "client" });
   const other = await two.add("other", {});
   await using _server = serve(one, web);
+  assert.deepEqual([web.ips.length, client.ips.length], [2, 2]);
   await assertPolicy(scenario, [one, web], [two, client, other], "node1");
   for (const network of [one, two]) await network.deleteAll();
   for (const { name } of scenario.sandbox.nodes) await assertNothingLeft(scenario, name);

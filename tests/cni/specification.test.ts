@@ -121,6 +121,16 @@ for (const cniVersion of versions) {
   });
 }
 
+test("DEL without ADD, and after an ADD that failed, is fine in all versions", async () => {
+  const container = caller.container();
+  for (const cniVersion of versions) {
+    assert.deepEqual(await caller.call("DEL", container, { cniVersion }), {});
+    const failed = await caller.call("ADD", container, { cniVersion, labels: ["reserved:host"] });
+    assert.deepEqual([failed.code, failed.cniVersion], [105, cniVersion]);
+    assert.deepEqual(await caller.call("DEL", container, { cniVersion }), {});
+  }
+});
+
 test("DEL finds everything without a namespace and without a result", async () => {
   const [container] = await added();
   deleteNetns(container.netns);

@@ -49,6 +49,7 @@ export async function add(request: Request): Promise<Answer> {
       if (isBegun) await removeBegun(client, attachment);
       else await refuseSecondAdd(client, attachment);
       isBegun = true;
+      await refuseSendingLimit(client, request);
       const labels = await endpointLabels(request, attachment, agentConfig);
       const context: Context = { request, attachment, client, agentConfig, netns, namespaces, labels };
       return await (isChained(request.config, agentConfig) ? attachChained(context) : attach(context));
@@ -73,6 +74,17 @@ async function removeBegun(client: Agent, { containerId, interfaceName }: Attach
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 404) throw error;
   }
+}
+
+/** The qdisc that `bandwidth` makes for it cannot be beside the one of filters. */
+async function refuseSendingLimit(client: Agent, { config }: Request): Promise<void> {
+  if (!config.runtimeConfig.limitsSending) return;
+  const { "attach-mode": mode } = await client.healthz({ requireK8s: false });
+  if (mode !== "tc") return;
+  throw new CniError(
+    cniCodes.unsupportedField,
+    'Cannot use "runtimeConfig.bandwidth.egressRate": limits of what a container sends need tcx, and the agent attaches its programs by tc (take the limit away, set enable-tcx, or use a kernel from 6.6 on)',
+  );
 }
 
 /** The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. */
