@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -12,7 +12,12 @@ test("modules have names of their own, and start in the order that their promise
   const directory = mkdtempSync(join(tmpdir(), "agent-modules-"));
   t.after(() => rmSync(directory, { recursive: true }));
   const argv = [
-    ...[`--state-dir=${directory}`, `--static-resources=${directory}`, "--ipv4-node=192.0.2.1", "--ipv6-node="],
+    ...[
+      `--state-dir=${join(directory, "state")}`,
+      `--static-resources=${directory}`,
+      "--ipv4-node=192.0.2.1",
+      "--ipv6-node=",
+    ],
     ...["--ipv4-range=10.1.0.0/24", "--ipv6-range=fd00:1::/112"],
   ];
   const { modules } = createAgentModules(loadConfig({ options: Object.values(options), checks, env: {}, argv }));
@@ -22,6 +27,7 @@ test("modules have names of their own, and start in the order that their promise
   const before = (first: string, then: string) => {
     assert.ok(names.indexOf(first) >= 0 && names.indexOf(first) < names.indexOf(then), `${first} before ${then}`);
   };
+  assert.ok(!existsSync(join(directory, "state")), "what is made touches nothing before it starts");
   // Nobody touches state or kernel before the lock; pods' labels are there before anybody asks for endpoints.
   assert.equal(names[0], "lock");
   before("static-resources", "policy");

@@ -62,7 +62,7 @@ const hostFileName = "host.json";
 /**
  * Keeps endpoints under `<directory>/<id>/endpoint.json`; what is there is replaced at once (temporary file,
  * rename). Nothing waits for the disk: what ends a process loses no write, and what ends the machine ends its pods and their devices as well.
- * The latter may leave a file without content; see `StoreError.empty`.
+ * The latter may leave a file without content; see `StoreError.empty`. Nothing is touched before the first call.
  */
 export class EndpointStore {
   readonly #directory: string;
@@ -71,7 +71,6 @@ export class EndpointStore {
 
   constructor(directory: string) {
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
   /** Writes nothing when the file holds that already. Throws the file system's error; the caller must not report the endpoint as created then. */
@@ -89,6 +88,10 @@ export class EndpointStore {
     this.#held.set(endpoint.id, plain);
   }
 
+  #makeFolder(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
   #create(id: number, path: string, text: string): void {
     try {
       writeFileSync(path, text, { mode: 0o600 });
@@ -100,6 +103,7 @@ export class EndpointStore {
 
   /** Throws the file system's error. */
   saveHost(host: StoredHost): void {
+    this.#makeFolder();
     replaceFile(join(this.#directory, hostFileName), `${JSON.stringify(host)}\n`);
   }
 
@@ -124,6 +128,7 @@ export class EndpointStore {
   load(): { endpoints: StoredEndpoint[]; errors: StoreError[] } {
     const endpoints: StoredEndpoint[] = [];
     const errors: StoreError[] = [];
+    this.#makeFolder();
     for (const entry of readdirSync(this.#directory).sort()) {
       if (!/^[1-9]\d{0,4}$/.test(entry) || Number(entry) > 65535) continue;
       const path = join(this.#directory, entry, fileName);

@@ -95,3 +95,12 @@ test("a file that somebody removed is not given back in the place of another's",
   assert.equal(readFileSync(path, "utf8"), own);
   second.release();
 });
+
+test("a state folder that cannot be made or written is told by its name", (t) => {
+  const { path } = stateDir(t);
+  writeFileSync(path, "");
+  const told = /^CiliumError: Cannot start cilium-agent: state folder ".*": E[A-Z]+ \(a folder that can be written/;
+  for (const folder of [path, join(path, "x"), "/proc/self"]) {
+    assert.throws(() => createStateLock(folder, what).take(), told);
+  }
+});

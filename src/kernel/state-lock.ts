@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One process a state folder: the pid file, locked for as long as its process lives (flock(2)).
 import {
+  accessSync,
   closeSync,
+  constants,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -37,7 +39,7 @@ export function createStateLock(stateDir: string, what: string): StateLock {
   let held: number | undefined;
   return {
     take() {
-      mkdirSync(stateDir, { recursive: true, mode: 0o755 });
+      makeFolder(stateDir, what);
       for (let attempt = 0; attempt < attempts && held === undefined; attempt++) held = tryTake(path, stateDir, what);
       if (held === undefined) throw new CiliumError(`Cannot ${what}: "${path}" is being taken by others (try again)`);
       // Whoever may read it could lock it.
@@ -52,6 +54,18 @@ export function createStateLock(stateDir: string, what: string): StateLock {
       held = undefined;
     },
   };
+}
+
+function makeFolder(stateDir: string, what: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o755 });
+    accessSync(stateDir, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CiliumError(
+      `Cannot ${what}: state folder "${stateDir}": ${code} (a folder that can be written is needed)`,
+    );
+  }
 }
 
 /** The locked file's descriptor; undefined when it was removed meanwhile. */

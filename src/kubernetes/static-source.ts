@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A folder of manifests as a source of objects: what is in the files is in the table.
 import { type FSWatcher, mkdirSync, watch } from "node:fs";
-import { createLogger, type Health, type Module, type Table, toError } from "../core/index.ts";
+import { CiliumError, createLogger, type Health, type Module, type Table, toError } from "../core/index.ts";
 import { ManifestFiles } from "./manifest-files.ts";
 import type { ManifestError, ResourceRow } from "./types.ts";
 
@@ -49,7 +49,7 @@ export function createStaticSource(
   return {
     name: "static-resources",
     async start() {
-      mkdirSync(config.directory, { recursive: true });
+      makeFolder(config.directory);
       watcher = watch(config.directory, soon);
       watcher.on("error", (error) =>
         log.warn("Watching the folder failed, it is read every 10 s", { error: error.message }),
@@ -81,5 +81,14 @@ function safely(scan: () => void): void {
     log.error("Cannot read the folder of static resources, its last good state stays", {
       error: toError(thrown).message,
     });
+  }
+}
+
+function makeFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CiliumError(`Cannot use "${directory}" for manifests: ${code} (a folder is needed)`);
   }
 }

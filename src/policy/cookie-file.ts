@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which cookie names which rule, on disk: a snapshot, and the cookies that were given since, a line each.
-import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createLogger, replaceFile, toError } from "../core/index.ts";
 import { CookieRegistry, type CookieSnapshot } from "./entries/cookies.ts";
 import type { RuleOrigin } from "./types.ts";
@@ -61,6 +61,7 @@ export class CookieFile {
 
   /** The log goes behind the snapshot that holds its lines: to have them twice does no harm. */
   #writeSnapshot(cookies: CookieRegistry): void {
+    mkdirSync(dirname(this.#snapshot), { recursive: true, mode: 0o700 });
     replaceFile(this.#snapshot, JSON.stringify(cookies.toJSON()), { durable: true });
     rmSync(this.#log, { force: true });
     this.#lines = 0;

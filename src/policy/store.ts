@@ -10,7 +10,7 @@ import { KeptManifests } from "./kept-manifests.ts";
 
 const log = createLogger("policy-store");
 
-/** File `policy-imported.json` in a folder, its folder `manifests`, and those of CookieFile; each write is atomic. */
+/** File `policy-imported.json` in a folder, its folder `manifests`, and those of CookieFile; each write is atomic. Made when first written. */
 export class PolicyStore {
   readonly manifests: KeptManifests;
   readonly #directory: string;
@@ -18,7 +18,6 @@ export class PolicyStore {
 
   constructor(directory: string) {
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true });
     this.manifests = new KeptManifests(join(directory, "manifests"));
     this.#cookies = new CookieFile(directory);
   }
@@ -72,6 +71,7 @@ export class PolicyStore {
   }
 
   #write(name: string, text: string): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     replaceFile(join(this.#directory, name), text, { durable: true });
   }
 }
