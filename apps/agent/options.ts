@@ -327,14 +327,6 @@ export const checks: readonly ConfigCheck[] = [
   ...masqueradeChecks,
   ...routingChecks,
   (config) =>
-    config.get(options.enableEndpointRoutes) && config.get(options.enableHostFirewall)
-      ? {
-          key: "enable-endpoint-routes",
-          found: "true",
-          allowed: "false with enable-host-firewall: what the host sends to pods is judged on cilium_host",
-        }
-      : undefined,
-  (config) =>
     config.get(options.enableIpv4) || config.get(options.enableIpv6)
       ? undefined
       : { key: "enable-ipv4", found: "false, as enable-ipv6", allowed: "true for at least one of them" },

@@ -24,5 +24,6 @@ enum tail_call {
 	CALL_FROM_CONTAINER = 0, CALL_TO_CONTAINER = 1,
 	/* The rest only with the host firewall. */
 	CALL_TO_HOST = 2, CALL_FROM_HOST = 3, CALL_FROM_HOST_JUDGED = 4,
+	CALL_HOST_TO_CONTAINER = 5,
 	CALL_SIZE = 16,
 };

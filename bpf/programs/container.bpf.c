@@ -199,6 +199,11 @@ static __always_inline int to_container_ip(struct __sk_buff *skb, struct packet 
 	if (packet->by_stack && at_ingress)
 		return send_by_device(skb, packet, endpoint);
 	if ((packet->by_stack || (enable_endpoint_routes && !at_ingress)) && !packet->source_identity) {
+		/* Comes back with the host as its source. */
+		if (enable_host_firewall && !skb->ingress_ifindex) {
+			call_container(skb, CALL_HOST_TO_CONTAINER, packet->endpoint, IDENTITY_UNKNOWN, 0);
+			return drop(packet, DROP_MISSED_TAIL_CALL);
+		}
 		verdict = find_stack_source(skb, packet, family);
 		if (verdict)
 			return verdict;

@@ -20,8 +20,11 @@ __verified_alone int is_forwarded(struct __sk_buff *skb, const struct packet *pa
 	if (address_is_multicast(&packet->destination, family))
 		return false;
 	found = ask_route(skb, packet, &route, family);
+	/* For those that nothing leads to the stack has an answer. */
 	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
-	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
+	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT ||
+	       found == BPF_FIB_LKUP_RET_UNREACHABLE || found == BPF_FIB_LKUP_RET_BLACKHOLE ||
+	       found == BPF_FIB_LKUP_RET_PROHIBIT;
 }
 
 /* 0 or what drop() gives. */
@@ -103,6 +106,20 @@ int cil_host_policy_egress(struct __sk_buff *skb)
 
 	if (verdict >= 0)
 		bpf_tail_call(skb, &cilium_calls, CALL_FROM_HOST_JUDGED);
+	return drop_packet(skb, &packet, verdict < 0 ? verdict : drop(&packet, DROP_MISSED_TAIL_CALL));
+}
+
+/* Tail call of cil_to_container: what the host sends to a pod, where the stack brought it to the pod's device. cb: see
+ * lib/call.h.
+ */
+SEC("tc")
+int cil_host_policy_to_pod(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_EGRESS };
+	int verdict = judge_outgoing(skb, &packet);
+
+	if (verdict >= 0)
+		call_container(skb, CALL_TO_CONTAINER, skb->cb[CB_ENDPOINT], IDENTITY_HOST, 0);
 	return drop_packet(skb, &packet, verdict < 0 ? verdict : drop(&packet, DROP_MISSED_TAIL_CALL));
 }
 

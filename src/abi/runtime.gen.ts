@@ -36,6 +36,7 @@ export const TailCall = {
   CALL_TO_HOST: 2,
   CALL_FROM_HOST: 3,
   CALL_FROM_HOST_JUDGED: 4,
+  CALL_HOST_TO_CONTAINER: 5,
   CALL_SIZE: 16,
 } as const;
 export type TailCall = (typeof TailCall)[keyof typeof TailCall];

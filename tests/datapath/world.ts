@@ -315,6 +315,7 @@ export class World implements Disposable {
       [TailCall.CALL_TO_HOST, this.netdev, "cil_host_policy"],
       [TailCall.CALL_FROM_HOST, this.netdev, "cil_host_policy_egress"],
       [TailCall.CALL_FROM_HOST_JUDGED, this.host, "cil_from_host_judged"],
+      [TailCall.CALL_HOST_TO_CONTAINER, this.netdev, "cil_host_policy_to_pod"],
     ] as const;
     for (const [slot, object, name] of slots) {
       if (there) this.map("cilium_calls").update(u32le(slot), u32le(object.program(name).fd.value));

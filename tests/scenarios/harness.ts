@@ -11,6 +11,7 @@ import {
   createSandbox,
   deleteSandbox,
   findPod,
+  killAgent,
   loadPods,
   nodeCommand,
   type PodRecord,
@@ -19,8 +20,11 @@ import {
   type Sandbox,
   sandboxPaths,
   spawnIn,
+  startAgent,
+  waitForAgent,
 } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
+import type { HoldReport } from "./helpers/hold.ts";
 import type { Probe } from "./helpers/probe.ts";
 import type { StreamReport } from "./helpers/stream.ts";
 
@@ -115,6 +119,21 @@ export class Scenario {
   stream(pod: string, ip: string): Reporter<StreamReport> {
     const command = [process.execPath, join(helpers, "stream.ts"), ip];
     return startReporter<StreamReport>(podCommand(this.sandbox, "default", pod, command));
+  }
+
+  /** Opens a connection from a pod to an echo pod's address; `stop()` asks once more over it. */
+  hold(pod: string, ip: string): Reporter<HoldReport> {
+    const command = [process.execPath, join(helpers, "hold.ts"), ip];
+    return startReporter<HoldReport>(podCommand(this.sandbox, "default", pod, command));
+  }
+
+  /** Ends agents without a chance to tidy up, and starts them with more settings than those of the sandbox. */
+  async restart(settings: Readonly<Record<string, string>>, names?: readonly string[]): Promise<void> {
+    const sandbox = { ...this.sandbox, settings: { ...this.sandbox.settings, ...settings } };
+    const nodes = sandbox.nodes.filter(({ name }) => names?.includes(name) ?? true);
+    for (const node of nodes) await killAgent(sandbox, node);
+    for (const node of nodes) startAgent(sandbox, node);
+    await Promise.all(nodes.map((node) => waitForAgent(sandbox, node)));
   }
 
   /** Until the programs of all pods and health endpoints have their links: endpoints begin without. */

@@ -2,17 +2,11 @@
 // The ways packets take to pods, one after the other on the same nodes: each by a restart, with the pods that are there.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import {
-  agentClient,
-  killAgent,
-  podCommand,
-  sandboxPaths,
-  startAgent,
-  waitForAgent,
-} from "../../apps/sandbox/index.ts";
+import { agentClient, nodeOf, sandboxPaths } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
-import { clientPod, echoPod, type Reporter, Scenario, startReporter } from "./harness.ts";
+import { clientPod, echoPod, type Reporter, Scenario } from "./harness.ts";
+import type { HoldReport } from "./helpers/hold.ts";
 import type { Probe } from "./helpers/probe.ts";
 
 const policy = `
@@ -21,39 +15,35 @@ kind: CiliumNetworkPolicy
 metadata: {name: guarded}
 spec: {endpointSelector: {matchLabels: {app: echo}}, ingress: [{fromEndpoints: [{matchLabels: {who: friend}}]}]}
 `;
-/** A connection that lives all the time; at its end it asks once more. */
-const holder = `
-  const socket = require("node:net").connect(7000, process.argv[1], () => process.stdout.write("\\n"));
-  const say = (what) => { console.log(JSON.stringify(what)); process.exit(); };
-  socket.on("error", ({ code }) => say({ error: code }));
-  process.once("SIGTERM", () => {
-    socket.once("data", (data) => say({ echo: String(data) }));
-    socket.write("still here");
-  });`;
+/** Nodes take friends and each other, and send to all but strangers. */
+const hostPolicy = `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: nodes}
+spec:
+  nodeSelector: {}
+  ingress: [{fromEndpoints: [{matchLabels: {who: friend}}]}, {fromEntities: [remote-node, health]}]
+  egress: [{toEndpoints: [{matchLabels: {who: friend}}]}, {toEntities: [world, remote-node, health]}]
+`;
+const firewall = { "enable-host-firewall": "true" };
+const noFirewall = { "enable-host-firewall": "false" };
+const endpointRoutes = { "enable-endpoint-routes": "true" };
 const nodes = ["node1", "node2"] as const;
+const families = [4, 6] as const;
 
 let scenario: Scenario;
-let held: Reporter<{ readonly echo?: string; readonly error?: string }>;
+let held: Reporter<HoldReport>;
 
 before(async () => {
-  scenario = await Scenario.create("modes");
+  scenario = await Scenario.create("modes", { settings: firewall });
   const clients = ["friend", "stranger"].map((who) => clientPod(who, "node1", { who }));
   const echos = nodes.map((node) => echoPod(`echo-${node}`, node, { app: "echo" }));
   await scenario.apply([...clients, ...echos].join(""));
   await scenario.apply(policy);
-  const command = [process.execPath, "-e", holder, scenario.ip("echo-node2", 4)];
-  held = startReporter(podCommand(scenario.sandbox, "default", "friend", command));
+  held = scenario.hold("friend", scenario.ip("echo-node2", 4));
   await held.flowing;
 });
 after(async () => await scenario?.delete());
-
-/** Ends both agents without a chance to tidy up, and starts them with these settings. */
-async function restart(settings: Readonly<Record<string, string>>): Promise<void> {
-  const { sandbox } = scenario;
-  for (const node of sandbox.nodes) await killAgent(sandbox, node);
-  for (const node of sandbox.nodes) startAgent({ ...sandbox, settings }, node);
-  await Promise.all(sandbox.nodes.map((node) => waitForAgent(sandbox, node)));
-}
 
 /** What node1 has in the kernel: tunnel devices, and where each of our routes leads. */
 function onNode1() {
@@ -87,6 +77,59 @@ async function status() {
   return [routing?.["inter-host-routing-mode"], rest["attach-mode"]];
 }
 
+function pings(ip: (family: 4 | 6) => string): readonly Probe[] {
+  return families.map((family) => ({ protocol: "ICMP", ip: ip(family) }));
+}
+
+function nodeIp(node: string, family: 4 | 6): string {
+  const { ipv4 = "", ipv6 = "" } = nodeOf(scenario.sandbox, node);
+  return family === 4 ? ipv4 : ipv6;
+}
+
+/** Its cilium_host's: pods of other nodes come to it as themselves in every mode. */
+function routerIp(node: string, family: 4 | 6): string {
+  const { ipv4PodCidr = "", ipv6PodCidr = "" } = nodeOf(scenario.sandbox, node);
+  return family === 4 ? ipv4PodCidr.replace(/0\/\d+$/, "1") : ipv6PodCidr.replace(/\/\d+$/, "1");
+}
+
+/** Nobody has it on node1. */
+const deadIp = (family: 4 | 6) => scenario.ip("friend", family).replace(/[.:][^.:]*$/, family === 4 ? ".250" : ":eeee");
+
+/** These nodes are told at once that there is no way to a pod of node1 that is gone. */
+async function assertNoWay(from: readonly string[]): Promise<void> {
+  const asked = from.flatMap((node) => families.map((family) => [node, deadIp(family)] as const));
+  const answers = asked.map(async ([node, ip]) => {
+    const { stdout, stderr } = await scenario.onNode(node, ["ping", "-n", "-c", "1", "-w", "60", ip]);
+    return `${node} to ${ip}: ${stdout}${stderr}`;
+  });
+  for (const answer of await Promise.all(answers)) assert.match(answer, /unreachable|No route/i);
+}
+
+/** Pods to their own node and to another one, the outside to nodes, nodes to pods. */
+async function assertHostPolicy(): Promise<void> {
+  const toNodes = [...pings((family) => nodeIp("node1", family)), ...pings((family) => routerIp("node2", family))];
+  const fromOutside = nodes.flatMap((node) => pings((family) => nodeIp(node, family)));
+  await eventually(
+    "the end of answers to strangers",
+    async () => !(await scenario.probe("stranger", toNodes)).includes(true),
+  );
+  const fromNodes = nodes.flatMap((node) =>
+    ["friend", "stranger"].map((pod) =>
+      scenario.probeFromNode(
+        node,
+        pings((family) => scenario.ip(pod, family)),
+      ),
+    ),
+  );
+  const toNode = ["friend", "stranger"].map((pod) => scenario.probe(pod, toNodes));
+  const reached = await Promise.all([...toNode, scenario.probeFromOutside(fromOutside), ...fromNodes]);
+  const each = [true, false, false, true, false, true, false];
+  assert.deepEqual(
+    reached,
+    each.map((answer, i) => (i < 3 ? toNodes : families).map(() => answer)),
+  );
+}
+
 /** Both families, same and other node, over three protocols: as policy says. */
 async function assertTraffic(): Promise<void> {
   const ips = nodes.flatMap((node) => ([4, 6] as const).map((family) => scenario.ip(`echo-${node}`, family)));
@@ -100,16 +143,13 @@ async function assertTraffic(): Promise<void> {
     await scenario.probe("stranger", probes),
     probes.map(() => false),
   );
-  const fromNode: Probe[] = ([4, 6] as const).map((family) => ({
-    protocol: "ICMP",
-    ip: scenario.ip("friend", family),
-  }));
+  const fromNode = pings((family) => scenario.ip("friend", family));
   assert.deepEqual(await scenario.probeFromNode("node1", fromNode), [true, true]);
   assert.deepEqual(await scenario.probeFromNode("node2", fromNode), [true, true]);
 }
 
 test("native routing: routes over the nodes themselves, no tunnel any more, the same policy", async () => {
-  await restart({ "routing-mode": "native", "auto-direct-node-routes": "true" });
+  await scenario.restart({ ...noFirewall, "routing-mode": "native", "auto-direct-node-routes": "true" });
   await eventually("routes over the other node", () => ways("node2").join() === "eth0,eth0");
   assert.deepEqual(onNode1().tunnels, []);
   assert.deepEqual(ways("node1"), ["cilium_host", "cilium_host"]);
@@ -119,7 +159,7 @@ test("native routing: routes over the nodes themselves, no tunnel any more, the 
 
 test("native routing with endpoint routes, on filters: each pod has routes of its own", async () => {
   const settings = { "routing-mode": "native", "auto-direct-node-routes": "true" };
-  await restart({ ...settings, "enable-endpoint-routes": "true", "enable-tcx": "false" });
+  await scenario.restart({ ...settings, ...endpointRoutes, "enable-tcx": "false" });
   await eventually("the end of the route for all", () => ways("node1").length === 0);
   assert.deepEqual(await status(), ["Native", "tc"]);
   const pods = scenario.pods().filter(({ node }) => node === "node1");
@@ -130,18 +170,24 @@ test("native routing with endpoint routes, on filters: each pod has routes of it
   assert.equal(routed(), before + 2);
   await scenario.remove(clientPod("late", "node1", { who: "friend" }));
   assert.equal(routed(), before);
+  await assertNoWay(nodes);
+  await scenario.apply(hostPolicy);
+  await assertHostPolicy();
 });
 
 test("the tunnel again, with endpoint routes: no routes over nodes any more", async () => {
-  await restart({ "enable-endpoint-routes": "true" });
+  await scenario.restart(endpointRoutes);
   await eventually("routes into the tunnel", () => ways("node2").join() === "cilium_host,cilium_host");
   assert.deepEqual(onNode1().tunnels, ["cilium_vxlan"]);
   assert.deepEqual(await status(), ["Tunnel", "tcx"]);
   await assertTraffic();
+  await assertNoWay(["node1"]);
+  await assertHostPolicy();
+  await scenario.remove(hostPolicy);
 });
 
 test("as at first: no routes of single pods any more, and a connection that was there all the time", async () => {
-  await restart({});
+  await scenario.restart(noFirewall);
   await eventually("the route for all", () => ways("node1").join() === "cilium_host,cilium_host");
   await eventually("the end of pods' routes", () => routed() === 0);
   await assertTraffic();

@@ -19,9 +19,11 @@ export interface Kind {
   readonly check: (row: ResourceRow) => void;
 }
 
-/** Whether fromNodes may be used is the agents' configuration. */
-const policy = (row: ResourceRow): void =>
-  checkEnforceable(parsePolicy(row.object, { origin: row.origin, nodeSelectorLabels: true }), row.origin);
+/** Whether fromNodes and policies for nodes may be used is the agents' configuration. */
+const policy = (row: ResourceRow): void => {
+  const parsed = parsePolicy(row.object, { origin: row.origin, nodeSelectorLabels: true });
+  checkEnforceable(parsed, row.origin, { hostFirewall: true });
+};
 
 export const kinds: readonly Kind[] = [
   {

@@ -41,6 +41,7 @@ const hostFirewall: readonly TailCallProgram[] = [
   { part: "netdev", program: "cil_host_policy", slot: TailCall.CALL_TO_HOST },
   { part: "netdev", program: "cil_host_policy_egress", slot: TailCall.CALL_FROM_HOST },
   { part: "host", program: "cil_from_host_judged", slot: TailCall.CALL_FROM_HOST_JUDGED },
+  { part: "netdev", program: "cil_host_policy_to_pod", slot: TailCall.CALL_HOST_TO_CONTAINER },
 ];
 
 /** Of the host firewall and masquerading, on a device that leads out. */
