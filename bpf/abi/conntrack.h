@@ -66,9 +66,10 @@ struct ct_entry {
 	__u8 tunnel_family;		/* of tunnel_endpoint */
 	__u16 peer_endpoint;
 	__be16 proxy_port;
-	union ip_address tunnel_endpoint;
+	union ip_address tunnel_endpoint;	/* CT_ROUTE_STACK: the endpoint's address outside, if nat_port is not 0 */
 	__u32 backend_id;
-	__u32 pad;
+	__be16 nat_port;		/* the endpoint's port outside; 0: not masqueraded, or not yet */
+	__u16 pad;
 };
 
 /* cilium_ipv4_frag_datagrams, cilium_ipv6_frag_datagrams: ports of a datagram by its first fragment. */

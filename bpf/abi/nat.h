@@ -3,8 +3,9 @@
 #pragma once
 #include "address.h"
 
-/* Both directions of a flow are entries of one map. NAT_OUT: packets as they leave the pod, the entry says what their
- * source becomes. NAT_IN: answers as they come in, the entry says what their destination becomes.
+/* Directions of a flow. NAT_IN: answers as they come in, the entry says what their destination becomes. NAT_OUT: packets as
+ * they leave, the entry says what their source becomes; of pods' flows the conntrack entry says that, and only where there is
+ * none they have such an entry too.
  */
 enum nat_direction { NAT_OUT = 0, NAT_IN = 1 };
 
@@ -33,9 +34,10 @@ struct nat6_key {
 };
 
 /* Beside enum ct_flags, which an entry has too, from the pod's side. NAT_F_HOST: the node's own flow. Its answers have an
- * entry, so that no pod gets the same port; it changes nothing, unless a pod was first.
+ * entry, so that no pod gets the same port; it changes nothing, unless a pod was first. NAT_F_TRACKED: the other direction
+ * is in struct ct_entry.
  */
-enum nat_flags { NAT_F_HOST = 32768 };
+enum nat_flags { NAT_F_HOST = 32768, NAT_F_TRACKED = 16384 };
 
 struct nat_entry {
 	union ip_address address;

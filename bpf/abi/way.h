@@ -14,4 +14,8 @@ struct way {
 	__u8 family;			/* enum address_family of the destination */
 	__u8 next_hop_family;		/* AF_INET or AF_INET6 */
 	__u16 endpoint;			/* whose packets: rules may ask for their source or device */
+	__u8 destination_mac[6];	/* of the next hop */
+	__u8 source_mac[6];		/* of the device */
+	__u8 has_neighbor;		/* both are known */
+	__u8 pad[3];
 };

@@ -213,13 +213,14 @@ static __always_inline void ct_report(struct packet *packet, struct ct_entry *en
 	}
 }
 
-/* Books a packet of a known flow. Counters miss one when two CPUs book packets of one direction at once: atomic adds
- * would cost as much as the rest of this function.
+/* Books a packet of a known flow; true when it moves the flow's flags or its end. Counters miss one when two CPUs book
+ * packets of one direction at once: atomic adds would cost as much as the rest of this function.
  */
-static __always_inline void ct_account(struct packet *packet, struct ct_flow *flow, __u32 bytes)
+static __always_inline bool ct_account(struct packet *packet, struct ct_flow *flow, __u32 bytes)
 {
 	struct ct_entry *entry = flow->entry;
 	__u16 flags = ct_packet_flags(packet, flow->state == CT_REPLY);
+	bool moved = false;
 	__u32 expires;
 
 	if (packet->direction == DIRECTION_EGRESS) {
@@ -230,12 +231,30 @@ static __always_inline void ct_account(struct packet *packet, struct ct_flow *fl
 		entry->rx_bytes += bytes;
 	}
 	flags |= entry->flags;
-	if (flags != entry->flags)
+	if (flags != entry->flags) {
 		entry->flags = flags;
+		moved = true;
+	}
 	expires = flow->stamp.now + ct_lifetime(packet, flags);
-	if (expires != entry->expires)
+	if (expires != entry->expires) {
 		entry->expires = expires;
+		moved = true;
+	}
 	ct_report(packet, entry, flow->stamp.now);
+	return moved;
+}
+
+/* Where the endpoint's packets go. What masquerading made of the flow holds as long as they go to the stack. */
+static __always_inline void ct_set_route(const struct packet *packet, struct ct_entry *entry)
+{
+	if (packet->route != CT_ROUTE_STACK || !entry->nat_port) {
+		entry->nat_port = 0;
+		barrier();
+		entry->tunnel_endpoint = packet->tunnel_endpoint;
+	}
+	entry->peer_endpoint = packet->peer_endpoint;
+	entry->tunnel_family = packet->tunnel_family;
+	entry->route = packet->route;
 }
 
 /* The new verdict and route of a known flow. */
@@ -250,44 +269,12 @@ static __always_inline void ct_renew(const struct packet *packet, const struct c
 		entry->flags = (entry->flags & ~(CT_F_AUDITED | CT_F_DENIED)) | (audited ? CT_F_AUDITED : 0);
 		entry->route = CT_ROUTE_UNKNOWN;
 	}
-	if (egress && entry->route == CT_ROUTE_UNKNOWN) {
-		entry->peer_endpoint = packet->peer_endpoint;
-		entry->tunnel_family = packet->tunnel_family;
-		entry->tunnel_endpoint = packet->tunnel_endpoint;
-		entry->route = packet->route;
-	}
+	if (egress && entry->route == CT_ROUTE_UNKNOWN)
+		ct_set_route(packet, entry);
 	if (!flow->fresh) {
 		entry->ipcache_revision = flow->stamp.ipcache_revision;
 		entry->policy_revision = flow->stamp.policy_revision;
 	}
-}
-
-/* Opens a flow; entry is zero but for what is the same in both directions. 0 or what drop() gives. */
-static __always_inline int ct_insert(struct packet *packet, const union ct_key *key, struct ct_entry *entry,
-				     __u32 bytes, __u32 now, int family)
-{
-	__u8 seen = packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
-
-	if (packet->direction == DIRECTION_EGRESS) {
-		entry->peer_identity = packet->destination_identity;
-		entry->tx_packets = 1;
-		entry->tx_bytes = bytes;
-		entry->last_tx_report = now;
-		entry->tx_flags_seen = seen;
-		entry->route = packet->route;
-		entry->peer_endpoint = packet->peer_endpoint;
-		entry->tunnel_family = packet->tunnel_family;
-		entry->tunnel_endpoint = packet->tunnel_endpoint;
-	} else {
-		entry->peer_identity = packet->source_identity;
-		entry->rx_packets = 1;
-		entry->rx_bytes = bytes;
-		entry->last_rx_report = now;
-		entry->rx_flags_seen = seen;
-	}
-	if (ct_update(key, entry, packet->protocol, family))
-		return drop(packet, DROP_CT_INSERT_FAILED);
-	return 0;
 }
 
 /* Is it the middle of a connection that the side opened which does not send this packet? The endpoint's port tells: from
@@ -302,13 +289,59 @@ static __always_inline bool ct_sent_by_answerer(const struct packet *packet)
 	       egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
 }
 
+/* Writes the entry of a flow that the packet opens; in place where there was one, so flags come last: until then it says
+ * what it said before.
+ */
+static __always_inline void ct_open(const struct packet *packet, struct ct_entry *entry, const struct ct_stamp *stamp,
+				    __u16 flags, __u32 bytes)
+{
+	bool egress = packet->direction == DIRECTION_EGRESS;
+	__u8 seen = packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
+
+	entry->tx_packets = egress;
+	entry->tx_bytes = egress ? bytes : 0;
+	entry->rx_packets = !egress;
+	entry->rx_bytes = egress ? 0 : bytes;
+	entry->expires = stamp->now + ct_lifetime(packet, flags);
+	entry->peer_identity = egress ? packet->destination_identity : packet->source_identity;
+	entry->policy_revision = stamp->policy_revision;
+	entry->ipcache_revision = stamp->ipcache_revision;
+	entry->cookie = packet->cookie;
+	entry->last_tx_report = egress ? stamp->now : 0;
+	entry->last_rx_report = egress ? 0 : stamp->now;
+	entry->rev_nat_index = 0;
+	entry->tx_flags_seen = egress ? seen : 0;
+	entry->rx_flags_seen = egress ? 0 : seen;
+	entry->proxy_port = 0;
+	entry->backend_id = 0;
+	if (egress) {
+		ct_set_route(packet, entry);
+	} else {
+		entry->nat_port = 0;
+		entry->route = CT_ROUTE_UNKNOWN;
+	}
+	barrier();
+	entry->flags = flags;
+}
+
+static __always_inline __u16 ct_opening_flags(const struct packet *packet, bool audited)
+{
+	bool opened_here = packet->direction == DIRECTION_EGRESS;
+
+	/* The host has connections from before its policy: one of its own must not be taken for somebody else's then. */
+	if (packet->endpoint == HOST_ENDPOINT && ct_sent_by_answerer(packet))
+		opened_here = !opened_here;
+	return ct_packet_flags(packet, false) | (opened_here ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
+}
+
+/* Opens a flow; 0 or what drop() gives. */
 __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, const union ct_key *key,
 			       const struct ct_stamp *stamp, int audited)
 {
 	struct ct_entry *entry;
 	union ct_key own;
-	bool opened_here;
 	__u32 zero = 0;
+	long error;
 
 	if (!packet || !key || !stamp)
 		return -DROP_CT_INSERT_FAILED;
@@ -316,20 +349,14 @@ __verified_alone int ct_create(struct __sk_buff *skb, struct packet *packet, con
 	if (!entry)
 		return drop(packet, DROP_CT_INSERT_FAILED);
 	__builtin_memset(entry, 0, sizeof(*entry));
+	ct_open(packet, entry, stamp, ct_opening_flags(packet, audited), skb->len);
 	/* Verifiers up to 6.1 take a map key only from the function's own stack. */
 	own = *key;
-	opened_here = packet->direction == DIRECTION_EGRESS;
-	/* The host has connections from before its policy: one of its own must not be taken for somebody else's then. */
-	if (packet->endpoint == HOST_ENDPOINT && ct_sent_by_answerer(packet))
-		opened_here = !opened_here;
-	entry->flags = ct_packet_flags(packet, false) | (opened_here ? 0 : CT_F_INGRESS) | (audited ? CT_F_AUDITED : 0);
-	entry->expires = stamp->now + ct_lifetime(packet, entry->flags);
-	entry->policy_revision = stamp->policy_revision;
-	entry->ipcache_revision = stamp->ipcache_revision;
-	entry->cookie = packet->cookie;
 	if (packet->family == FAMILY_IPV4)
-		return ct_insert(packet, &own, entry, skb->len, stamp->now, FAMILY_IPV4);
-	return ct_insert(packet, &own, entry, skb->len, stamp->now, FAMILY_IPV6);
+		error = ct_update(&own, entry, packet->protocol, FAMILY_IPV4);
+	else
+		error = ct_update(&own, entry, packet->protocol, FAMILY_IPV6);
+	return error ? drop(packet, DROP_CT_INSERT_FAILED) : 0;
 }
 
 /* A denied flow keeps its entry, which remembers who opened it, for as long as somebody tries. Without it the next
@@ -411,6 +438,16 @@ static __always_inline __u8 ct_trace_reason(enum ct_state state)
 	}
 }
 
+/* What masquerading made of the flow, for lib/leave.h. */
+static __always_inline void ct_tell_translation(struct packet *packet, const struct ct_entry *entry, bool moved)
+{
+	if (packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK || !entry->nat_port)
+		return;
+	packet->nat_port = entry->nat_port;
+	packet->nat_stale = moved;
+	packet->tunnel_endpoint = entry->tunnel_endpoint;
+}
+
 static __always_inline int judge_flow(struct __sk_buff *skb, struct packet *packet,
 				      const struct endpoint_config *endpoint, int family)
 {
@@ -432,11 +469,17 @@ static __always_inline int judge_flow(struct __sk_buff *skb, struct packet *pack
 	}
 	if (ct_tracked(&flow) && flow.entry) {
 		ct_renew(packet, &flow, audited);
-		ct_account(packet, &flow, skb->len);
+		ct_tell_translation(packet, flow.entry, ct_account(packet, &flow, skb->len));
 		return 0;
 	}
 	packet->report = 1;
-	if (flow.state == CT_NEW || flow.state == CT_REOPENED) {
+	/* In the place of the old one: a new element of a large table is far from the cache. */
+	if (flow.state == CT_REOPENED && flow.entry) {
+		ct_open(packet, flow.entry, &flow.stamp, ct_opening_flags(packet, audited), skb->len);
+		ct_tell_translation(packet, flow.entry, true);
+		return 0;
+	}
+	if (flow.state == CT_NEW) {
 		/* A copy: what a function verified alone may see is kept in memory, for every packet. */
 		struct ct_stamp stamp = flow.stamp;
 

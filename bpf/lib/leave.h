@@ -15,18 +15,27 @@
 #define TCP_MAX_HEADER 60
 #define TCP_DATA_OFFSET 12	/* the byte whose upper half is the header's length in words */
 
-/* Asks the routing table, as for a packet to be forwarded. */
+/* Asks the routing table, as for a packet to be forwarded, and for the MAC address of the next hop. */
 static __always_inline void find_way(struct __sk_buff *skb, const struct packet *packet, struct way *way, __u32 second)
 {
 	struct bpf_fib_lookup route = { .tot_len = 1 };
 	__u32 ifindex;
+	long found;
 
 	way->destination = packet->destination;
 	way->family = packet->family;
 	way->endpoint = packet->endpoint;
 	way->second = second;
 	way->ifindex = 0;
-	if (ask_route(skb, packet, &route, packet->family))
+	found = ask_way(skb, packet, &route, 0, packet->family);
+	way->has_neighbor = !found;
+	if (found == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		/* That leaves the MTU out. */
+		__builtin_memset(&route, 0, sizeof(route));
+		route.tot_len = 1;
+		found = ask_route(skb, packet, &route, packet->family);
+	}
+	if (found)
 		return;
 	ifindex = route.ifindex;
 	if (!bpf_map_lookup_elem(&cilium_masquerade, &ifindex))
@@ -34,11 +43,13 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 	way->next_hop_family = route.family;
 	__builtin_memcpy(&way->next_hop, route.ipv6_dst, sizeof(way->next_hop));
 	way->mtu = route.mtu_result;
+	mac_copy(way->destination_mac, route.dmac);
+	mac_copy(way->source_mac, route.smac);
 	way->ifindex = ifindex;
 }
 
-/* NULL: none that we can go. */
-static __always_inline const struct way *way_out(struct __sk_buff *skb, const struct packet *packet)
+/* NULL: none that we can go. *asked: the routing table was asked for this packet. */
+static __always_inline const struct way *way_out(struct __sk_buff *skb, const struct packet *packet, bool *asked)
 {
 	__u32 second = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	const __u32 *words = packet->destination.words;
@@ -48,8 +59,9 @@ static __always_inline const struct way *way_out(struct __sk_buff *skb, const st
 	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
 	if (!way)
 		return NULL;
-	if (unlikely(way->second != second || way->endpoint != packet->endpoint || way->family != packet->family ||
-		     !address_equal(&way->destination, &packet->destination, FAMILY_IPV6)))
+	*asked = way->second != second || way->endpoint != packet->endpoint || way->family != packet->family ||
+		 !address_equal(&way->destination, &packet->destination, FAMILY_IPV6);
+	if (unlikely(*asked))
 		find_way(skb, packet, way, second);
 	return way->ifindex ? way : NULL;
 }
@@ -79,27 +91,43 @@ static __always_inline bool may_leave(const struct packet *packet, int family)
 {
 	return enable_host_routing && (family == FAMILY_IPV4 ? enable_ipv4_masquerade : enable_ipv6_masquerade) &&
 	       packet->route == CT_ROUTE_STACK && packet->destination_identity != IDENTITY_HOST && !packet->by_stack &&
-	       (packet->reason == TRACE_REASON_NEW || packet->reason == TRACE_REASON_ESTABLISHED);
+	       (packet->reason == TRACE_REASON_NEW || packet->reason == TRACE_REASON_ESTABLISHED ||
+		packet->reason == TRACE_REASON_REOPENED);
+}
+
+/* Through the kernel's neighbours, which ask for an address that they do not know, or have not seen for long. */
+static __always_inline int send_to_neighbor(const struct way *way)
+{
+	struct bpf_redir_neigh next_hop = { .nh_family = way->next_hop_family };
+
+	__builtin_memcpy(next_hop.ipv6_nh, &way->next_hop, sizeof(next_hop.ipv6_nh));
+	return bpf_redirect_neigh(way->ifindex, &next_hop, sizeof(next_hop), 0);
+}
+
+/* To the next hop's MAC address as it was when the routing table was asked. */
+static __always_inline int send_to_mac(struct __sk_buff *skb, struct packet *packet, const struct way *way)
+{
+	int verdict = write_macs(skb, packet, way->destination_mac, way->source_mac);
+
+	return verdict ? verdict : bpf_redirect(way->ifindex, 0);
 }
 
 /* A TC action, LEFT_TO_STACK with the packet untouched, or what drop() gives. */
 __verified_alone int leave_node(struct __sk_buff *skb, struct packet *packet)
 {
-	struct bpf_redir_neigh next_hop = {};
 	const struct way *way;
+	bool asked;
 	int verdict;
 
 	if (!packet)
 		return LEFT_TO_STACK;
-	way = way_out(skb, packet);
+	way = way_out(skb, packet, &asked);
 	if (!way || packet->ttl <= 1 || largest_length(skb, packet) > way->mtu)
 		return LEFT_TO_STACK;
 	verdict = packet->family == FAMILY_IPV4 ? decrement_ipv4(skb, packet) : decrement_ipv6(skb, packet);
 	if (verdict)
 		return verdict;
-	next_hop.nh_family = way->next_hop_family;
-	__builtin_memcpy(next_hop.ipv6_nh, &way->next_hop, sizeof(next_hop.ipv6_nh));
 	trace(skb, packet, TRACE_TO_NETWORK, 0, way->ifindex);
 	skb->mark = 0;
-	return bpf_redirect_neigh(way->ifindex, &next_hop, sizeof(next_hop), 0);
+	return asked || !way->has_neighbor ? send_to_neighbor(way) : send_to_mac(skb, packet, way);
 }

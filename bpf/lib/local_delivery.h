@@ -32,16 +32,27 @@ static __always_inline int decrement_ipv6(struct __sk_buff *skb, struct packet *
 	return 0;
 }
 
-/* To the egress of the endpoint's device, where it is judged: its qdiscs count there. */
-static __always_inline int send_by_device(struct __sk_buff *skb, struct packet *packet,
-					  const struct endpoint_config *endpoint)
+/* 0 or what drop() gives. */
+static __always_inline int write_macs(struct __sk_buff *skb, struct packet *packet, const void *destination,
+				      const void *source)
 {
 	struct ethhdr *eth = packet_bytes(skb, 0, sizeof(*eth));
 
 	if (!eth)
 		return drop(packet, DROP_INVALID);
-	mac_copy(eth->h_dest, endpoint->mac);
-	mac_copy(eth->h_source, endpoint->node_mac);
+	mac_copy(eth->h_dest, destination);
+	mac_copy(eth->h_source, source);
+	return 0;
+}
+
+/* To the egress of the endpoint's device, where it is judged: its qdiscs count there. */
+static __always_inline int send_by_device(struct __sk_buff *skb, struct packet *packet,
+					  const struct endpoint_config *endpoint)
+{
+	int verdict = write_macs(skb, packet, endpoint->mac, endpoint->node_mac);
+
+	if (verdict)
+		return verdict;
 	set_mark(skb, MARK_IDENTITY, packet->source_identity);
 	return bpf_redirect(endpoint->ifindex, 0);
 }
@@ -50,7 +61,6 @@ static __always_inline int send_by_device(struct __sk_buff *skb, struct packet *
 static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet, const struct endpoint_config *endpoint,
 				   bool at_ingress, int family)
 {
-	struct ethhdr *eth;
 	int verdict;
 
 	if (endpoint->flags & ENDPOINT_NEIGHBORS_PASS)
@@ -60,11 +70,9 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet,
 	verdict = family == FAMILY_IPV4 ? decrement_ipv4(skb, packet) : decrement_ipv6(skb, packet);
 	if (verdict)
 		return verdict;
-	eth = packet_bytes(skb, 0, sizeof(*eth));
-	if (!eth)
-		return drop(packet, DROP_INVALID);
-	mac_copy(eth->h_dest, endpoint->mac);
-	mac_copy(eth->h_source, endpoint->node_mac);
+	verdict = write_macs(skb, packet, endpoint->mac, endpoint->node_mac);
+	if (verdict)
+		return verdict;
 	/* Past the egress hook of the device: we have judged the packet already. */
 	return at_ingress ? bpf_redirect_peer(endpoint->ifindex, 0) : TC_ACT_OK;
 }

@@ -8,6 +8,7 @@
 #include "ip.h"
 #include "nat.h"
 #include "nat_rewrite.h"
+#include "nat_tracked.h"
 
 /* The address that the device gives to what leaves; NULL: none. */
 static __always_inline const union ip_address *find_masquerade_address(struct __sk_buff *skb, int family)
@@ -48,28 +49,14 @@ static __always_inline bool is_in_cluster(const struct packet *packet, int famil
 	       (is_node_identity(place.identity) && !tunnel_ifindex);
 }
 
-/* Does the packet belong to a flow that the other side opened? It knows the pod's own address then. */
-static __always_inline bool answers_flow(const struct packet *packet, int family)
-{
-	union ct_key key;
-	const struct ct_entry *entry;
-
-	read_ct_key(packet, &key, family);
-	entry = ct_lookup(&key, packet->protocol, packet->now, family);
-	return entry && (entry->flags & CT_F_INGRESS);
-}
-
-/* Of a pod's packet without an entry: does it get one? */
-__verified_alone int opens_masqueraded_flow(struct packet *packet, int family)
+/* Of a pod's packet on a flow that is not translated, and that the pod opened: should it be? */
+__verified_alone int opens_masqueraded_flow(const struct packet *packet, int family)
 {
 	if (!packet || packet->icmp_kind == KIND_REPLY || address_is_multicast(&packet->destination, family))
 		return false;
-	packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	if (family == FAMILY_IPV4)
-		return !answers_flow(packet, FAMILY_IPV4) && !is_in_cluster(packet, FAMILY_IPV4) &&
-		       !is_excluded(&packet->destination, FAMILY_IPV4);
-	return !answers_flow(packet, FAMILY_IPV6) && !is_in_cluster(packet, FAMILY_IPV6) &&
-	       !is_excluded(&packet->destination, FAMILY_IPV6);
+		return !is_in_cluster(packet, FAMILY_IPV4) && !is_excluded(&packet->destination, FAMILY_IPV4);
+	return !is_in_cluster(packet, FAMILY_IPV6) && !is_excluded(&packet->destination, FAMILY_IPV6);
 }
 
 /* The entry of a known flow in flow->entry; false: there is none. */
@@ -84,49 +71,90 @@ static __always_inline bool find_outgoing(const struct packet *packet, struct na
 	return nat_touch(packet, entry, flow, &clock, family);
 }
 
+/* What the receiver of the quoted packet, an answer, becomes outside; false: nothing. */
+static __always_inline bool find_quoted_translation(const struct quote *quote, struct nat_change *change, int family)
+{
+	__u32 ports = quoted_ports(quote), now = read_nat_clock().now;
+	const struct nat_entry *entry;
+	const struct ct_entry *flow;
+	union ct_key key;
+
+	ports = ports >> 16 | ports << 16;
+	fill_ct_key(&key, &quote->sent.remote, &quote->sent.local, ports, quote->sent.protocol, family);
+	flow = nat_tracking(ct_lookup(&key, quote->sent.protocol, now, family));
+	if (flow && flow->nat_port) {
+		change->to = flow->tunnel_endpoint;
+		change->to_port = flow->nat_port;
+		return true;
+	}
+	fill_nat_key(&key, &quote->sent.remote, &quote->sent.local, ports, quote->sent.protocol, NAT_OUT, family);
+	entry = nat_lookup(&key, now, family);
+	if (!entry)
+		return false;
+	change->to = entry->address;
+	change->to_port = entry->port;
+	return true;
+}
+
 /* An error of a pod about what it got as an answer. */
 static __always_inline int error_of_pod(struct __sk_buff *skb, struct packet *packet, int family)
 {
+	struct nat_change change = { .from = packet->source };
 	struct quote quote = {};
-	struct nat_entry *entry;
-	union ct_key key;
-	__u32 ports;
 
 	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
-	    !address_equal(&quote.sent.remote, &packet->source, family))
+	    !address_equal(&quote.sent.remote, &packet->source, family) ||
+	    !find_quoted_translation(&quote, &change, family))
 		return 0;
-	ports = quoted_ports(&quote);
-	fill_nat_key(&key, &quote.sent.remote, &quote.sent.local, ports >> 16 | ports << 16, quote.sent.protocol, NAT_OUT,
-		     family);
-	entry = nat_lookup(&key, read_nat_clock().now, family);
-	if (!entry)
-		return 0;
-	{
-		struct nat_change change = {
-			.from = packet->source,
-			.to = entry->address,
-			.from_port = quote.sent.remote_port,
-			.to_port = entry->port,
-		};
+	change.from_port = quote.sent.remote_port;
+	return nat_rewrite_error(skb, packet, &change, &quote, family);
+}
 
-		return nat_rewrite_error(skb, packet, &change, &quote, family);
-	}
+/* May the flow go on with the address that it has? With another one than the device's as long as the node has it. */
+static __always_inline bool keeps_address(const struct ct_entry *flow, const union ip_address *address, int family)
+{
+	const struct endpoint_info *info;
+
+	if (likely(address_equal(&flow->tunnel_endpoint, address, family)))
+		return true;
+	info = endpoint_by_address(&flow->tunnel_endpoint, family);
+	return info && (info->flags & ENDPOINT_F_HOST);
+}
+
+/* A flow's translation in *found; false: it has none. `entry`: what conntrack knows of it. */
+static __always_inline bool find_translation(const struct packet *packet, struct ct_entry *entry,
+					     const union ip_address *address, struct nat_side *found, int family)
+{
+	struct ct_entry *tracking = nat_tracking(entry);
+
+	if (!tracking)
+		return find_outgoing(packet, found, family);
+	if (!tracking->nat_port || !keeps_address(tracking, address, family) || !nat_keep(packet, tracking, family))
+		return false;
+	found->entry.address = tracking->tunnel_endpoint;
+	found->entry.port = tracking->nat_port;
+	return true;
 }
 
 static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *packet, const union ip_address *address,
 					 int family)
 {
 	struct nat_side flow = {};
+	struct ct_entry *entry;
 	int verdict;
 
+	/* The keys differ in the direction. */
 	read_nat_key(packet, &flow.key, NAT_OUT, family);
-	if (!find_outgoing(packet, &flow, family)) {
-		if (!opens_masqueraded_flow(packet, family))
+	packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	entry = ct_lookup(&flow.key, packet->protocol, packet->now, family);
+	if (!find_translation(packet, entry, address, &flow, family)) {
+		/* Who opened the flow from outside knows the pod's own address. */
+		if ((entry && (entry->flags & CT_F_INGRESS)) || !opens_masqueraded_flow(packet, family))
 			return 0;
 		/* Its checksum would have to be computed anew over the whole packet. */
 		if (packet->protocol == IPPROTO_SCTP)
 			return drop(packet, DROP_NAT_UNSUPP_PROTO);
-		verdict = nat_open(packet, &flow, address, 0, family);
+		verdict = nat_open(packet, &flow, address, nat_tracking(entry), 0, family);
 		if (verdict)
 			return verdict;
 	}
@@ -197,7 +225,7 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 		note_own_flow(packet, &flow, &clock, family);
 		return 0;
 	}
-	verdict = nat_open(packet, &flow, &packet->source, NAT_F_HOST, family);
+	verdict = nat_open(packet, &flow, &packet->source, NULL, NAT_F_HOST, family);
 	return verdict ? verdict : nat_rewrite(skb, packet, &flow.entry, true, family);
 }
 

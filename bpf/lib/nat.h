@@ -7,6 +7,7 @@
 #include "conntrack.h"
 
 #define EEXIST 17	/* linux/errno.h */
+#define NAT_F_KIND (NAT_F_HOST | NAT_F_TRACKED)
 
 _Static_assert(sizeof(struct nat4_key) == sizeof(struct ct4_key) && sizeof(struct nat6_key) == sizeof(struct ct6_key) &&
 		       __builtin_offsetof(struct nat4_key, direction) == __builtin_offsetof(struct ct4_key, pad) &&
@@ -141,8 +142,49 @@ static __always_inline __u16 nat_flags(const struct packet *packet, const struct
 	__u16 known = entry->flags;
 
 	if (opening && (known & (CT_CLOSING | CT_F_RESET)))
-		known &= NAT_F_HOST;
+		known &= NAT_F_KIND;
 	return known | ct_packet_flags(packet, packet->direction == DIRECTION_INGRESS);
+}
+
+/* The conntrack entry that says what leaves becomes; NULL: none does. */
+static __always_inline struct ct_entry *nat_tracking(struct ct_entry *entry)
+{
+	return entry && !(entry->flags & CT_F_INGRESS) && entry->route == CT_ROUTE_STACK ? entry : NULL;
+}
+
+/* The address comes first: it counts from when there is a port. */
+static __always_inline void nat_track(struct ct_entry *entry, const union ip_address *address, __be16 port)
+{
+	entry->nat_port = 0;
+	barrier();
+	entry->tunnel_endpoint = *address;
+	barrier();
+	entry->nat_port = port;
+}
+
+/* Of an entry for answers: the conntrack entry of who asked. */
+static __always_inline struct ct_entry *nat_find_tracking(const struct nat_side *in, int family)
+{
+	union ip_address remote __in_words, local __in_words = in->entry.address;
+	__u8 protocol = family == FAMILY_IPV4 ? in->key.v4.protocol : in->key.v6.protocol;
+	__u32 ports = nat_key_ports(&in->key, family) << 16 | in->entry.port;
+	union ct_key key;
+
+	nat_key_source(&in->key, &remote, family);
+	fill_ct_key(&key, &local, &remote, ports, protocol, family);
+	return nat_tracking(ct_lookup(&key, protocol, read_nat_clock().now, family));
+}
+
+/* Does who asked know of this translation? Then it learns it, if it has none. False: it has another one. */
+static __always_inline bool nat_agree(struct ct_entry *asker, const struct nat_side *in, int family)
+{
+	__be16 port = nat_key_ports(&in->key, family) >> 16;
+	union ip_address address;
+
+	nat_key_destination(&in->key, &address, family);
+	if (!asker->nat_port)
+		nat_track(asker, &address, port);
+	return asker->nat_port == port && address_equal(&asker->tunnel_endpoint, &address, family);
 }
 
 /* Writes what the packet adds to both entries; puts back the one that is missing. False: the other one belongs to another
@@ -157,6 +199,13 @@ __verified_alone int nat_renew(const struct packet *packet, struct nat_side *own
 	if (!packet || !own)
 		return false;
 	direction = packet->direction == DIRECTION_EGRESS ? NAT_OUT : NAT_IN;
+	if (direction == NAT_IN && (own->entry.flags & NAT_F_TRACKED)) {
+		struct ct_entry *asker = family == FAMILY_IPV4 ? nat_find_tracking(own, FAMILY_IPV4) :
+								 nat_find_tracking(own, FAMILY_IPV6);
+
+		if (asker)
+			return nat_agree(asker, own, family);
+	}
 	if (family == FAMILY_IPV4)
 		nat_other_side(own, &other, direction, FAMILY_IPV4);
 	else
@@ -170,6 +219,18 @@ __verified_alone int nat_renew(const struct packet *packet, struct nat_side *own
 	entry->flags = own->entry.flags;
 	entry->touched = own->entry.touched;
 	return true;
+}
+
+/* Is there nothing that another entry has to know of? The host's own flow, which changes nothing, has this one only; a
+ * conntrack entry sees each packet itself, and is asked now and then whether it still has this port.
+ */
+static __always_inline bool nat_is_alone(const struct packet *packet, const struct nat_entry *entry, __u32 tick, int family)
+{
+	if (packet->direction != DIRECTION_INGRESS)
+		return false;
+	if (entry->flags & NAT_F_HOST)
+		return address_equal(&entry->address, &packet->destination, family) && entry->port == packet->destination_port;
+	return (entry->flags & NAT_F_TRACKED) && entry->touched == tick;
 }
 
 /* Books a packet of a known flow, whose key is own->key; what is new reaches the other entry some milliseconds later at
@@ -186,10 +247,7 @@ static __always_inline bool nat_touch(const struct packet *packet, struct nat_en
 	own->entry.flags = flags;
 	own->entry.expires = clock->now + ct_lifetime(packet, flags);
 	own->entry.touched = clock->tick;
-	/* The host's own flow, which changes nothing, has one entry only. */
-	if (!((flags & NAT_F_HOST) && packet->direction == DIRECTION_INGRESS &&
-	      address_equal(&entry->address, &packet->destination, family) && entry->port == packet->destination_port) &&
-	    !nat_renew(packet, own, family)) {
+	if (!nat_is_alone(packet, entry, clock->tick, family) && !nat_renew(packet, own, family)) {
 		nat_delete(&own->key, family);
 		return false;
 	}
@@ -284,7 +342,8 @@ static __always_inline __u32 nat_first_port(const union ct_key *key, int family)
 
 	if (family == FAMILY_IPV6)
 		mixed ^= key->words[2] ^ key->words[3] ^ key->words[4];
-	mixed *= 0x9e3779b97f4a7c15ULL;
+	/* Pods' addresses differ in the last byte of the word, which a product takes nowhere. */
+	mixed = (mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15ULL;
 	return nat_port_min + (__u32)(mixed >> 32) % range;
 }
 
@@ -299,7 +358,7 @@ __verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, 
 
 	if (!packet || !own)
 		return -DROP_NAT_NO_MAPPING;
-	own->entry.flags = (own->entry.flags & NAT_F_HOST) | ct_packet_flags(packet, false);
+	own->entry.flags = (own->entry.flags & NAT_F_KIND) | ct_packet_flags(packet, false);
 	own->entry.created = clock.now;
 	own->entry.expires = clock.now + ct_lifetime(packet, own->entry.flags);
 	own->entry.touched = clock.tick;
@@ -323,18 +382,24 @@ __verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, 
 	return 0;
 }
 
-/* Opens a flow from flow->key's source, which becomes `address`; flow->entry is what is written. 0 or what drop() gives. */
+/* Opens a flow from flow->key's source, which becomes `address`; flow->entry is what it becomes. That is written to the
+ * sender's conntrack entry, if it is given. 0 or what drop() gives.
+ */
 static __always_inline int nat_open(struct packet *packet, struct nat_side *flow, const union ip_address *address,
-				    __u16 flags, int family)
+				    struct ct_entry *sender, __u16 flags, int family)
 {
 	int verdict;
 
 	__builtin_memset(&flow->entry, 0, sizeof(flow->entry));
 	flow->entry.address = *address;
-	flow->entry.flags = flags;
+	flow->entry.flags = flags | (sender ? NAT_F_TRACKED : 0);
 	verdict = nat_find_port(packet, flow, family);
 	if (verdict)
 		return verdict;
+	if (sender) {
+		nat_track(sender, &flow->entry.address, flow->entry.port);
+		return 0;
+	}
 	/* Where this fails, the next packet finds the other entry, and with it its port. */
 	return nat_write(flow, BPF_ANY, family) ? drop(packet, DROP_CT_INSERT_FAILED) : 0;
 }

@@ -52,10 +52,13 @@ struct packet {
 	__u8 family;
 	__u8 by_stack;			/* what passes goes to whoever is next on the hook */
 	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: not asked yet */
+	__be16 nat_port;		/* of the flow outside, with tunnel_endpoint as its address; 0: not masqueraded, or not yet */
+	__u8 nat_stale;			/* the entry for its answers has to learn something from this packet */
+	__u8 pad[5];
 };
 
 /* Kernels before 6.3 hand no uninitialized byte to a function that is verified alone. */
-_Static_assert(sizeof(struct packet) == 104, "no hidden padding");
+_Static_assert(sizeof(struct packet) == 112, "no hidden padding");
 
 /* The context's fields in assembler: else the compiler computes their address once and keeps it, and the verifier says
  * "dereference of modified ctx ptr disallowed".

@@ -126,6 +126,8 @@ export interface CtEntry {
   /** 16 bytes. */
   tunnelEndpoint: Uint8Array;
   backendId: number;
+  /** Big endian in the struct, a plain number here. */
+  natPort: number;
 }
 
 /** Writes struct ct_entry into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -153,6 +155,7 @@ export function encodeCtEntry(value: CtEntry, into: Uint8Array = new Uint8Array(
   view.setUint16(offset + 70, value.proxyPort, false);
   copyBytes(value.tunnelEndpoint, 16, into, offset + 72);
   view.setUint32(offset + 88, value.backendId, true);
+  view.setUint16(offset + 92, value.natPort, false);
   return into;
 }
 
@@ -182,6 +185,7 @@ export function decodeCtEntry(bytes: Uint8Array, offset = 0): CtEntry {
     proxyPort: view.getUint16(offset + 70, false),
     tunnelEndpoint: bytes.slice(offset + 72, offset + 88),
     backendId: view.getUint32(offset + 88, true),
+    natPort: view.getUint16(offset + 92, false),
   };
 }
 

@@ -50,7 +50,8 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       proxy_port: [70, 2],
       tunnel_endpoint: [72, 16],
       backend_id: [88, 4],
-      pad: [92, 4],
+      nat_port: [92, 2],
+      pad: [94, 2],
     },
   },
   frag4_key: {
@@ -398,7 +399,7 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
     },
   },
   way: {
-    size: 48,
+    size: 64,
     members: {
       destination: [0, 16],
       next_hop: [16, 16],
@@ -408,6 +409,10 @@ export const abiLayout: Readonly<Record<string, StructLayout>> = {
       family: [44, 1],
       next_hop_family: [45, 1],
       endpoint: [46, 2],
+      destination_mac: [48, 6],
+      source_mac: [54, 6],
+      has_neighbor: [60, 1],
+      pad: [61, 3],
     },
   },
 };

@@ -14,6 +14,7 @@ export type NatDirection = (typeof NatDirection)[keyof typeof NatDirection];
 
 export const NatFlags = {
   NAT_F_HOST: 32768,
+  NAT_F_TRACKED: 16384,
 } as const;
 export type NatFlags = (typeof NatFlags)[keyof typeof NatFlags];
 

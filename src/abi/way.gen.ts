@@ -4,7 +4,7 @@ import { copyBytes } from "./bytes.ts";
 
 export const WAYS = 256;
 
-export const WAY_SIZE = 48;
+export const WAY_SIZE = 64;
 
 export interface Way {
   /** 16 bytes. */
@@ -17,6 +17,11 @@ export interface Way {
   family: number;
   nextHopFamily: number;
   endpoint: number;
+  /** 6 bytes. */
+  destinationMac: Uint8Array;
+  /** 6 bytes. */
+  sourceMac: Uint8Array;
+  hasNeighbor: number;
 }
 
 /** Writes struct way into `into` at `offset` (padding zeroed) and returns `into`. */
@@ -31,12 +36,15 @@ export function encodeWay(value: Way, into: Uint8Array = new Uint8Array(WAY_SIZE
   view.setUint8(offset + 44, value.family);
   view.setUint8(offset + 45, value.nextHopFamily);
   view.setUint16(offset + 46, value.endpoint, true);
+  copyBytes(value.destinationMac, 6, into, offset + 48);
+  copyBytes(value.sourceMac, 6, into, offset + 54);
+  view.setUint8(offset + 60, value.hasNeighbor);
   return into;
 }
 
 /** Reads struct way at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
 export function decodeWay(bytes: Uint8Array, offset = 0): Way {
-  if (offset + WAY_SIZE > bytes.length) throw new RangeError("Cannot decode way: fewer than 48 bytes");
+  if (offset + WAY_SIZE > bytes.length) throw new RangeError("Cannot decode way: fewer than 64 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     destination: bytes.slice(offset, offset + 16),
@@ -47,5 +55,8 @@ export function decodeWay(bytes: Uint8Array, offset = 0): Way {
     family: view.getUint8(offset + 44),
     nextHopFamily: view.getUint8(offset + 45),
     endpoint: view.getUint16(offset + 46, true),
+    destinationMac: bytes.slice(offset + 48, offset + 54),
+    sourceMac: bytes.slice(offset + 54, offset + 60),
+    hasNeighbor: view.getUint8(offset + 60),
   };
 }

@@ -3,7 +3,7 @@
 // model of which flow has which port; broken ones must come out as wrong, or as right, as they went in.
 import assert from "node:assert/strict";
 import { randomWords } from "../../src/core/testing.ts";
-import { arriving, bothFamilies, type FamilyWords, received } from "./case.ts";
+import { arriving, bothFamilies, type FamilyWords, received, sent } from "./case.ts";
 import { frame, leaving } from "./masquerade-steps.ts";
 import { checksum, concat, echo, icmpError, ipv4, ipv6, type Payload, tcp, u32, udp } from "./packet.ts";
 import { enter } from "./run.ts";
@@ -86,6 +86,11 @@ export class MasqueradeFuzz {
     const { sender, server, protocol, port } = flow;
     const data = this.#data();
     const packet = frame(words, sender, server, toServer(words, protocol, port, data));
+    // With and without an entry in conntrack.
+    if ("id" in sender && this.#next() % 2 === 0) {
+      const own = sent(words, sender, server, toServer(words, protocol, port, data));
+      assert.equal(this.#send({ at: "from-pod", pod: sender }, own).verdict, 0);
+    }
     const { data: out, verdict } = this.#send(leaving("id" in sender ? sender : undefined), packet);
     assert.equal(verdict, 0xffffffff);
     const outside = portOf(words, protocol, out);

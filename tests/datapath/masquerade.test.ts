@@ -8,12 +8,13 @@ import { byStackCases, masqueradeCases, nativeMasqueradeCases } from "./masquera
 import { masqueradeErrorCases } from "./masquerade-errors.cases.ts";
 import { MasqueradeFuzz } from "./masquerade-fuzz.ts";
 import { masqueradePairCases } from "./masquerade-pairs.cases.ts";
+import { masqueradeTrackedCases } from "./masquerade-tracked.cases.ts";
 import { runCase } from "./run.ts";
 import { World } from "./world.ts";
 
 const on = { enable_ipv4_masquerade: 1, enable_ipv6_masquerade: 1, enable_host_routing: 1 };
 
-const all = [...masqueradeCases, ...masqueradeErrorCases, ...masqueradePairCases];
+const all = [...masqueradeCases, ...masqueradeErrorCases, ...masqueradePairCases, ...masqueradeTrackedCases];
 
 run("masquerading", on, all);
 run("beside the host firewall", { ...on, enable_host_firewall: 1 }, all);

@@ -36,7 +36,7 @@ export function masqueraded(world: World): void {
 }
 
 /** What leaves by the device of the test runs gets these addresses. */
-function giveAddresses(world: World, { ipv4, ipv6 }: Addresses): void {
+export function giveAddresses(world: World, { ipv4, ipv6 }: Addresses): void {
   const device = encodeMasqueradeDevice({ ipv4: ip16(ipv4), ipv6: ip16(ipv6) });
   world.map("cilium_masquerade").update(u32le(LOOPBACK), device);
   for (const address of [ipv4, ipv6]) world.lxc(address, { endpointId: 0, flags: EndpointInfoFlags.ENDPOINT_F_HOST });

@@ -267,6 +267,12 @@ export class World implements Disposable {
     this.map("cilium_lxc").update(key, encodeEndpointInfo(info));
   }
 
+  forgetLxc(address: string): void {
+    this.map("cilium_lxc").delete(
+      encodeEndpointKey({ address: ip16(address), family: familyOf(address), clusterId: 0 }),
+    );
+  }
+
   ipcache(address: string, entry: { identity: number; tunnel?: string }): void {
     const key = encodeIpcacheExactKey({ clusterId: 0, family: familyOf(address), address: ip16(address) });
     this.map("cilium_ipcache_exact").update(key, ipcacheValue(entry));

@@ -55,7 +55,10 @@ export function decodeConntrack(
     flags,
     flagNames: conntrackFlagNames(flags),
     route: routes[route] ?? "unknown",
-    ...(isZero(tunnelEndpoint) ? {} : { tunnelEndpoint: decodeAddress(tunnelEndpoint, tunnelFamily) }),
+    // Of a masqueraded flow it is the address outside.
+    ...(isZero(tunnelEndpoint) || entry.natPort !== 0
+      ? {}
+      : { tunnelEndpoint: decodeAddress(tunnelEndpoint, tunnelFamily) }),
   };
 }
 

@@ -212,6 +212,7 @@ function tests(): void {
       tunnelEndpoint: "192.0.2.2",
       proxyPort: 12,
       backendId: 13,
+      natPort: 0,
     });
     assert.deepEqual(maps.conntrack.list(6), []);
     assert.equal(flushed(), 1);
@@ -279,5 +280,6 @@ function ctEntry(expires: number): Parameters<typeof encodeCtEntry>[0] {
     proxyPort: 12,
     tunnelEndpoint,
     backendId: 13,
+    natPort: 0,
   };
 }

@@ -12,8 +12,7 @@ const directionOffset = {
   6: abiLayout.nat6_key?.members.direction?.[0] ?? 0,
 } as const;
 
-/** The row of an entry. */
-export function decodeNat(family: 4 | 6, keyBytes: Uint8Array, value: Uint8Array): NatRow {
+function decodeNat(family: 4 | 6, keyBytes: Uint8Array, value: Uint8Array): NatRow {
   const { direction, protocol, sourcePort, destinationPort } = decodeKey(family, keyBytes);
   const { source, destination } = keyAddresses(family, keyBytes);
   const { address, port, created, expires, flags } = decodeNatEntry(value);
@@ -24,6 +23,26 @@ export function decodeNat(family: 4 | 6, keyBytes: Uint8Array, value: Uint8Array
     address: ipFrom16(address, family),
     ...{ port, created, expires },
     host: (flags & NatFlags.NAT_F_HOST) !== 0,
+  };
+}
+
+/** The rows of an entry: that for answers of a flow whose other direction is in conntrack stands for both. */
+export function decodeNatRows(family: 4 | 6, keyBytes: Uint8Array, value: Uint8Array): NatRow[] {
+  const row = decodeNat(family, keyBytes, value);
+  return (decodeNatEntry(value).flags & NatFlags.NAT_F_TRACKED) === 0 ? [row] : [outgoing(row), row];
+}
+
+/** What leaves, of the row of its answers. */
+function outgoing(row: NatRow): NatRow {
+  return {
+    ...row,
+    direction: "out",
+    source: row.address,
+    sourcePort: row.port,
+    destination: row.source,
+    destinationPort: row.sourcePort,
+    address: row.destination,
+    port: row.destinationPort,
   };
 }
 

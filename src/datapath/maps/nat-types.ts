@@ -30,7 +30,7 @@ export interface NatOwners {
 
 /** Written by the programs alone. */
 export interface NatMap {
-  /** Snapshot of both maps, or of one family. */
+  /** Snapshot of both maps, or of one family: both directions of each flow, also where conntrack says one of them. */
   list(family?: 4 | 6): NatRow[];
   /** Deletes everything; tells how many entries each map had. */
   flush(): readonly { readonly map: string; readonly deleted: number }[];

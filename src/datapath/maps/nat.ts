@@ -3,7 +3,7 @@
 import { ipToBytes } from "../../core/index.ts";
 import type { BpfMap } from "../../kernel/index.ts";
 import { sweepMaps } from "./expired.ts";
-import { decodeNat, latin1, natExpiresOffset, natParties } from "./nat-codec.ts";
+import { decodeNatRows, latin1, natExpiresOffset, natParties } from "./nat-codec.ts";
 import type { NatMap, NatOwners } from "./nat-types.ts";
 import type { SweepResult } from "./types.ts";
 
@@ -19,7 +19,7 @@ export function createNatMap(parts: () => readonly NatPart[]): NatMap {
     list(family) {
       return parts()
         .filter((part) => family === undefined || part.family === family)
-        .flatMap((part) => [...part.map.entries()].map(([key, value]) => decodeNat(part.family, key, value)));
+        .flatMap((part) => [...part.map.entries()].flatMap(([key, value]) => decodeNatRows(part.family, key, value)));
     },
     flush() {
       return parts().map(({ map }) => ({ map: map.name, deleted: map.clear() }));

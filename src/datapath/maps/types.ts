@@ -172,6 +172,8 @@ export interface ConntrackRow {
   readonly tunnelEndpoint?: string;
   readonly proxyPort: number;
   readonly backendId: number;
+  /** The local port outside of the node; 0: it is not masqueraded. */
+  readonly natPort: number;
 }
 
 /** cilium_ipv4_frag_datagrams and cilium_ipv6_frag_datagrams: a datagram whose first fragment was seen. */

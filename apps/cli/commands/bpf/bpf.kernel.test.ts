@@ -152,6 +152,7 @@ function tests(): void {
       proxyPort: 0,
       tunnelEndpoint: new Uint8Array(16),
       backendId: 0,
+      natPort: 0,
     });
     assert.equal(entry.length, CT_ENTRY_SIZE);
     using map = BpfMap.openPinned(join(root, "tc/globals/cilium_ct4_global"));

@@ -152,7 +152,7 @@ export function valueText(row: ConntrackRow, identityOf: (address: string) => nu
     `RevNAT=${row.revNatIndex}`,
     `SourceSecurityID=${sourceIdentity(row, identityOf)}`,
     `BackendID=${row.backendId}`,
-    "NatPort=0",
+    `NatPort=${row.natPort}`,
   ].join(" ");
 }
 
