@@ -60,7 +60,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
     metrics,
     maps: {
       caches: mapCaches({ endpoints, ipcache, nodeAddresses: cluster.nodeAddresses }),
-      ...{ datapath, pins: mapPinRoot(config.get(options.bpfRoot)), now: () => systemClock.now() },
+      ...{ pins: mapPinRoot(config.get(options.bpfRoot)), now: () => systemClock.now() },
     },
     statedb: {
       ...parts,

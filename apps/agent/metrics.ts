@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's metrics, and the server that shows them.
 import { createServer, type Server } from "node:http";
-import { CiliumError, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
+import { CiliumError, endpointStates, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
-import { type EndpointRow, endpointState, endpointStates } from "../../src/endpoint/index.ts";
+import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";

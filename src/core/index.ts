@@ -28,6 +28,7 @@ export {
 } from "./config.ts";
 export { configTypes, formatDuration, parseDuration } from "./config-types.ts";
 export { type ContainerLabels, containerLabels } from "./container-labels.ts";
+export { type EndpointState, endpointStates } from "./endpoint-states.ts";
 export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";
 export {
   compareBytes,

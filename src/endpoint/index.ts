@@ -15,7 +15,7 @@ export { EndpointError, type EndpointErrorCode } from "./errors.ts";
 export { createEndpointManager, type EndpointManager } from "./manager.ts";
 export { isAudited, type OptionChanges } from "./options.ts";
 export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig, withAddressLabels } from "./pod-labels.ts";
-export { type EndpointState, endpointState, endpointStates } from "./state.ts";
+export { endpointState } from "./state.ts";
 export { storedIdentities } from "./stored.ts";
 export { createEndpointTable } from "./table.ts";
 export {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of an endpoint: phases, what moves it on, and the state that operators see.
-import type { Status } from "../core/index.ts";
+import type { EndpointState, Status } from "../core/index.ts";
 
 /**
  * Where an endpoint is in its life; kept in its row.
@@ -31,21 +31,6 @@ const transitions: Readonly<Record<Phase, Readonly<Partial<Record<EndpointEvent,
 export function nextPhase(phase: Phase, event: EndpointEvent): Phase | undefined {
   return transitions[phase][event];
 }
-
-/** The states of the REST API and the command line. */
-export const endpointStates = [
-  "waiting-for-identity",
-  "not-ready",
-  "waiting-to-regenerate",
-  "regenerating",
-  "restoring",
-  "ready",
-  "disconnecting",
-  "disconnected",
-  "invalid",
-] as const;
-
-export type EndpointState = (typeof endpointStates)[number];
 
 /** The state that operators see: the phase, and for active endpoints how far the kernel is. */
 export function endpointState(phase: Phase, status: Status): EndpointState {

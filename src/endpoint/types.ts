@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of the endpoints table.
-import type { Labels, Status } from "../core/index.ts";
+import type { EndpointState, Labels, Status } from "../core/index.ts";
 import type { OwnMonitor } from "../datapath/index.ts";
-import type { EndpointState, Phase } from "./state.ts";
+import type { Phase } from "./state.ts";
 
 /** One line of an endpoint's history, as `endpoint log` prints it. */
 export interface EndpointLogEntry {

@@ -105,7 +105,16 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["policy wait 1", /^$/],
   ["policy hits", /default\/web/],
   ["policy lint", /./, 0],
-  ["map list", /^Name +Num entries +Num errors +Cache enabled\n[\s\S]*cilium_lxc +\d+ +0 +true\n/],
+  [
+    "map list",
+    /^Name +Num entries +Num errors +Cache enabled\n[\s\S]*^cilium_ct4_global +0 +0 +false\n[\s\S]*^cilium_lxc +\d+ +0 +true\n/m,
+  ],
+  ["map get cilium_ct4_global", /^Cache is disabled\n/],
+  [
+    "metrics list -p hive_status|controllers_group_runs",
+    /^cilium_controllers_group_runs_total .* group_name="endpoints"[\s\S]*^cilium_hive_status /m,
+  ],
+  ["completion tcsh", /^$/, 1],
   ["map list --verbose", /^## Map: cilium_\w+\n[\s\S]*^Key +Value +State +Error\n.* ok$/m],
   ["map get cilium_lxc", /^Key +Value +State +Error\n\S+ +id=\d+ .* ok\n/],
   ["map get nothing", /^$/, 1],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls about maps: which there are, what is to be in them, and how that changed.
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentApi, BPFMap, MapEvent } from "../../../src/api/index.ts";
 import type { Batch, Module } from "../../../src/core/index.ts";
-import type { Datapath } from "../../../src/datapath/index.ts";
 import { entryState, type MapCache } from "./map-caches.ts";
 import { Recent } from "./recent.ts";
 
@@ -17,7 +17,6 @@ interface KeptChange {
 
 export interface MapsApiDeps {
   readonly caches: readonly MapCache[];
-  readonly datapath: Pick<Datapath, "status">;
   /** Folder of the pins. */
   readonly pins: string;
   readonly now: () => number;
@@ -33,10 +32,7 @@ export function createMapsApi(deps: MapsApiDeps): { readonly calls: MapCalls; re
     const cache = cacheOf(name);
     return { path: join(deps.pins, name), ...(cache === undefined ? {} : { cache: entriesOf(cache) }) };
   };
-  const names = () => {
-    const kept = deps.datapath.status().flatMap(({ kind, name }) => (kind === "map" ? [name] : []));
-    return [...new Set([...kept, ...deps.caches.map(({ map }) => map)])].sort();
-  };
+  const names = () => [...new Set([...pinnedMaps(deps.pins), ...recent.keys()])].sort();
   const watches: Disposable[] = [];
   return {
     calls: {
@@ -63,6 +59,11 @@ export function createMapsApi(deps: MapsApiDeps): { readonly calls: MapCalls; re
       },
     },
   };
+}
+
+/** Names of the maps that are pinned; what a migration keeps beside a map is no map of its own. */
+function pinnedMaps(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).filter((name) => /^cilium_\w+$/.test(name)) : [];
 }
 
 function entriesOf({ table, entries, status }: MapCache): NonNullable<BPFMap["cache"]> {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // completion: scripts that complete commands, options and values in a shell, and what they ask.
 import type { Command } from "commander";
+import { CiliumError } from "../../../src/core/index.ts";
 import { type Candidate, complete } from "../completion/complete.ts";
 import { askCommand, scripts, shells } from "../completion/scripts.ts";
 import { valuesFrom } from "../completion/values.ts";
 import type { Context } from "../context.ts";
 import type { CommandSpec } from "../define.ts";
-import { UsageError } from "../errors.ts";
 import { neutraliseCell } from "../output/escape.ts";
 
 export interface CompletionDeps {
@@ -18,13 +18,13 @@ export interface CompletionDeps {
 
 export function completion(deps: CompletionDeps): CommandSpec {
   return {
-    usage: "completion <shell>",
-    summary: `Print a completion script (${shells.join(", ")})`,
+    usage: "completion [shell]",
+    summary: `Print a completion script (${shells.join(", ")}; default bash)`,
     plain: true,
-    run: async ({ io }, { args: [wanted] }) => {
+    run: async ({ io }, { args: [wanted = "bash"] }) => {
       const shell = shells.find((known) => known === wanted);
       if (shell === undefined) {
-        throw new UsageError(`Cannot complete for "${wanted}": unknown shell (expected ${shells.join(", ")})`);
+        throw new CiliumError(`Cannot complete for "${wanted}": unsupported shell (expected ${shells.join(", ")})`);
       }
       io.stdout(scripts[shell]);
     },

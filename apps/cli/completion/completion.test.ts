@@ -132,21 +132,64 @@ test("bash completes what the real program says", async (t) => {
   assert.deepEqual(await completeInBash(script, `${program} endpoint get 1`, { CILIUM_SOCK: socketPath }), ["1234"]);
 });
 
-for (const [shell, check] of [
-  ["zsh", ["-n"]],
-  ["fish", ["--no-execute"]],
-] as const) {
-  if (spawnSync(shell, ["-c", "true"]).status !== 0) continue;
-  test(`${shell} reads its script`, async (t) => {
-    const { stdout: script } = await (await setup(t)).run(["completion", shell]);
-    // A file: what Node gives a child as its input is a socket, which not every shell reads scripts from.
-    const folder = mkdtempSync(join(tmpdir(), "completion-"));
-    t.after(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, "script"), script);
-    const { status, stderr } = spawnSync(shell, [...check, join(folder, "script")], { encoding: "utf8" });
-    assert.deepEqual([status, stderr], [0, ""]);
-  });
+/** Why a test of a shell is left out; false when the shell is there. */
+function missing(shell: string): string | false {
+  return spawnSync(shell, ["-c", "true"]).status === 0 ? false : `${shell} is not installed`;
 }
+
+test("fish completes words with what they mean", { skip: missing("fish") }, async (t) => {
+  const { stdout: script } = await (await setup(t)).run(["completion", "fish"]);
+  const env = { HOME: tmpdir(), PATH: `${fakeProgram(t)}:${process.env.PATH}` };
+  for (const [line, offers] of [
+    ["cilium endpoint l", "list\tList\nlog\tShow the log\n"],
+    ["cilium endpoint get ", "1234\tdefault/a b\n"],
+    ["cilium endpoint get pod-name:def", "pod-name:default:a\n"],
+    ["cilium nothing", ""],
+  ] as const) {
+    const driver = `${script}\ncomplete --do-complete ${JSON.stringify(line)}`;
+    const { stdout, stderr } = await execFile("fish", ["--no-config", "-c", driver], { env });
+    assert.deepEqual([stdout, stderr], [offers, ""], line);
+  }
+});
+
+/** An interactive zsh in which a line is typed and Tab pressed; a key of its own then prints the line as it is. */
+const zshDriver = `zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z 'PS1=; autoload -Uz compinit; compinit -D -u; source "$SCRIPT"; bindkey "^I" complete-word'
+zpty -w z 'said() { BUFFER="print -r -- \\"<\\"\${(q)BUFFER}\\">\\""; zle accept-line; }; zle -N said; bindkey "^]" said'
+zpty -w z 'print REA""DY'
+zpty -r -m z out '*READY*'
+zpty -w -n z "$LINE"$'\\t\\C-]'
+zpty -r -m z out $'*\\n<*>*'
+print -r -- "$out"
+`;
+
+test("zsh completes words, also such with colons", { skip: missing("zsh") }, async (t) => {
+  const { stdout: script } = await (await setup(t)).run(["completion", "zsh"]);
+  const bin = fakeProgram(t);
+  const path = join(bin, "_cilium");
+  writeFileSync(path, script);
+  for (const [line, completed] of [
+    ["cilium endpoint l", "cilium endpoint l"],
+    ["cilium endpoint get ", "cilium endpoint get 1234"],
+    ["cilium endpoint get pod-name:def", "cilium endpoint get pod-name:default:a"],
+  ] as const) {
+    const env = { HOME: bin, TERM: "dumb", SCRIPT: path, LINE: line, PATH: `${bin}:${process.env.PATH}` };
+    const { stdout } = await execFile("zsh", ["-f", "-c", zshDriver], { env, timeout: 60_000 });
+    assert.equal(/^<(.*?) *>/m.exec(stdout)?.[1], completed, line);
+  }
+});
+
+test("a shell that nobody knows is refused, and none means bash", async (t) => {
+  const { run } = await setup(t);
+  const { code, stdout, stderr } = await run(["completion", "tcsh"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /^Error: Cannot complete for "tcsh": unsupported shell \(expected bash, zsh, fish, powershell\)\n$/,
+  );
+  assert.equal((await run(["completion"])).stdout, (await run(["completion", "bash"])).stdout);
+});
 
 test("quotes and brackets of every script are closed", async (t) => {
   const { run } = await setup(t);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bodies of requests hold. These are made when the agent starts, all other models only for the description.
 import { z } from "zod";
+import { endpointStates } from "../../core/index.ts";
 import { count, type Model, optional, text, textMap } from "./schema.ts";
 
 export const Labels = z.array(text).max(1000).describe("Labels as source:key=value; the source may be left out");
@@ -16,17 +17,7 @@ export const AddressPair = z
   })
   .describe("Addresses of an endpoint");
 
-export const EndpointState = z.enum([
-  "waiting-for-identity",
-  "not-ready",
-  "waiting-to-regenerate",
-  "regenerating",
-  "restoring",
-  "ready",
-  "disconnecting",
-  "disconnected",
-  "invalid",
-]);
+export const EndpointState = z.enum(endpointStates);
 
 export const EndpointDatapathConfiguration = z.strictObject({
   "require-arp-passthrough": optional(z.boolean()),

@@ -3,6 +3,7 @@
 import { checkBody } from "../check-body.ts";
 import { parseEndpointId } from "../endpoint-id.ts";
 import { ApiError } from "../errors.ts";
+import type { ModelName } from "../models/index.ts";
 import {
   EndpointBatchDeleteRequest,
   EndpointChangeRequest,
@@ -10,8 +11,8 @@ import {
   LabelConfigurationSpec,
   Labels,
 } from "../models/request.ts";
-import type { Route, RouteRequest, RouteResponse } from "../router.ts";
-import type { DeleteResult, EndpointRef } from "../types.ts";
+import type { Content, Route, RouteRequest, RouteResponse } from "../router.ts";
+import type { AgentApi, DeleteResult, EndpointRef } from "../types.ts";
 
 /** What may come of any call that names an endpoint. */
 const errors = [400, 404, 429];
@@ -50,15 +51,7 @@ export const endpointRoutes: readonly Route[] = [
       return deleteResponse(result);
     },
   },
-  {
-    method: "GET",
-    path: "/endpoint/{id}",
-    summary: "Get an endpoint",
-    limit: "endpoint-get",
-    answers: { 200: "Endpoint" },
-    errors,
-    handle: async ({ api, params }) => found(params, await api.getEndpoint(refOf(params))),
-  },
+  reading("", "an endpoint", "Endpoint", (api, ref) => api.getEndpoint(ref)),
   {
     method: "PUT",
     path: "/endpoint/{id}",
@@ -95,75 +88,57 @@ export const endpointRoutes: readonly Route[] = [
       return deleteResponse(result);
     },
   },
-  ...settingRoutes(),
-  {
-    method: "GET",
-    path: "/endpoint/{id}/healthz",
-    summary: "Get the health of an endpoint",
-    limit: "endpoint-get",
-    answers: { 200: "EndpointHealth" },
-    errors,
-    handle: async ({ api, params }) => found(params, await api.endpointHealth(refOf(params))),
-  },
-  {
-    method: "GET",
-    path: "/endpoint/{id}/log",
-    summary: "Get the log of an endpoint's states",
-    limit: "endpoint-get",
-    answers: { 200: "EndpointStatusChange[]" },
-    errors,
-    handle: async ({ api, params }) => found(params, await api.endpointLog(refOf(params))),
-  },
+  reading("/config", "the options of an endpoint", "EndpointConfigurationStatus", (api, ref) =>
+    api.endpointConfig(ref),
+  ),
+  changing(
+    ["/config", "Change options of an endpoint"],
+    ["EndpointConfigurationSpec", "EndpointConfigurationStatus"],
+    (body) => checkBody(EndpointConfigurationSpec, body, "endpoint configuration"),
+    (api, ref, spec) => api.patchEndpointConfig(ref, spec),
+  ),
+  reading("/labels", "the labels of an endpoint, and which of them users gave", "LabelConfiguration", (api, ref) =>
+    api.endpointLabels(ref),
+  ),
+  changing(
+    ["/labels", "Set the labels that users give an endpoint beside those of the orchestrator"],
+    ["LabelConfigurationSpec", "LabelConfiguration"],
+    (body) => checkBody(LabelConfigurationSpec, body, "label configuration"),
+    (api, ref, spec) => api.patchEndpointLabels(ref, spec),
+  ),
+  reading("/healthz", "the health of an endpoint", "EndpointHealth", (api, ref) => api.endpointHealth(ref)),
+  reading("/log", "the log of an endpoint's states", "EndpointStatusChange[]", (api, ref) => api.endpointLog(ref)),
 ];
 
-/** Options and labels of one endpoint. */
-function settingRoutes(): readonly Route[] {
-  return [
-    {
-      method: "GET",
-      path: "/endpoint/{id}/config",
-      summary: "Get the options of an endpoint",
-      limit: "endpoint-get",
-      answers: { 200: "EndpointConfigurationStatus" },
-      errors,
-      handle: async ({ api, params }) => found(params, await api.endpointConfig(refOf(params))),
+/** GET of an endpoint (`part` empty) or of a part of it; 404 when there is none. */
+function reading(
+  part: string,
+  what: string,
+  answer: Content,
+  read: (api: AgentApi, ref: EndpointRef) => unknown,
+): Route {
+  return {
+    ...{ method: "GET", path: `/endpoint/{id}${part}`, summary: `Get ${what}`, limit: "endpoint-get" },
+    ...{ answers: { 200: answer }, errors },
+    handle: async ({ api, params }) => found(params, await read(api, refOf(params))),
+  };
+}
+
+/** PATCH of a part of an endpoint, which answers with the part as it is then. */
+function changing<Body>(
+  [part, summary]: readonly [part: string, summary: string],
+  [body, answer]: readonly [body: ModelName, answer: ModelName],
+  check: (body: unknown) => Body,
+  change: (api: AgentApi, ref: EndpointRef, body: Body) => unknown,
+): Route {
+  return {
+    ...{ method: "PATCH", path: `/endpoint/{id}${part}`, summary, limit: "endpoint-patch", body },
+    ...{ answers: { 200: answer }, errors: [...errors, 500] },
+    handle: async ({ api, params, body: read }) => {
+      const spec = check(await read());
+      return found(params, await change(api, refOf(params), spec));
     },
-    {
-      method: "PATCH",
-      path: "/endpoint/{id}/config",
-      summary: "Change options of an endpoint",
-      limit: "endpoint-patch",
-      body: "EndpointConfigurationSpec",
-      answers: { 200: "EndpointConfigurationStatus" },
-      errors: [400, 404, 429, 500],
-      handle: async ({ api, params, body }) => {
-        const spec = checkBody(EndpointConfigurationSpec, await body(), "endpoint configuration");
-        return found(params, await api.patchEndpointConfig(refOf(params), spec));
-      },
-    },
-    {
-      method: "GET",
-      path: "/endpoint/{id}/labels",
-      summary: "Get the labels of an endpoint, and which of them users gave",
-      limit: "endpoint-get",
-      answers: { 200: "LabelConfiguration" },
-      errors,
-      handle: async ({ api, params }) => found(params, await api.endpointLabels(refOf(params))),
-    },
-    {
-      method: "PATCH",
-      path: "/endpoint/{id}/labels",
-      summary: "Set the labels that users give an endpoint beside those of the orchestrator",
-      limit: "endpoint-patch",
-      body: "LabelConfigurationSpec",
-      answers: { 200: "LabelConfiguration" },
-      errors: [400, 404, 429, 500],
-      handle: async ({ api, params, body }) => {
-        const spec = checkBody(LabelConfigurationSpec, await body(), "label configuration");
-        return found(params, await api.patchEndpointLabels(refOf(params), spec));
-      },
-    },
-  ];
+  };
 }
 
 async function create({ api, params, body }: RouteRequest): Promise<RouteResponse> {

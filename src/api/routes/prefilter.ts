@@ -16,25 +16,17 @@ export const prefilterRoutes: readonly Route[] = [
     errors: [500, 501],
     handle: async ({ api }) => ({ status: 200, body: modelOf(enabled(api)) }),
   },
-  {
-    method: "PATCH",
-    path: "/prefilter",
-    summary: "Deny more source prefixes",
-    body: "PrefilterSpec",
-    answers: { 200: "Prefilter" },
-    errors: [400, 461, 500, 501],
-    handle: (request) => change(request, "update"),
-  },
-  {
-    method: "DELETE",
-    path: "/prefilter",
-    summary: "Deny source prefixes no more",
-    body: "PrefilterSpec",
-    answers: { 200: "Prefilter" },
-    errors: [400, 461, 500, 501],
-    handle: (request) => change(request, "delete"),
-  },
+  changing("PATCH", "Deny more source prefixes", "update"),
+  changing("DELETE", "Deny source prefixes no more", "delete"),
 ];
+
+function changing(method: "PATCH" | "DELETE", summary: string, action: "update" | "delete"): Route {
+  return {
+    ...{ method, path: "/prefilter", summary, body: "PrefilterSpec" },
+    ...{ answers: { 200: "Prefilter" }, errors: [400, 461, 500, 501] },
+    handle: (request) => change(request, action),
+  };
+}
 
 async function change({ api, body }: RouteRequest, action: "update" | "delete") {
   const prefilter = enabled(api);
