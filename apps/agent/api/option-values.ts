@@ -31,10 +31,9 @@ function badValue(name: string, value: string, allowed: string): ApiError {
   return new ApiError(400, `Cannot change option "${name}": it has "${value}" (allowed: ${allowed})`);
 }
 
-/** Throws ApiError 400 for an option that there is not. */
+/** By its name in any case. Throws ApiError 400 for an option that there is not. */
 export function knownOption<T>(options: ReadonlyMap<string, T>, name: string): T {
-  const option = options.get(name);
-  if (option !== undefined) return option;
+  for (const [known, option] of options) if (known.toLowerCase() === name.toLowerCase()) return option;
   const known = [...options.keys()].join(", ");
   throw new ApiError(400, `Cannot change option "${name}": unknown (${known} may be changed)`);
 }
