@@ -16,21 +16,28 @@ function report(...groups: readonly Files[]): { code: number | null; output: str
 }
 
 function reportWithin(timeout: number, ...groups: readonly Files[]): { code: number | null; output: string } {
+  const script = `
+    const { TestReport, runTestFiles } = await import(REPORT);
+    const report = new TestReport(FOLDER);
+    for (const names of ${JSON.stringify(groups.map((group) => Object.keys(group)))}) {
+      const files = names.map((name) => FOLDER + "/" + name);
+      await runTestFiles(report, { files, concurrency: 2, timeout: ${timeout} });
+    }
+    report.finish();
+    process.exitCode = report.passed ? 0 : 1;`;
+  return runScript(script, Object.assign({}, ...groups));
+}
+
+/** Runs a module beside test files; it finds their FOLDER, and the REPORT to import. */
+function runScript(script: string, files: Files): { code: number | null; output: string } {
   const folder = mkdtempSync(join(tmpdir(), "test-report-"));
   try {
-    const lists = groups.map((group) =>
-      Object.entries(group).map(([name, text]) => {
-        writeFileSync(join(folder, name), `import { test } from "node:test";\n${text}\n`);
-        return join(folder, name);
-      }),
-    );
-    const script = `
-      const { TestReport, runTestFiles } = await import(${JSON.stringify(join(import.meta.dirname, "test-report.ts"))});
-      const report = new TestReport(${JSON.stringify(folder)});
-      for (const files of ${JSON.stringify(lists)}) await runTestFiles(report, { files, concurrency: 2, timeout: ${timeout} });
-      report.finish();
-      process.exitCode = report.passed ? 0 : 1;`;
-    writeFileSync(join(folder, "run.mjs"), script);
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(folder, name), `import { test } from "node:test";\n${text}\n`);
+    }
+    const known = { FOLDER: folder, REPORT: join(import.meta.dirname, "test-report.ts") };
+    const constants = Object.entries(known).map(([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`);
+    writeFileSync(join(folder, "run.mjs"), `${constants.join("")}${script}`);
     // Without the variables of the run that this test is part of, which would make it a child of that.
     const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, "run.mjs")], {
@@ -44,6 +51,25 @@ function reportWithin(timeout: number, ...groups: readonly Files[]): { code: num
 }
 
 const good = 'test("good", () => {});';
+
+test("two runs at the same time are shown one after the other, with both their totals", () => {
+  const nested = (name: string) =>
+    `for (const n of [1, 2]) test("${name}" + n, (t) => t.test("inner", () => new Promise((done) => setTimeout(done, 50))));`;
+  const script = `
+    const { collectTestFiles, runTestFiles, TestReport } = await import(REPORT);
+    const report = new TestReport(FOLDER);
+    const [events] = await Promise.all([
+      collectTestFiles({ files: [FOLDER + "/a.test.mjs"] }),
+      runTestFiles(report, { files: [FOLDER + "/b.test.mjs"] }),
+    ]);
+    for (const event of events) report.add(event);
+    await report.finish();
+    process.exitCode = report.passed ? 0 : 1;`;
+  const { code, output } = runScript(script, { "a.test.mjs": nested("a"), "b.test.mjs": nested("b") });
+  assert.equal(code, 0, output);
+  assert.deepEqual(output.match(/[ab][12](?= \()/g), ["b1", "b2", "a1", "a2"]);
+  assert.match(output, /tests 8\n/);
+});
 
 test("totals of several runs add up and end the output", () => {
   const { code, output } = report({ "a.test.mjs": good, "b.test.mjs": good }, { "c.test.mjs": good });

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the tests: unit tests two at a time, then what needs the kernel one by one; then looks for what was left behind.
+// Runs the tests: unit tests two at a time, then what needs the kernel in two rows side by side, then what looks at the
+// whole machine alone; then looks for what was left behind.
 
 import { readdirSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { compareSnapshots, RUN_MARK, type Snapshot, takeSnapshot } from "./leftovers.ts";
-import { runTestFiles, TestReport } from "./test-report.ts";
+import { collectTestFiles, type RunOptions, runTestFiles, TestReport } from "./test-report.ts";
 
 const root = join(import.meta.dirname, "..");
 const FOLDERS = ["src", "apps", "tools", "tests", "examples"];
+/** Files of these run beside the others: they share nothing of the machine with those, and none of them looks at it. */
+const BESIDE = ["src/", "tests/datapath/", "tests/fuzz/", "tests/policy-scale/", "tests/scenarios/", "tests/threats/"];
+/** Files that compare the machine before and after, or time something. */
+const ALONE = ["tests/fuzz/cost.test.ts", "tests/scenarios/delete.test.ts", "tests/soak/", "tests/vm/", "tools/"];
 /** Most time for one file, ms. */
 const FILE_TIMEOUT = 300_000;
 /** Up to so many failed files run once more, alone: on a busy machine a test may not get the time that it needs. */
@@ -34,7 +39,7 @@ if (values.help) {
 
 const all = FOLDERS.flatMap((folder) => findTests(join(root, folder))).sort();
 const chosen = all.filter((path) => positionals.length === 0 || positionals.some((part) => path.includes(part)));
-const serial = chosen.filter(needsKernel);
+const kernel = chosen.filter(needsKernel);
 const unit = chosen.filter((path) => !needsKernel(path));
 const files = values.unit ? unit : chosen;
 if (files.length === 0) {
@@ -59,13 +64,28 @@ async function main(): Promise<boolean> {
   if (unit.length > 0) {
     await runTestFiles(report, { files: absolute(unit), concurrency, timeout: FILE_TIMEOUT, ...pattern });
   }
-  if (!values.unit && serial.length > 0) {
-    await runTestFiles(report, { files: absolute(serial), concurrency: 1, timeout: FILE_TIMEOUT, ...pattern });
-  }
+  if (!values.unit)
+    await runKernelTests(report, (paths) => ({ files: absolute(paths), timeout: FILE_TIMEOUT, ...pattern }));
   const leftovers = await findLeftovers(before);
   await report.finish();
   for (const line of leftovers) console.error(`Left behind by the tests: ${line}`);
   return (report.passed || (await passAlone(report.failedFiles))) && leftovers.length === 0;
+}
+
+/** Two rows side by side, one file of each at a time; then the rest, one by one. */
+async function runKernelTests(report: TestReport, toOptions: (paths: readonly string[]) => RunOptions): Promise<void> {
+  const within = (places: readonly string[]) => (path: string) => places.some((place) => path.startsWith(place));
+  const alone = kernel.filter(within(ALONE));
+  const shared = kernel.filter((path) => !alone.includes(path));
+  const beside = shared.filter(within(BESIDE));
+  const others = shared.filter((path) => !beside.includes(path));
+  const options = (paths: readonly string[]) => ({ ...toOptions(paths), concurrency: 1 });
+  const [events] = await Promise.all([
+    beside.length === 0 ? [] : collectTestFiles(options(beside)),
+    others.length === 0 ? undefined : runTestFiles(report, options(others)),
+  ]);
+  for (const event of events) report.add(event);
+  if (alone.length > 0) await runTestFiles(report, options(alone));
 }
 
 /** Runs failed files a second time. What passes only then is named, since it is a defect of the test or worse. */
