@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others do to the kernel's state behind the agent's back: it is put right.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BpfLink, BpfMap, queryTcx, Rtnetlink, type TcxHook } from "../../src/kernel/index.ts";
+import { BpfLink, BpfMap, Errno, queryTcx, Rtnetlink, SyscallError, type TcxHook } from "../../src/kernel/index.ts";
 import { assertNothingLost, type Fault, type World } from "./world.ts";
 
 const devices: Fault = {
@@ -145,12 +145,21 @@ function podHooks(world: World): Hook[] {
 const isInPlace =
   (world: World) =>
   ({ pin, hook }: Hook): boolean => {
-    if (!existsSync(pin)) return false;
-    using link = BpfLink.openPinned(pin);
-    const { ifindex, programId } = link.info();
+    using link = openLink(pin);
+    const { ifindex, programId = 0 } = link?.info() ?? {};
     if (ifindex === undefined || ifindex === 0) return false;
     return world.onKernelOf("node1", () => queryTcx(ifindex, hook).includes(programId));
   };
+
+/** Undefined when there is none: the agent takes one away before it puts the next in its place. */
+function openLink(pin: string): BpfLink | undefined {
+  try {
+    return BpfLink.openPinned(pin);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === Errno.ENOENT) return undefined;
+    throw error;
+  }
+}
 
 function detach({ pin }: Hook): void {
   using link = BpfLink.openPinned(pin);
