@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { agentClient, killAgent, nodeOf, sandboxPaths, startAgent } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { deleteNetns, Rtnetlink } from "../../src/kernel/index.ts";
 import { Scenario } from "../scenarios/harness.ts";
 import { type Answer, Caller, type Container } from "./caller.ts";
@@ -136,6 +137,18 @@ test("DEL finds everything without a namespace and without a result", async () =
   deleteNetns(container.netns);
   assert.deepEqual(await caller.call("DEL", container, {}, { CNI_NETNS: "" }), {});
   assert.ok(!(await attached()).includes(container.id));
+});
+
+test("a container that ended without DEL is added again under its id", async () => {
+  const [container] = await added();
+  deleteNetns(container.netns);
+  const again = { ...caller.container(), id: container.id };
+  const devices = () => device(again).addresses.length;
+  await eventually("the device to go", async () => (await caller.call("ADD", again)).code === undefined);
+  assert.ok(devices() > 0);
+  assert.deepEqual(await attached(), [container.id]);
+  assert.equal((await caller.call("ADD", again)).code, 103);
+  assert.deepEqual(await caller.call("DEL", again), {});
 });
 
 test("a container has as many interfaces as it is given", async () => {

@@ -47,7 +47,7 @@ export async function add(request: Request): Promise<Answer> {
       const patience = Math.max(0, deadline - performance.now());
       const agentConfig = await whenAgentAnswers(() => client.getConfig(), patience);
       if (isBegun) await removeBegun(client, attachment);
-      else await refuseSecondAdd(client, attachment);
+      else await refuseSecondAdd(client, attachment, namespaces);
       isBegun = true;
       await refuseSendingLimit(client, request);
       const labels = await endpointLabels(request, attachment, agentConfig);
@@ -87,8 +87,11 @@ async function refuseSendingLimit(client: Agent, { config }: Request): Promise<v
   );
 }
 
-/** The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. */
-async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment): Promise<void> {
+/**
+ * The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. One whose device
+ * is gone is none: the container ended without DEL, or the machine started again.
+ */
+async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment, { host }: Namespaces): Promise<void> {
   const { containerId, interfaceName } = attachment;
   let endpoint: Endpoint;
   try {
@@ -97,6 +100,8 @@ async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment)
     if (error instanceof ApiError && error.status === 404) return;
     throw error;
   }
+  const { "interface-name": name = "", "interface-index": ifindex } = endpoint.status.networking;
+  if (host.link(name)?.ifindex !== ifindex) return await removeBegun(client, attachment);
   throw new CniError(
     cniCodes.alreadyAttached,
     `Cannot ADD "${interfaceName}" of container "${containerId}": it is endpoint ${endpoint.id} already (DEL it first)`,
