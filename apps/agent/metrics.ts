@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's metrics, and the server that shows them.
 import { createServer, type Server } from "node:http";
-import { CiliumError, endpointStates, type Metrics, type Module, type ReadonlyTable } from "../../src/core/index.ts";
+import {
+  boundConnections,
+  CiliumError,
+  createLogger,
+  endpointStates,
+  type Metrics,
+  type Module,
+  type ReadonlyTable,
+} from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
 import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
@@ -95,6 +103,10 @@ function registerMapPressure(metrics: Metrics, { datapath, ipcache }: MetricsDep
   });
 }
 
+const log = createLogger("metrics");
+/** Of those who ask for metrics. */
+const maxConnections = 64;
+
 /** Serves /metrics at `[ADDRESS]:PORT`; nowhere when that is empty. */
 export function createMetricsModule(metrics: Metrics, address: string): Module {
   let server: Server | undefined;
@@ -114,6 +126,7 @@ export function createMetricsModule(metrics: Metrics, address: string): Module {
           (error: unknown) => response.writeHead(500).end(String(error)),
         );
       });
+      Object.assign(listening, { headersTimeout: 10_000, requestTimeout: 10_000 });
       server = listening;
       await new Promise<void>((resolve, reject) => {
         listening.once("error", (error) =>
@@ -121,6 +134,9 @@ export function createMetricsModule(metrics: Metrics, address: string): Module {
         );
         listening.listen({ port: Number(address.slice(colon + 1)), ...(host === "" ? {} : { host }) }, resolve);
       });
+      boundConnections(listening, maxConnections, (error) =>
+        log.warn("Cannot take a connection for metrics", { error: error.message }),
+      );
     },
     async stop() {
       server?.closeAllConnections();

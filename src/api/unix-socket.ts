@@ -3,8 +3,9 @@
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { createConnection, type Server } from "node:net";
 import { dirname } from "node:path";
-import { CiliumError } from "../core/index.ts";
+import { CiliumError, createLogger } from "../core/index.ts";
 
+const log = createLogger("api");
 const maxPath = 107;
 
 /**
@@ -25,6 +26,7 @@ export async function listenUnix(server: Server, path: string, mode: number): Pr
     server.once("error", fail);
     server.listen(path, () => {
       server.off("error", fail);
+      server.on("error", (error) => log.warn("Cannot take a connection", { path, error: error.message }));
       resolve();
     });
   });

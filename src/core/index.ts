@@ -27,6 +27,7 @@ export {
   optionHelp,
 } from "./config.ts";
 export { configTypes, formatDuration, parseDuration } from "./config-types.ts";
+export { boundConnections } from "./connections.ts";
 export { type ContainerLabels, containerLabels } from "./container-labels.ts";
 export { type EndpointState, endpointStates } from "./endpoint-states.ts";
 export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";

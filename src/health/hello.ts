@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The question over HTTP, and the responder that answers it: GET /hello on the health port.
 import { createServer, get, type Server } from "node:http";
-import type { Socket } from "node:net";
-import { createLogger } from "../core/index.ts";
+import { boundConnections, createLogger } from "../core/index.ts";
 import type { Fd } from "../kernel/index.ts";
 import type { ProbeResult } from "./types.ts";
 
@@ -28,14 +27,11 @@ export function askHello(ip: string, port: number, timeoutMs: number): Promise<P
   });
 }
 
-/** Connections at once; one more ends the oldest: who asks has its answer long since, who does not ask has no claim. */
 const maxConnections = 256;
 
 /** Answers on listening sockets, wherever they are; knows nothing but /hello, since anybody may ask. */
 export class Responder {
   readonly #servers: Server[] = [];
-  /** In the order in which they came. */
-  readonly #connections = new Set<Socket>();
 
   /** Takes a listening socket over. */
   serve(listener: Fd): void {
@@ -46,9 +42,9 @@ export class Responder {
     });
     server.headersTimeout = 5000;
     server.requestTimeout = 5000;
-    server.on("connection", (socket) => this.#admit(socket));
-    // Of single connections that cannot be accepted.
-    server.on("error", (error) => log.warn("Cannot take a connection of a prober", { error: error.message }));
+    boundConnections(server, maxConnections, (error) =>
+      log.warn("Cannot take a connection of a prober", { error: error.message }),
+    );
     server.listen({ fd: listener.disown() });
     server.unref();
     this.#servers.push(server);
@@ -64,12 +60,5 @@ export class Responder {
         }),
     );
     await Promise.all(closed);
-  }
-
-  #admit(socket: Socket): void {
-    this.#connections.add(socket);
-    socket.once("close", () => this.#connections.delete(socket));
-    const [oldest] = this.#connections;
-    if (this.#connections.size > maxConnections) oldest?.destroy();
   }
 }
