@@ -36,8 +36,7 @@ export const featureCalls: Pick<AgentApi, "features"> = {
   features: () => ({
     kernel: release(),
     features: usedFeatures().map(({ name, available, minKernel, config, reason, fallback }) => ({
-      ...{ name, available, "min-kernel": minKernel },
-      ...(config === undefined ? {} : { config }),
+      ...{ name, available, "min-kernel": minKernel, config },
       ...(reason === undefined ? {} : { reason }),
       ...(fallback === undefined ? {} : { fallback }),
     })),
@@ -45,5 +44,5 @@ export const featureCalls: Pick<AgentApi, "features"> = {
 };
 
 function describe({ name, minKernel, config }: UsedFeature): string {
-  return `${name} (${minKernel}${config === undefined ? "" : `, ${config}`})`;
+  return `${name} (${minKernel}, ${config})`;
 }

@@ -68,11 +68,10 @@ export function lastUsefulLine(log: string): string {
 export class UnsupportedFeatureError extends Error {
   readonly feature: string;
   readonly minKernel: string;
-  readonly config: string | undefined;
+  readonly config: string;
 
-  constructor(feature: { name: string; minKernel: string; config: string | undefined }, reason: string) {
-    const config = feature.config === undefined ? "" : ` with ${feature.config}`;
-    super(`Cannot use "${feature.name}": ${reason} (needs kernel ${feature.minKernel}${config})`);
+  constructor(feature: { name: string; minKernel: string; config: string }, reason: string) {
+    super(`Cannot use "${feature.name}": ${reason} (needs kernel ${feature.minKernel} with ${feature.config})`);
     this.name = "UnsupportedFeatureError";
     this.feature = feature.name;
     this.minKernel = feature.minKernel;

@@ -57,7 +57,9 @@ test("every table can be shown, with how far its reconciler is", async () => {
 
 test("features, metrics and status tell of the same kernel and node", async () => {
   const features = (await cilium("features")).stdout;
-  assert.match(features, /^Kernel \d[\s\S]*^vxlan +yes +\S+ +CONFIG_VXLAN +none: the agent does not start/m);
+  assert.match(features, /^Kernel \d[\s\S]*^veth +yes +\S+ +CONFIG_VETH +none: the agent does not start/m);
+  const probes = features.split("\n").slice(2, -1);
+  assert.ok(probes.length > 30 && probes.every((line) => /^\w+ +(yes|no) +\d+\.\S+ +CONFIG_\w+ /.test(line)), features);
   const { code, stdout } = await cilium("metrics", "list", "-p", "^cilium_endpoint_state$", "-o", "json");
   assert.equal(code, 0);
   const states = (JSON.parse(stdout) as { value: number }[]).filter(({ value }) => value > 0);

@@ -46,8 +46,7 @@ async function ask(agent: () => Promise<KernelFeatures>): Promise<KernelFeatures
     const { release } = await import("node:os");
     const { usedFeatures } = await import("../../../src/datapath/index.ts");
     const list = usedFeatures().map(({ name, available, minKernel, config, reason, fallback }) => ({
-      ...{ name, available, "min-kernel": minKernel },
-      ...(config === undefined ? {} : { config }),
+      ...{ name, available, "min-kernel": minKernel, config },
       ...(reason === undefined ? {} : { reason }),
       ...(fallback === undefined ? {} : { fallback }),
     }));

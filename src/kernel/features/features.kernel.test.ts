@@ -28,9 +28,7 @@ function atLeast(version: string): boolean {
 }
 
 function expected(feature: Feature): boolean {
-  return (
-    atLeast(feature.minKernel) && (feature.config === undefined || (configured(feature.config) ?? feature.available))
-  );
+  return atLeast(feature.minKernel) && (configured(feature.config) ?? feature.available);
 }
 
 for (const { name } of probes) {

@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const fibLookup = {
   name: "fib_lookup",
   minKernel: "4.18",
-  config: undefined,
+  config: "CONFIG_INET",
   probe: () => tryHelper(69),
 } satisfies FeatureProbe;

@@ -10,8 +10,8 @@ export interface Feature {
   readonly name: FeatureName;
   /** First kernel that has it. */
   readonly minKernel: string;
-  /** CONFIG symbol that it needs, if it can be left out. */
-  readonly config: string | undefined;
+  /** CONFIG symbol that it needs most of all. */
+  readonly config: string;
   readonly available: boolean;
   /** What the kernel said when it is not there. */
   readonly reason: string | undefined;

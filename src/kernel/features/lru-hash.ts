@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const lruHash = {
   name: "lru_hash",
   minKernel: "4.10",
-  config: undefined,
+  config: "CONFIG_BPF_SYSCALL",
   probe: () => tryMap({ type: "lru_hash", keySize: 4, valueSize: 4, maxEntries: 1 }),
 } satisfies FeatureProbe;

@@ -7,7 +7,7 @@ import type { FeatureProbe } from "./types.ts";
 export const mapBatch = {
   name: "map_batch",
   minKernel: "5.6",
-  config: undefined,
+  config: "CONFIG_BPF_SYSCALL",
   probe: () => {
     using map = BpfMap.create({ type: "hash", keySize: 4, valueSize: 4, maxEntries: 1 });
     const result = updateBatch(map, { keys: new Uint8Array(4), values: new Uint8Array(4), count: 1 }, 0);

@@ -7,7 +7,7 @@ import type { FeatureProbe } from "./types.ts";
 export const mapInMap = {
   name: "map_in_map",
   minKernel: "4.12",
-  config: undefined,
+  config: "CONFIG_BPF_SYSCALL",
   probe: () =>
     attempt(() => {
       using inner = BpfMap.create({ type: "array", keySize: 4, valueSize: 4, maxEntries: 1 });

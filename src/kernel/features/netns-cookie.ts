@@ -7,6 +7,6 @@ import type { FeatureProbe } from "./types.ts";
 export const netnsCookieFeature = {
   name: "netns_cookie",
   minKernel: "5.14",
-  config: undefined,
+  config: "CONFIG_NET_NS",
   probe: () => attempt(() => void netnsCookie()),
 } satisfies FeatureProbe;

@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const redirectNeigh = {
   name: "redirect_neigh",
   minKernel: "5.10",
-  config: undefined,
+  config: "CONFIG_INET",
   probe: () => tryHelper(152),
 } satisfies FeatureProbe;

@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const redirectPeer = {
   name: "redirect_peer",
   minKernel: "5.10",
-  config: undefined,
+  config: "CONFIG_NET",
   probe: () => tryHelper(155),
 } satisfies FeatureProbe;

@@ -7,6 +7,6 @@ import type { FeatureProbe } from "./types.ts";
 export const ringbuf = {
   name: "ringbuf",
   minKernel: "5.8",
-  config: undefined,
+  config: "CONFIG_BPF_SYSCALL",
   probe: () => tryMap({ type: "ringbuf", keySize: 0, valueSize: 0, maxEntries: PAGE_SIZE }),
 } satisfies FeatureProbe;

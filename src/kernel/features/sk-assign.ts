@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const skAssign = {
   name: "sk_assign",
   minKernel: "5.7",
-  config: undefined,
+  config: "CONFIG_INET",
   probe: () => tryHelper(124),
 } satisfies FeatureProbe;

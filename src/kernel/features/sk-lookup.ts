@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const skLookup = {
   name: "sk_lookup",
   minKernel: "5.9",
-  config: undefined,
+  config: "CONFIG_INET",
   probe: () => tryProgramType(30, 36),
 } satisfies FeatureProbe;

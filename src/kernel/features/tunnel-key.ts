@@ -6,6 +6,6 @@ import type { FeatureProbe } from "./types.ts";
 export const tunnelKey = {
   name: "tunnel_key",
   minKernel: "4.3",
-  config: undefined,
+  config: "CONFIG_INET",
   probe: () => tryHelper(21),
 } satisfies FeatureProbe;

@@ -6,8 +6,8 @@ export interface FeatureProbe {
   readonly name: string;
   /** First kernel that has it. */
   readonly minKernel: string;
-  /** What it needs in the kernel's configuration, when that can be left out. */
-  readonly config: string | undefined;
+  /** What it needs most of all in the kernel's configuration. */
+  readonly config: string;
   /** Tries it; undefined when it works, else what happened. Leaves nothing behind. */
   probe(): string | undefined;
 }

@@ -7,6 +7,6 @@ import type { FeatureProbe } from "./types.ts";
 export const xdp = {
   name: "xdp",
   minKernel: "4.8",
-  config: undefined,
+  config: "CONFIG_NET",
   probe: () => tryProgramType(ProgramType.BPF_PROG_TYPE_XDP),
 } satisfies FeatureProbe;
