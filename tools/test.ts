@@ -17,6 +17,8 @@ const BESIDE = ["src/", "tests/datapath/", "tests/fuzz/", "tests/policy-scale/",
 const ALONE = ["tests/fuzz/cost.test.ts", "tests/scenarios/delete.test.ts", "tests/soak/", "tests/vm/", "tools/"];
 /** Most time for one file, ms. */
 const FILE_TIMEOUT = 300_000;
+/** For those in an emulated machine, which have limits of their own. */
+const VM_TIMEOUT = 1_300_000;
 /** Up to so many failed files run once more, alone: on a busy machine a test may not get the time that it needs. */
 const SECOND_RUNS = 3;
 /** How long leftovers may take to go away: the kernel frees namespaces and devices with a delay. */
@@ -85,7 +87,12 @@ async function runKernelTests(report: TestReport, toOptions: (paths: readonly st
     others.length === 0 ? undefined : runTestFiles(report, options(others)),
   ]);
   for (const event of events) report.add(event);
-  if (alone.length > 0) await runTestFiles(report, options(alone));
+  for (const [timeout, paths] of byTimeout(alone)) await runTestFiles(report, { ...options(paths), timeout });
+}
+
+/** The files of each time limit, none without files. */
+function byTimeout(files: readonly string[]): ReadonlyMap<number, readonly string[]> {
+  return Map.groupBy(files, (path) => (/(^|\/)tests\/vm\//.test(path) ? VM_TIMEOUT : FILE_TIMEOUT));
 }
 
 /** Runs failed files a second time. What passes only then is named, since it is a defect of the test or worse. */
@@ -94,7 +101,9 @@ async function passAlone(failed: readonly string[]): Promise<boolean> {
   if (!alone || failed.length === 0 || failed.length > SECOND_RUNS) return false;
   console.log(`\nSecond run, alone: ${failed.map((path) => relative(root, path)).join(", ")}`);
   const report = new TestReport(root);
-  await runTestFiles(report, { files: [...failed], concurrency: 1, timeout: FILE_TIMEOUT });
+  for (const [timeout, files] of byTimeout(failed)) {
+    await runTestFiles(report, { files: [...files], concurrency: 1, timeout });
+  }
   await report.finish();
   if (report.passed) {
     for (const path of failed)
