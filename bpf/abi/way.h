@@ -8,6 +8,7 @@
 struct way {
 	union ip_address destination;
 	union ip_address next_hop;
+	union ip_address address;	/* that the device gives to what leaves; zero: none of that family */
 	__u32 ifindex;			/* 0: none that our programs may go */
 	__u32 second;			/* of CLOCK_MONOTONIC, when it was asked */
 	__u32 mtu;

@@ -8,6 +8,7 @@
 #include "../maps/ways.h"
 #include "drop.h"
 #include "local_delivery.h"
+#include "nat_rewrite.h"
 #include "route.h"
 #include "trace.h"
 
@@ -19,6 +20,7 @@
 static __always_inline void find_way(struct __sk_buff *skb, const struct packet *packet, struct way *way, __u32 second)
 {
 	struct bpf_fib_lookup route = { .tot_len = 1 };
+	const struct masquerade_device *device;
 	__u32 ifindex;
 	long found;
 
@@ -38,8 +40,10 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 	if (found)
 		return;
 	ifindex = route.ifindex;
-	if (!bpf_map_lookup_elem(&cilium_masquerade, &ifindex))
+	device = bpf_map_lookup_elem(&cilium_masquerade, &ifindex);
+	if (!device)
 		return;
+	way->address = packet->family == FAMILY_IPV4 ? device->ipv4 : device->ipv6;
 	way->next_hop_family = route.family;
 	__builtin_memcpy(&way->next_hop, route.ipv6_dst, sizeof(way->next_hop));
 	way->mtu = route.mtu_result;
@@ -112,6 +116,23 @@ static __always_inline int send_to_mac(struct __sk_buff *skb, struct packet *pac
 	return verdict ? verdict : bpf_redirect(way->ifindex, 0);
 }
 
+/* A known flow's packet that says nothing new gets its address and port here, where they are at hand; for all others
+ * cil_to_netdev finds them. 0 or what drop() gives.
+ */
+static __always_inline int translate(struct __sk_buff *skb, struct packet *packet, const struct way *way)
+{
+	struct nat_entry outside = {};
+
+	skb->mark = 0;
+	if (!packet->nat_port || packet->nat_stale || packet->fragment ||
+	    !address_equal(&packet->tunnel_endpoint, &way->address, FAMILY_IPV6))
+		return 0;
+	outside.address = packet->tunnel_endpoint;
+	outside.port = packet->nat_port;
+	skb->mark = MARK_TRANSLATED;
+	return nat_rewrite(skb, packet, &outside, true, packet->family);
+}
+
 /* A TC action, LEFT_TO_STACK with the packet untouched, or what drop() gives. */
 __verified_alone int leave_node(struct __sk_buff *skb, struct packet *packet)
 {
@@ -128,6 +149,8 @@ __verified_alone int leave_node(struct __sk_buff *skb, struct packet *packet)
 	if (verdict)
 		return verdict;
 	trace(skb, packet, TRACE_TO_NETWORK, 0, way->ifindex);
-	skb->mark = 0;
+	verdict = translate(skb, packet, way);
+	if (verdict)
+		return verdict;
 	return asked || !way->has_neighbor ? send_to_neighbor(way) : send_to_mac(skb, packet, way);
 }

@@ -6,6 +6,7 @@
 #include "../maps/masquerade.h"
 #include "fragment.h"
 #include "ip.h"
+#include "mark.h"
 #include "nat.h"
 #include "nat_rewrite.h"
 #include "nat_tracked.h"
@@ -295,6 +296,11 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 
 static __always_inline int masquerade(struct __sk_buff *skb, struct packet *packet)
 {
+	/* By lib/leave.h, where it came from a pod: what the node itself marks so is its own. */
+	if ((skb->mark & MARK_MASK) == MARK_TRANSLATED && skb->ingress_ifindex) {
+		skb->mark = 0;
+		return 0;
+	}
 	if (enable_ipv4_masquerade && skb->protocol == bpf_htons(ETH_P_IP))
 		return masquerade_packet(skb, packet, FAMILY_IPV4);
 	if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))

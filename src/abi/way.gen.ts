@@ -4,13 +4,15 @@ import { copyBytes } from "./bytes.ts";
 
 export const WAYS = 256;
 
-export const WAY_SIZE = 64;
+export const WAY_SIZE = 80;
 
 export interface Way {
   /** 16 bytes. */
   destination: Uint8Array;
   /** 16 bytes. */
   nextHop: Uint8Array;
+  /** 16 bytes. */
+  address: Uint8Array;
   ifindex: number;
   second: number;
   mtu: number;
@@ -30,33 +32,35 @@ export function encodeWay(value: Way, into: Uint8Array = new Uint8Array(WAY_SIZE
   const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
   copyBytes(value.destination, 16, into, offset);
   copyBytes(value.nextHop, 16, into, offset + 16);
-  view.setUint32(offset + 32, value.ifindex, true);
-  view.setUint32(offset + 36, value.second, true);
-  view.setUint32(offset + 40, value.mtu, true);
-  view.setUint8(offset + 44, value.family);
-  view.setUint8(offset + 45, value.nextHopFamily);
-  view.setUint16(offset + 46, value.endpoint, true);
-  copyBytes(value.destinationMac, 6, into, offset + 48);
-  copyBytes(value.sourceMac, 6, into, offset + 54);
-  view.setUint8(offset + 60, value.hasNeighbor);
+  copyBytes(value.address, 16, into, offset + 32);
+  view.setUint32(offset + 48, value.ifindex, true);
+  view.setUint32(offset + 52, value.second, true);
+  view.setUint32(offset + 56, value.mtu, true);
+  view.setUint8(offset + 60, value.family);
+  view.setUint8(offset + 61, value.nextHopFamily);
+  view.setUint16(offset + 62, value.endpoint, true);
+  copyBytes(value.destinationMac, 6, into, offset + 64);
+  copyBytes(value.sourceMac, 6, into, offset + 70);
+  view.setUint8(offset + 76, value.hasNeighbor);
   return into;
 }
 
 /** Reads struct way at `offset`; byte arrays are copies. Throws RangeError when `bytes` is too short. */
 export function decodeWay(bytes: Uint8Array, offset = 0): Way {
-  if (offset + WAY_SIZE > bytes.length) throw new RangeError("Cannot decode way: fewer than 64 bytes");
+  if (offset + WAY_SIZE > bytes.length) throw new RangeError("Cannot decode way: fewer than 80 bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     destination: bytes.slice(offset, offset + 16),
     nextHop: bytes.slice(offset + 16, offset + 32),
-    ifindex: view.getUint32(offset + 32, true),
-    second: view.getUint32(offset + 36, true),
-    mtu: view.getUint32(offset + 40, true),
-    family: view.getUint8(offset + 44),
-    nextHopFamily: view.getUint8(offset + 45),
-    endpoint: view.getUint16(offset + 46, true),
-    destinationMac: bytes.slice(offset + 48, offset + 54),
-    sourceMac: bytes.slice(offset + 54, offset + 60),
-    hasNeighbor: view.getUint8(offset + 60),
+    address: bytes.slice(offset + 32, offset + 48),
+    ifindex: view.getUint32(offset + 48, true),
+    second: view.getUint32(offset + 52, true),
+    mtu: view.getUint32(offset + 56, true),
+    family: view.getUint8(offset + 60),
+    nextHopFamily: view.getUint8(offset + 61),
+    endpoint: view.getUint16(offset + 62, true),
+    destinationMac: bytes.slice(offset + 64, offset + 70),
+    sourceMac: bytes.slice(offset + 70, offset + 76),
+    hasNeighbor: view.getUint8(offset + 76),
   };
 }

@@ -8,7 +8,8 @@ import { type Addresses, type Pod, podA, podB, WORLD_IPV4, WORLD_IPV6, type Worl
 export type Hook =
   | { readonly at: "from-pod"; readonly pod: Pod; readonly mark?: number; readonly vlan?: boolean }
   | { readonly at: "to-pod"; readonly pod: Pod; readonly mark?: number; readonly ingressIfindex?: number }
-  | { readonly at: "from-host" | "to-netdev"; readonly ingressIfindex?: number }
+  | { readonly at: "from-host"; readonly ingressIfindex?: number }
+  | { readonly at: "to-netdev"; readonly ingressIfindex?: number; readonly mark?: number }
   | { readonly at: "from-netdev" }
   | { readonly at: "from-overlay"; readonly vni: number; readonly outerSource: string; readonly mark?: number }
   | { readonly at: "from-overlay-without-key" }

@@ -10,7 +10,10 @@ export const office = { ipv4: "203.0.113.9", ipv6: "2001:db8:113::9" } as const;
 export const group = { ipv4: "224.0.0.5", ipv6: "ff02::5" } as const;
 export const secondServer = { ipv4: "192.0.2.81", ipv6: "2001:db8::81" } as const;
 
-export const leaving = (pod?: Pod): Hook => ({ at: "to-netdev", ...(pod && { ingressIfindex: pod.ifindex }) });
+export const leaving = (pod?: Pod): Hook & { readonly at: "to-netdev" } => ({
+  at: "to-netdev",
+  ...(pod && { ingressIfindex: pod.ifindex }),
+});
 export const coming: Hook = { at: "from-netdev" };
 /** The device of the test runs has this MAC address. */
 const ethernet = { source: "02:00:00:00:00:01", destination: "00:00:00:00:00:00" };

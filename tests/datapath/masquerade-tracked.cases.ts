@@ -4,13 +4,28 @@ import assert from "node:assert/strict";
 import { abiLayout } from "../../src/abi/index.ts";
 import { ipFrom16 } from "../../src/core/index.ts";
 import { bothFamilies, type Case, type FamilyWords, type Step, sent, Verdict } from "./case.ts";
-import { answers, coming, first, frame, get, got, leaves, leaving, query, quote, reply } from "./masquerade-steps.ts";
+import {
+  answers,
+  coming,
+  first,
+  frame,
+  get,
+  got,
+  leaves,
+  leaving,
+  query,
+  quote,
+  reply,
+  untouched,
+} from "./masquerade-steps.ts";
 import { icmpError, type Payload, TcpFlag } from "./packet.ts";
 import { forgetTranslations, giveAddresses, node, translations } from "./translations.ts";
 import { type Addresses, internet, type Pod, podA, podB, type World } from "./world.ts";
 
 const { SYN, ACK, FIN, RST } = TcpFlag;
 const secondAddress = { ipv4: "172.31.240.99", ipv6: "fd00:31:240::99" };
+/** MARK_TRANSLATED of bpf/lib/mark.h. */
+const TRANSLATED = 0x300;
 const isIn = ({ direction }: { direction: number }) => direction === 1;
 
 /** A pod's packet as conntrack sees it, before the device does. */
@@ -162,6 +177,20 @@ export const masqueradeTrackedCases: readonly Case[] = bothFamilies((words) => [
         into: leaving(podA),
         verdict: Verdict.NEXT,
         packet: frame(words, node, internet, icmpError(words.family, words.unreachable, 3, quoted(words, node))),
+      },
+    ],
+  },
+  {
+    name: "lets what a pod's program has translated already pass, but not what the node marks so",
+    steps: [
+      {
+        ...first(untouched(words, node, internet, query(40_000), { ...leaving(podA), mark: TRANSLATED })),
+        mark: 0,
+        check: (world) => assert.equal(translations(world).length, 0),
+      },
+      {
+        ...untouched(words, node, internet, query(40_000), { ...leaving(), mark: TRANSLATED }),
+        check: (world) => assert.equal(translations(world).length, 1),
       },
     ],
   },

@@ -99,6 +99,7 @@ export function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uin
     case "from-netdev":
       return { program: world.netdev.program("cil_from_netdev"), ctx };
     case "to-netdev":
+      view.setUint32(SKB.mark, hook.mark ?? 0, true);
       view.setUint32(SKB.ingressIfindex, hook.ingressIfindex ?? 0, true);
       return { program: world.netdev.program("cil_to_netdev"), ctx };
     case "from-overlay-without-key":
