@@ -21,7 +21,7 @@ export function podCommand(sandbox: Sandbox, namespace: string, name: string, co
   }
   return {
     netns: sandboxPaths(sandbox.name).pod(namespace, name).netns,
-    cgroup: podCgroup(sandbox.name, pod.node, namespace, name),
+    cgroup: podCgroup(sandbox.name, pod),
     env: { ...terminalOf(process.env), PATH: runPath, HOME: "/root", HOSTNAME: name },
     command: [
       "nsenter",

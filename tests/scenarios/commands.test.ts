@@ -136,7 +136,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["kvstore get test/commands", /^test\/commands => x\n$/],
   ["kvstore delete test/commands", /^$/],
   ["kvstore get test/commands", /^$/, 1],
-  ["cgroups list", /^POD NAME +POD NAMESPACE +CGROUP IDS\n/],
+  ["cgroups list", /^POD NAME +POD NAMESPACE +CGROUP IDS\necho +default +\d+\n$/],
   ["encrypt status", /^Encryption: Disabled +\n$/],
   ["loadinfo", /^Load 1-min: [\d.]+ 5-min: [\d.]+ 15min: [\d.]+\nMemory: Total: \d+ Used: \d+ .*\nSwap: Total: /],
   ["prefilter list", /^$/, 1],

@@ -37,7 +37,7 @@ export async function startPause(sandbox: Sandbox, pod: PodRecord): Promise<Proc
   const log = paths.log("pause");
   const pause = spawnDetached({
     netns: paths.netns,
-    cgroup: podCgroup(sandbox.name, pod.node, pod.namespace, pod.name),
+    cgroup: podCgroup(sandbox.name, pod),
     log,
     env: { PATH: runPath },
     command: ["unshare", "--mount", "--uts", "--propagation", "slave", "sh", "-c", pauseScript, paths.folder, pod.name],
@@ -66,7 +66,7 @@ export function startContainers(
     const folder = [`--wdns=${container.workingDir ?? "/"}`];
     const process = spawnDetached({
       netns: paths.netns,
-      cgroup: podCgroup(sandbox.name, pod.node, pod.namespace, pod.name),
+      cgroup: podCgroup(sandbox.name, pod),
       log: paths.log(container.name),
       env: { PATH: runPath, HOME: "/root", HOSTNAME: pod.name, ...variables },
       command: [

@@ -92,7 +92,7 @@ export async function startPod(sandbox: Sandbox, pod: PodRecord): Promise<PodRec
 /** Ends a pod and removes all of it: CNI DEL first, as a runtime does. */
 export async function removePod(sandbox: Sandbox, pod: PodRecord): Promise<void> {
   const paths = sandboxPaths(sandbox.name).pod(pod.namespace, pod.name);
-  const cgroup = podCgroup(sandbox.name, pod.node, pod.namespace, pod.name);
+  const cgroup = podCgroup(sandbox.name, pod);
   await callCni("DEL", sandbox, pod);
   await endGroup(cgroup, pod);
   deleteNetns(paths.netns);
