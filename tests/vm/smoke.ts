@@ -2,7 +2,7 @@
 // Runs inside of the virtual machine: two nodes, pods by the CNI plugin, and what has to hold on any kernel. Prints each
 // step when it is done; ends with an error at the first that does not hold.
 import assert from "node:assert/strict";
-import { agentClient, killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import { agentClient, nodeOf } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { probeFeature } from "../../src/kernel/index.ts";
 import { Scenario } from "../scenarios/harness.ts";
@@ -49,18 +49,6 @@ async function assertTraffic(scenario: Scenario, what: string): Promise<void> {
   step(what);
 }
 
-async function restart(
-  scenario: Scenario,
-  settings: Readonly<Record<string, string>>,
-  names: readonly string[] = nodes,
-): Promise<void> {
-  const { sandbox } = scenario;
-  const restarted = sandbox.nodes.filter(({ name }) => names.includes(name));
-  for (const node of restarted) await killAgent(sandbox, node);
-  for (const node of restarted) startAgent({ ...sandbox, settings: { ...sandbox.settings, ...settings } }, node);
-  await Promise.all(restarted.map((node) => waitForAgent(sandbox, node)));
-}
-
 async function smoke(scenario: Scenario): Promise<void> {
   const { sandbox } = scenario;
   const devices = async () => (await scenario.onNode("node1", ["ip", "-o", "link"])).stdout;
@@ -79,14 +67,26 @@ async function smoke(scenario: Scenario): Promise<void> {
   await scenario.apply(policy);
   await assertTraffic(scenario, "VXLAN");
 
-  await restart(scenario, {}, ["node1"]);
+  await scenario.restart({}, ["node1"]);
   assert.equal(await filters("cilium_vxlan"), "cil_to_overlay");
   await assertTraffic(scenario, "an agent killed and started again");
 
-  await restart(scenario, { "tunnel-protocol": "geneve" });
+  const held = scenario.hold("friend", scenario.ip("echo-node2", 4));
+  await held.flowing;
+
+  await scenario.restart({ "routing-mode": "native", "auto-direct-node-routes": "true" });
+  await assertTraffic(scenario, "native routing");
+  assert.doesNotMatch(await devices(), /cilium_vxlan/);
+
+  // Both tunnels with one UDP port: one device has to go before the other one is up.
+  const port = { "tunnel-port": "8472" };
+  await scenario.restart(port);
+  await assertTraffic(scenario, "VXLAN again");
+  await scenario.restart({ ...port, "tunnel-protocol": "geneve" });
   await assertTraffic(scenario, "Geneve");
   assert.match(await devices(), /cilium_geneve/);
   assert.doesNotMatch(await devices(), /cilium_vxlan/);
+  assert.deepEqual(await held.stop(), { echo: "still here" });
 }
 
 assert.equal(probeFeature("tcx").available, false, "this kernel has tcx: nothing old is tested");
