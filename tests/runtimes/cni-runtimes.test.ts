@@ -111,6 +111,23 @@ describe("containerd and podman", { skip: missing, timeout: 280_000 }, () => {
     assert.deepEqual(await probe("other", probes), [false, false]);
   });
 
+  test("a pod's containers are the pod's, which starts while the agent is killed", async () => {
+    const node = nodeOf(scenario.sandbox, "node1");
+    await podman.createPod("group", "plain", ["app=client"]);
+    const before = (await devices()).length;
+    let isDone = false;
+    const running = podman
+      .run("member", "", ["--pod", "group", "-l", "app=other"], sleep)
+      .finally(() => (isDone = true));
+    while (!isDone && (await devices()).length === before);
+    await killAgent(scenario.sandbox, node);
+    startAgent(scenario.sandbox, node);
+    await Promise.all([running, waitForAgent(scenario.sandbox, node)]);
+    const [web4 = ""] = await ipsOf("container:app=web");
+    assert.deepEqual(await probe("member", [tcp(web4), tcp(web4, 7002)]), [true, false]);
+    await podman.must("pod", "rm", "-f", "-t", "0", "group");
+  });
+
   test("portmap and bandwidth work behind our plugin", async () => {
     const before = new Set((await devices()).map(({ ifname }) => ifname));
     const ports = ["-p", "8080:7000", "-p", "8081:7001"];

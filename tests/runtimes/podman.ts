@@ -56,11 +56,20 @@ export class Podman {
     return await this.#host.must(this.#command(args));
   }
 
+  /** Without a network for a pod's container. */
   async run(name: string, network: string, options: readonly string[], command: readonly string[]): Promise<string> {
     const mounts = mountedFolders.flatMap((path) => ["-v", `${path}:${path}:ro`]);
     const group = ["--cgroup-parent", `/${this.#cgroup}`];
-    const run = ["run", "-d", "--name", name, "--network", network, ...group, ...options, ...mounts];
+    const inNetwork = network === "" ? [] : ["--network", network];
+    const run = ["run", "-d", "--name", name, ...inNetwork, ...group, ...options, ...mounts];
     return await this.must(...run, archiveName, ...command);
+  }
+
+  /** Makes a pod whose own container, which has the network, comes from the test's image. */
+  async createPod(name: string, network: string, labels: readonly string[]): Promise<void> {
+    const infra = ["--infra-image", archiveName, "--infra-command", "/bin/sleep infinity"];
+    const options = labels.flatMap((label) => ["-l", label]);
+    await this.must("pod", "create", "--name", name, "--network", network, ...options, ...infra);
   }
 
   async stop(): Promise<void> {
