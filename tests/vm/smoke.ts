@@ -2,7 +2,9 @@
 // Runs inside of the virtual machine: two nodes, pods by the CNI plugin, and what has to hold on any kernel. Prints each
 // step when it is done; ends with an error at the first that does not hold.
 import assert from "node:assert/strict";
-import { agentClient, nodeOf } from "../../apps/sandbox/index.ts";
+import { readFileSync } from "node:fs";
+import { agentClient, nodeOf, type Sandbox, sandboxPaths } from "../../apps/sandbox/index.ts";
+import type { StatusResponse } from "../../src/api/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { probeFeature } from "../../src/kernel/index.ts";
 import { Scenario } from "../scenarios/harness.ts";
@@ -49,6 +51,21 @@ async function assertTraffic(scenario: Scenario, what: string): Promise<void> {
   step(what);
 }
 
+/** What this kernel lacks is told in the list of all probes, in the status, and in one line of the log. */
+async function assertFeatures(sandbox: Sandbox, status: StatusResponse): Promise<void> {
+  const { features } = await agentClient(sandbox, nodeOf(sandbox, "node1")).features();
+  const told = (name: string) => {
+    const { available, "min-kernel": kernel, config } = features.find((feature) => feature.name === name) ?? {};
+    return [available, kernel, config];
+  };
+  assert.deepEqual(told("tcx"), [false, "6.6", "CONFIG_NET_XGRESS"]);
+  assert.deepEqual(told("geneve"), [true, "4.2", "CONFIG_GENEVE"]);
+  assert.match(status["missing-features"]?.find(({ name }) => name === "tcx")?.fallback ?? "", /clsact filters/);
+  const log = () => readFileSync(sandboxPaths(sandbox.name).node("node1").agentLog, "utf8");
+  const line = /Features that this kernel lacks.* used="tcx \(6\.6, CONFIG_NET_XGRESS\)/;
+  await eventually("the line about missing features", async () => line.test(log()), patience);
+}
+
 async function smoke(scenario: Scenario): Promise<void> {
   const { sandbox } = scenario;
   const devices = async () => (await scenario.onNode("node1", ["ip", "-o", "link"])).stdout;
@@ -58,6 +75,7 @@ async function smoke(scenario: Scenario): Promise<void> {
   };
   const status = await agentClient(sandbox, nodeOf(sandbox, "node1")).healthz({});
   assert.equal(status["attach-mode"], "tc");
+  await assertFeatures(sandbox, status);
   assert.equal(await filters("cilium_host"), "cil_from_host");
 
   const clients = ["friend", "stranger"].map((who) => pod(who, "node1", { who }, ["sleep", "infinity"]));
