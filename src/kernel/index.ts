@@ -40,7 +40,7 @@ export { bindMount, isMounted, type Mount, mountBpffs, mounts, unmount } from ".
 export type { Address, AddressSpec } from "./netlink/address.ts";
 export type { Scope } from "./netlink/family.ts";
 export type { Link, LinkChange, OperState } from "./netlink/link.ts";
-export type { NewLink, NewTunnel, NewVeth } from "./netlink/link-kinds.ts";
+export type { NewIpvlan, NewLink, NewTunnel, NewVeth } from "./netlink/link-kinds.ts";
 export { monitorNetlink, type NetlinkEvent, type NetlinkGroup } from "./netlink/monitor.ts";
 export { type Neighbor, type NeighborSpec, NUD_PERMANENT } from "./netlink/neighbor.ts";
 export {
@@ -53,7 +53,7 @@ export {
   nftPriorities,
   replaceNftTable,
 } from "./netlink/nftables.ts";
-export { ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
+export { ROUTE_TABLE_LOCAL, ROUTE_TABLE_MAIN, type Route, type RouteSpec, type RouteType } from "./netlink/route.ts";
 export { Rtnetlink } from "./netlink/rtnetlink.ts";
 export type { Rule } from "./netlink/rule.ts";
 export type { Filter, FilterKey, FilterSpec, TcHook } from "./netlink/tc.ts";

@@ -60,6 +60,10 @@ export class MessageBuilder {
     return this.bytes(type, Uint8Array.of(value));
   }
 
+  u16(type: number, value: number): this {
+    return this.bytes(type, Uint8Array.of(value & 0xff, value >> 8));
+  }
+
   u16be(type: number, value: number): this {
     return this.bytes(type, Uint8Array.of(value >> 8, value & 0xff));
   }

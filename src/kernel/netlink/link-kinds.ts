@@ -19,6 +19,10 @@ const IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20;
 const IFLA_VXLAN_COLLECT_METADATA = 25;
 const IFLA_GENEVE_PORT = 5;
 const IFLA_GENEVE_COLLECT_METADATA = 6;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
+const IPVLAN_MODE_L3 = 1;
+const IPVLAN_F_VEPA = 2;
 const IFLA_GENEVE_UDP_ZERO_CSUM6_TX = 9;
 const IFLA_GENEVE_UDP_ZERO_CSUM6_RX = 10;
 
@@ -38,6 +42,13 @@ export interface NewTunnel extends NewLink {
   readonly port: number;
   /** The tunnel's address and VNI come with each packet (bpf_skb_set_tunnel_key). */
   readonly externalMetadata: true;
+}
+
+export interface NewIpvlan extends Omit<NewLink, "mac" | "txQueueLength"> {
+  /** ifindex of the device that it is a slave of; its MAC address is the slave's too. */
+  readonly master: number;
+  /** Made right there, when given. */
+  readonly netns?: Fd;
 }
 
 /** Throws EEXIST when one of the names is taken. */
@@ -71,6 +82,23 @@ export function createGeneve(socket: NetlinkSocket, o: NewTunnel): Link {
       .u8(IFLA_GENEVE_UDP_ZERO_CSUM6_TX, 1)
       .u8(IFLA_GENEVE_UDP_ZERO_CSUM6_RX, 1),
   );
+}
+
+/**
+ * A slave in mode L3: what it sends, the master's namespace routes, also what is for another slave (VEPA). EOPNOTSUPP when
+ * the kernel lacks it, EBUSY when the master serves a bridge or macvlan.
+ */
+export function createIpvlan(socket: NetlinkSocket, { master, netns, ...o }: NewIpvlan): void {
+  const message = linkMessage(RTM_NEWLINK, Nlm.ACK | Nlm.CREATE | Nlm.EXCL).u32(Ifla.IFLA_LINK, master);
+  linkAttributes(message, { ...o, ...(netns && { netns }) });
+  message.nested(Ifla.IFLA_LINKINFO, (info) =>
+    info
+      .string(IFLA_INFO_KIND, "ipvlan")
+      .nested(IFLA_INFO_DATA, (data) =>
+        data.u16(IFLA_IPVLAN_MODE, IPVLAN_MODE_L3).u16(IFLA_IPVLAN_FLAGS, IPVLAN_F_VEPA),
+      ),
+  );
+  socket.request(message, `Cannot create ipvlan device "${o.name}"`);
 }
 
 export function createBridge(socket: NetlinkSocket, o: NewLink): Link {

@@ -27,6 +27,7 @@ const RTM_F_CLONED = 0x200;
 const noRoute: readonly number[] = [Errno.ENETUNREACH, Errno.EHOSTUNREACH, Errno.EINVAL, Errno.EACCES];
 
 export const ROUTE_TABLE_MAIN = 254;
+export const ROUTE_TABLE_LOCAL = 255;
 const RTPROT_STATIC = 4;
 
 const TYPES = [

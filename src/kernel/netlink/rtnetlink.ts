@@ -7,9 +7,11 @@ import { deleteLink, getLink, type Link, type LinkChange, listLinks, setLink } f
 import {
   createBridge,
   createGeneve,
+  createIpvlan,
   createPlain,
   createVeth,
   createVxlan,
+  type NewIpvlan,
   type NewLink,
   type NewTunnel,
   type NewVeth,
@@ -69,6 +71,11 @@ export class Rtnetlink implements Disposable {
   /** EOPNOTSUPP when the kernel lacks it. */
   createGeneve(spec: NewTunnel): Link {
     return createGeneve(this.#socket, spec);
+  }
+
+  /** In mode L3 with VEPA; EOPNOTSUPP when the kernel lacks it. The namespace may be another one. */
+  createIpvlan(spec: NewIpvlan): void {
+    createIpvlan(this.#socket, spec);
   }
 
   createBridge(spec: NewLink): Link {
