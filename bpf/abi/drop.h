@@ -78,4 +78,6 @@ enum source_file {
 	FILE_MASQUERADE = 139,		/* masquerade.h */
 	FILE_UNMASQUERADE = 140,	/* unmasquerade.h */
 	FILE_NAT_REWRITE = 141,		/* nat_rewrite.h */
+	FILE_IPVLAN = 142,		/* ipvlan.h */
+	FILE_POD = 143,			/* pod.bpf.c */
 };

@@ -25,6 +25,7 @@ enum endpoint_config_flags {
 	ENDPOINT_READY = 8,		/* cleared: every packet is dropped with DROP_EP_NOT_READY */
 	ENDPOINT_NEIGHBORS_PASS = 16,	/* ARP and ND are between the pod and what its device leads to */
 	ENDPOINT_BY_STACK = 32,		/* the stack routes its packets, and the qdiscs of its device see them */
+	ENDPOINT_IPVLAN = 64,		/* its device is an ipvlan slave: no host side, no MAC addresses of its own */
 	ENDPOINT_CHANGING = 128,	/* a set is losing something; policy_revision still has to move. For user space */
 	ENDPOINT_ANY_SOURCE = 256,	/* may send from addresses that are not its own */
 };
@@ -37,6 +38,11 @@ enum endpoint_config_flags {
 #define ENDPOINT_LEVEL_SHIFT 15
 #define ENDPOINT_MONITOR_MASK 7
 
+/* Destination MAC of all that ipvlan pods send, when it leaves by the master device: the host's rules route it to a
+ * neighbour that has this one, and nothing else goes there. The same in src/datapath/ipvlan.
+ */
+#define IPVLAN_GATEWAY_MAC { 0x02, 0x69, 0x70, 0x76, 0x6c, 0x61 }
+
 /* The host's own slot in cilium_endpoints; no pod has it. */
 #define HOST_ENDPOINT 65535
 
@@ -48,7 +54,7 @@ enum endpoint_config_flags {
 struct endpoint_config {
 	__u8 mac[6];		/* of the pod's eth0 */
 	__u8 node_mac[6];	/* of the host side, answers ARP and ND */
-	__u32 ifindex;		/* of the host side */
+	__u32 ifindex;		/* of the host side; with ENDPOINT_IPVLAN of the master */
 	__be32 ipv4;		/* 0: none */
 	__u8 ipv6[16];		/* zero: none; aligned to 4 bytes */
 	__u32 identity;

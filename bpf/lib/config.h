@@ -17,6 +17,13 @@ const volatile __u16 tunnel_port = 0;
 /* Geneve; else VXLAN. */
 const volatile __u8 tunnel_is_geneve = 0;
 
+/* Master device of ipvlan pods; 0: there are none. The device by which what they send enters the stack (cilium_host), and
+ * its MAC address as a number.
+ */
+const volatile __u32 ipvlan_ifindex = 0;
+const volatile __u32 ipvlan_stack_ifindex = 0;
+const volatile __u64 ipvlan_stack_mac = 0;
+
 /* Whether the stack brings packets to pods' devices by itself, instead of over cilium_host. */
 const volatile __u8 enable_endpoint_routes = 0;
 

@@ -31,6 +31,8 @@
 	 FILE_IS("masquerade.h") ? FILE_MASQUERADE :                               \
 	 FILE_IS("unmasquerade.h") ? FILE_UNMASQUERADE :                           \
 	 FILE_IS("nat_rewrite.h") ? FILE_NAT_REWRITE :                             \
+	 FILE_IS("ipvlan.h") ? FILE_IPVLAN :                                       \
+	 FILE_IS("pod.bpf.c") ? FILE_POD :                                         \
 	 FILE_IS("underlay.h") ? FILE_UNDERLAY : FILE_UNKNOWN)
 
 #define drop(packet, reason)                                                       \

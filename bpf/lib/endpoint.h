@@ -11,9 +11,13 @@ static __always_inline const struct endpoint_config *endpoint_by_id(__u32 id)
 	return endpoint && endpoint->ifindex ? endpoint : NULL;
 }
 
-/* Does what the node forwards come from the endpoint's device, or from the bridge that it is a port of? */
+/* Does what the node forwards come from the endpoint's device, or from the bridge that it is a port of? ipvlan pods'
+ * packets to pods of this node are never forwarded: what says to be one came in by the master.
+ */
 static __always_inline bool comes_from_endpoint(struct __sk_buff *skb, const struct endpoint_config *endpoint)
 {
+	if (endpoint->flags & ENDPOINT_IPVLAN)
+		return false;
 	return skb->ingress_ifindex == endpoint->ifindex ||
 	       (endpoint->parent_ifindex && skb->ingress_ifindex == endpoint->parent_ifindex);
 }

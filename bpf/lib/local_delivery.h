@@ -5,6 +5,7 @@
 #include "drop.h"
 #include "endpoint.h"
 #include "eth.h"
+#include "ipvlan.h"
 #include "mark.h"
 
 static __always_inline int decrement_ipv4(struct __sk_buff *skb, struct packet *packet)
@@ -70,6 +71,8 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *packet,
 	verdict = family == FAMILY_IPV4 ? decrement_ipv4(skb, packet) : decrement_ipv6(skb, packet);
 	if (verdict)
 		return verdict;
+	if (is_ipvlan(endpoint))
+		return deliver_by_master(skb);
 	verdict = write_macs(skb, packet, endpoint->mac, endpoint->node_mac);
 	if (verdict)
 		return verdict;

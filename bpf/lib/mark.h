@@ -9,6 +9,7 @@
 #define MARK_MASK 0x0F00
 #define MARK_TRANSLATED 0x0300	/* has its address outside already */
 #define MARK_OVERLAY 0x0400
+#define MARK_JUDGED 0x0500	/* for an ipvlan pod, at the master's ingress */
 #define MARK_IDENTITY 0x0F00
 #define MARK_SCOPE 0x3
 

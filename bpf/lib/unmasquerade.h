@@ -108,7 +108,7 @@ static __always_inline bool asks_by_stack(__u16 id)
 	if (!enable_host_routing)
 		return true;
 	endpoint = endpoint_by_id(id);
-	return endpoint && (endpoint->flags & ENDPOINT_BY_STACK);
+	return endpoint && (endpoint->flags & (ENDPOINT_BY_STACK | ENDPOINT_IPVLAN));
 }
 
 /* Positive: the endpoint that the packet is for now. */

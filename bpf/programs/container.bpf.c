@@ -9,6 +9,7 @@
 #include "../lib/eth.h"
 #include "../lib/fragment.h"
 #include "../lib/ip.h"
+#include "../lib/ipvlan.h"
 #include "../lib/leave.h"
 #include "../lib/local_delivery.h"
 #include "../lib/mark.h"
@@ -52,7 +53,8 @@ static __always_inline int pass_to_peer(struct __sk_buff *skb, struct packet *pa
 {
 	const struct endpoint_config *endpoint = endpoint_by_id(packet->peer_endpoint);
 
-	if (endpoint && (endpoint->flags & ENDPOINT_BY_STACK))
+	/* bpf_redirect_peer works at a pod's device only. */
+	if (endpoint && ((endpoint->flags & ENDPOINT_BY_STACK) || (at_ipvlan_master(skb) && !is_ipvlan(endpoint))))
 		return send_by_device(skb, packet, endpoint);
 	packet->endpoint = packet->peer_endpoint;
 	packet->peer_endpoint = 0;
@@ -80,15 +82,14 @@ static __always_inline int forward(struct __sk_buff *skb, struct packet *packet,
 		call_host(skb, packet->source_identity);
 		return drop(packet, DROP_MISSED_TAIL_CALL);
 	}
-	if (may_leave(packet, family)) {
+	if (may_leave(packet, family) && !at_ipvlan_master(skb)) {
 		int verdict = leave_node(skb, packet);
 
 		if (verdict != LEFT_TO_STACK)
 			return verdict;
 	}
 	trace(skb, packet, TRACE_TO_STACK, 0, 0);
-	skb->mark = 0;
-	return TC_ACT_OK;
+	return to_stack(skb, packet);
 }
 
 /* Everything behind the Ethernet header of what a pod sends. */
@@ -100,6 +101,8 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 	verdict = parse_packet(skb, packet, family);
 	if (verdict)
 		return verdict;
+	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR && is_ipvlan(endpoint))
+		return drop(packet, DROP_FORBIDDEN_ICMP6);
 	if (family == FAMILY_IPV6 && packet->icmp_kind == KIND_NEIGHBOR)
 		return endpoint->flags & ENDPOINT_NEIGHBORS_PASS ? pass_ndp(skb, packet, endpoint) :
 								   answer_ndp(skb, packet, endpoint);
@@ -139,10 +142,10 @@ static __always_inline int from_container(struct __sk_buff *skb, struct packet *
 		return drop(packet, DROP_INVALID);
 	if (skb->vlan_present)
 		return drop(packet, DROP_VLAN_FILTERED);
-	if (!mac_equal(eth->h_source, endpoint->mac))
+	if (!is_ipvlan(endpoint) && !mac_equal(eth->h_source, endpoint->mac))
 		return drop(packet, DROP_INVALID_SMAC);
 	packet->by_stack = !!(endpoint->flags & ENDPOINT_BY_STACK);
-	to_node = (endpoint->flags & ENDPOINT_NEIGHBORS_PASS) || mac_equal(eth->h_dest, endpoint->node_mac);
+	to_node = (endpoint->flags & ENDPOINT_NEIGHBORS_PASS) || is_ipvlan(endpoint) || mac_equal(eth->h_dest, endpoint->node_mac);
 	switch (eth->h_proto) {
 	case bpf_htons(ETH_P_ARP):
 		return enable_ipv4 ? from_container_arp(skb, packet, endpoint) : drop(packet, DROP_UNKNOWN_L3);

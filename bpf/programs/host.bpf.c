@@ -5,6 +5,7 @@
 #include "../lib/encap.h"
 #include "../lib/ip.h"
 #include "../lib/ipcache.h"
+#include "../lib/ipvlan.h"
 #include "../lib/mark.h"
 #include "../lib/trace.h"
 
@@ -14,6 +15,13 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, struct packet *pa
 
 	if (!endpoint)
 		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
+	if (is_ipvlan(endpoint)) {
+		/* No slave took what we delivered: the pod is gone, or gave its address up. */
+		if (skb->ingress_ifindex == ipvlan_ifindex)
+			return drop(packet, DROP_NO_LOCAL_ENDPOINT);
+		call_container(skb, CALL_TO_CONTAINER, packet->peer_endpoint, packet->source_identity, 0);
+		return drop(packet, DROP_MISSED_TAIL_CALL);
+	}
 	/* The egress of the pod's device judges, rewrites and counts it. */
 	set_mark(skb, MARK_IDENTITY, packet->source_identity);
 	return bpf_redirect(endpoint->ifindex, 0);
@@ -43,6 +51,9 @@ static __always_inline int from_host_ip(struct __sk_buff *skb, struct packet *pa
 		/* What others sent is not the host's own, whether masqueraded or forged. */
 		if (source.is_host)
 			packet->source_identity = world_identity(family);
+	} else if (slave_with_address(&packet->source, family)) {
+		/* It was not asked whether its pod may send it. */
+		return drop(packet, DROP_INVALID_SIP);
 	}
 	trace(skb, packet, TRACE_FROM_HOST, destination.endpoint, skb->ifindex);
 	if (destination.route == CT_ROUTE_LOCAL)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Masquerading and the host firewall at devices that lead out, and the latter for what pods and other nodes send to the
- * host. Loaded only when one of them is on. At devices of others, what passes goes on to the programs behind.
+/* Masquerading, the host firewall and ipvlan pods at devices that lead out, and the host firewall for what pods and other
+ * nodes send to the host. Loaded only when one of them is on. At devices of others, what passes goes on to the programs behind.
  */
 #include "../lib/call.h"
 #include "../lib/host_firewall.h"
+#include "../lib/ipvlan.h"
 #include "../lib/mark.h"
 #include "../lib/route.h"
 #include "../lib/trace.h"
@@ -61,8 +62,16 @@ SEC("tc")
 int cil_from_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_INGRESS };
-	int verdict = unmasquerade(skb, &packet);
+	int verdict;
 
+	if (at_ipvlan_master(skb) && is_delivered(skb))
+		return TC_ACT_UNSPEC;
+	verdict = unmasquerade(skb, &packet);
+	if (!verdict && at_ipvlan_master(skb)) {
+		verdict = to_slave_any(skb, &packet);
+		if (verdict > 0)
+			return verdict;
+	}
 	if (!verdict && enable_host_firewall)
 		verdict = judge_incoming(skb, &packet);
 	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
@@ -90,10 +99,38 @@ SEC("tc")
 int cil_to_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_EGRESS };
-	int verdict = enable_host_firewall && !skb->ingress_ifindex ? judge_outgoing(skb, &packet) : 0;
+	int verdict = at_ipvlan_master(skb) ? from_slave_any(skb, &packet) : 0;
 
+	if (!verdict && enable_host_firewall && !skb->ingress_ifindex)
+		verdict = judge_outgoing(skb, &packet);
 	if (!verdict)
 		verdict = masquerade(skb, &packet);
+	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
+}
+
+static __always_inline int to_lo(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	packet->family = family;
+	if (!parse_addresses(skb, packet, family))
+		return 0;
+	if (family == FAMILY_IPV4 && !packet->destination.ipv4)
+		return drop(packet, DROP_UNKNOWN_TARGET);
+	return slave_with_address(&packet->source, family) ? drop(packet, DROP_INVALID_SIP) : 0;
+}
+
+/* Egress of lo, with ipvlan pods: what they send to no address at all, the kernel takes for the node's. Nothing else of
+ * theirs comes here while the rules are in place.
+ */
+SEC("tc")
+int cil_to_lo(struct __sk_buff *skb)
+{
+	struct packet packet = { .direction = DIRECTION_EGRESS };
+	int verdict = 0;
+
+	if (enable_ipv4 && skb->protocol == bpf_htons(ETH_P_IP))
+		verdict = to_lo(skb, &packet, FAMILY_IPV4);
+	else if (enable_ipv6 && skb->protocol == bpf_htons(ETH_P_IPV6))
+		verdict = to_lo(skb, &packet, FAMILY_IPV6);
 	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
 }
 
@@ -142,8 +179,8 @@ int cil_host_policy(struct __sk_buff *skb)
 		return drop_packet(skb, &packet, verdict);
 	trace(skb, &packet, TRACE_TO_HOST, 0, skb->ifindex);
 	count_forwarded(skb, FORWARD_DEVICE_TO_HOST);
-	skb->mark = 0;
-	return TC_ACT_OK;
+	verdict = to_stack(skb, &packet);
+	return verdict < 0 ? drop_packet(skb, &packet, verdict) : verdict;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -76,5 +76,7 @@ export const SourceFile = {
   FILE_MASQUERADE: 139,
   FILE_UNMASQUERADE: 140,
   FILE_NAT_REWRITE: 141,
+  FILE_IPVLAN: 142,
+  FILE_POD: 143,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

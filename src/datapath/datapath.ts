@@ -16,11 +16,13 @@ import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { ensureDevices, removeOtherTunnels } from "./devices/device-keeper.ts";
 import { ownDevices, tunnelOf } from "./devices/names.ts";
-import { concernsOutward, OutwardDevices, writeHostAddresses } from "./devices/outward.ts";
+import { concernsOutward, OutwardDevices, usesOutwardDevices, writeHostAddresses } from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
 import type { EventReader, EventReaderOptions } from "./events/types.ts";
+import { ensureIpvlanMaster, removeIpvlanMaster } from "./ipvlan/master.ts";
+import { PodFilters } from "./ipvlan/pod-filters.ts";
 import { type AttachMode, hookWays } from "./loader/device-hooks.ts";
 import { EndpointLinks } from "./loader/endpoint-links.ts";
 import { NodePrograms } from "./loader/programs.ts";
@@ -61,6 +63,9 @@ class NodeDatapath implements Datapath {
   #endpoints: EndpointLinks;
   readonly #routes: NodeRoutes;
   readonly #endpointRoutes: EndpointRoutes;
+  readonly #podFilters: PodFilters;
+  /** An earlier run may have had ipvlan pods. */
+  #mayHaveIpvlan = true;
   readonly #status: ObjectStatus;
   readonly #outward: OutwardDevices;
   readonly #masquerade = new Masquerade();
@@ -90,6 +95,7 @@ class NodeDatapath implements Datapath {
     });
     this.#routes = new NodeRoutes(config);
     this.#endpointRoutes = new EndpointRoutes(config.endpointRoutes === true, () => this.#running().rtnl);
+    this.#podFilters = new PodFilters(this.#programs);
     this.#status = new ObjectStatus((row) => this.#report(row));
   }
 
@@ -110,6 +116,7 @@ class NodeDatapath implements Datapath {
     const tunnel = tunnelOf(this.#config);
     for (const feature of neededFeatures) requireFeature(feature);
     if (this.attachMode === "tc") requireFeature("clsact");
+    if (this.#config.ipvlanMaster !== undefined) requireFeature("ipvlan");
     for (const feature of tunnel === undefined ? [] : (["tunnel_key", tunnel] as const)) requireFeature(feature);
     const notes = new MachineNotes(this.#config, this.#log);
     ensureBpffs(bpfRoot, (folders) => notes.mount(folders));
@@ -155,17 +162,23 @@ class NodeDatapath implements Datapath {
 
   async attachEndpoint(endpoint: EndpointDevice): Promise<void> {
     this.#running();
+    if (endpoint.slave !== undefined) {
+      this.#podFilters.ensure(endpoint.id, endpoint.slave);
+      return;
+    }
     this.#endpoints.attach(endpoint);
     this.#endpointRoutes.ensure(endpoint, { isNew: true });
   }
 
   async detachEndpoint(id: number): Promise<void> {
+    this.#podFilters.forget(id);
     this.#endpoints.detach(id);
     this.#endpointRoutes.remove(id);
   }
 
   async ensureEndpointAttached(endpoint: EndpointDevice): Promise<boolean> {
     this.#running();
+    if (endpoint.slave !== undefined) return this.#podFilters.ensure(endpoint.id, endpoint.slave);
     const attached = this.#endpoints.ensure(endpoint);
     this.#endpointRoutes.ensure(endpoint, { isNew: !attached });
     return attached;
@@ -215,9 +228,20 @@ class NodeDatapath implements Datapath {
     if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
     if (this.#masquerade.keep(this.#outward.masquerading, this.#maps)) this.#natSweeper?.sweep();
     this.#switch.ensure(rtnl, this.#status, devices);
+    this.#ensureIpvlan(rtnl);
     this.#endpoints.keepAttached(this.#status, (ifindex) => rtnl.link(ifindex) !== undefined);
     if (this.#switch.isDone) removeOtherTunnels(rtnl, this.#status, this.#config);
     return this.#status.end();
+  }
+
+  #ensureIpvlan(rtnl: Rtnetlink): void {
+    const { enableIpv4, enableIpv6, ipvlanMaster } = this.#config;
+    if (ipvlanMaster !== undefined) {
+      ensureIpvlanMaster(rtnl, this.#status, { enableIpv4, enableIpv6, ipvlanMaster });
+    } else if (this.#mayHaveIpvlan) {
+      this.#status.keep("device", "ipvlan (to go)", () => removeIpvlanMaster(rtnl));
+      this.#mayHaveIpvlan = false;
+    }
   }
 
   #ensureRoutes(hostIfindex: number): void {
@@ -248,7 +272,7 @@ class NodeDatapath implements Datapath {
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
       if (this.#outward.watches && event.kind !== "route") return true;
-      if (this.#config.masquerade !== undefined && concernsOutward(event)) return true;
+      if (usesOutwardDevices(this.#config) && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name) || this.#programs.isOn(event.link.ifindex);
       if (event.kind === "address") return this.#isAddressRelevant(event.address);
       return event.kind === "route" && this.#isRouteRelevant(event.route);

@@ -32,6 +32,7 @@ export type {
   UnknownEvent,
 } from "./events/types.ts";
 export { type UsedFeature, usedFeatures } from "./features.ts";
+export { type SlavePlace, slaveMaster } from "./ipvlan/slaves.ts";
 export { type GenerationUse, generationsInUse } from "./loader/generation-use.ts";
 export { MachineRecord } from "./machine-record.ts";
 export { createEndpointsMap } from "./maps/endpoints.ts";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs the node's hooks run: loads them, puts them on all hooks together, and removes those that ran before.
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "../core/index.ts";
-import type { Rtnetlink } from "../kernel/index.ts";
+import type { Link, Rtnetlink } from "../kernel/index.ts";
 import { Backoff } from "./backoff.ts";
 import { type Devices, takeTunnelPort } from "./devices/device-keeper.ts";
 import { tunnelOf } from "./devices/names.ts";
@@ -9,6 +10,7 @@ import type { OutwardDevices } from "./devices/outward.ts";
 import { findUnderlay } from "./devices/underlay.ts";
 import type { HookDevices } from "./loader/attachments.ts";
 import type { EndpointLinks } from "./loader/endpoint-links.ts";
+import type { ProgramPlaces } from "./loader/node-values.ts";
 import type { NodePrograms } from "./loader/programs.ts";
 import { settleReplaced } from "./maps/migration.ts";
 import { mapPinRoot } from "./maps/names.ts";
@@ -20,6 +22,8 @@ const RETIRE = 300;
 const RETRY = 5000;
 const RELOAD_FIRST = 2000;
 const RELOAD_LONGEST = 60_000;
+/** ifindex of lo in every namespace. */
+const LOOPBACK = 1;
 
 export interface ProgramSwitchDeps {
   readonly config: DatapathConfig;
@@ -53,21 +57,33 @@ export class ProgramSwitch {
     const underlay = tunnel === undefined ? undefined : findUnderlay(rtnl, this.#deps.config);
     const known = [host, tunnel, underlay].filter((link) => link !== undefined);
     const ifindexOf = (device: string) =>
-      known.find(({ name }) => name === device)?.ifindex ?? this.#deps.outward.ifindexOf(device);
-    const places = { outward: this.#deps.outward.names, underlay: underlay?.name, tunnel: tunnel?.name };
-    const tunnelIfindex = tunnel?.ifindex ?? 0;
+      device === "lo"
+        ? LOOPBACK
+        : (known.find(({ name }) => name === device)?.ifindex ?? this.#deps.outward.ifindexOf(device));
+    const { ipvlanMaster } = this.#deps.config;
+    const loopback = ipvlanMaster === undefined ? undefined : "lo";
+    const places = { outward: this.#deps.outward.names, underlay: underlay?.name, tunnel: tunnel?.name, loopback };
+    const wanted: ProgramPlaces = { tunnelIfindex: tunnel?.ifindex ?? 0, ...this.#ipvlanPlace(host) };
     status.keep("link", "programs", () => {
-      // A new tunnel device is a new constant in the programs.
-      if (this.#deps.programs.tunnelIfindex === tunnelIfindex && this.#isDone) return false;
+      // A new device is a new constant in the programs.
+      const loaded = isDeepStrictEqual(this.#deps.programs.places, wanted);
+      if (loaded && this.#isDone) return false;
       this.#isDone = false;
-      if (this.#deps.programs.tunnelIfindex !== tunnelIfindex)
-        this.#loads.run(() => this.#deps.programs.load(tunnelIfindex));
+      if (!loaded) this.#loads.run(() => this.#deps.programs.load(wanted));
       this.#switch(rtnl, ifindexOf, places);
       this.#isDone = true;
       return true;
     });
     for (const { name, reason } of this.#deps.programs.keptSizes) status.note("map", name, reason);
-    if (this.#deps.programs.tunnelIfindex !== undefined) this.#deps.programs.keepAttached(status, ifindexOf, places);
+    if (this.#deps.programs.places !== undefined) this.#deps.programs.keepAttached(status, ifindexOf, places);
+  }
+
+  /** Without its master there are no ipvlan pods: programs know of none until it is there. */
+  #ipvlanPlace(host: Link | undefined): Pick<ProgramPlaces, "ipvlan"> {
+    const { ipvlanMaster } = this.#deps.config;
+    const masterIfindex = ipvlanMaster === undefined ? undefined : this.#deps.outward.ifindexOf(ipvlanMaster);
+    if (masterIfindex === undefined || host === undefined) return {};
+    return { ipvlan: { masterIfindex, stackIfindex: host.ifindex, stackMac: host.mac } };
   }
 
   /** Later than the last packet that was in an earlier program: removes those, and the maps that only they used. */

@@ -77,6 +77,8 @@ export interface DatapathConfig {
   readonly directRoutingSkipUnreachable?: boolean;
   /** Each endpoint has a route to its own device, instead of one to cilium_host for all. Default false. */
   readonly endpointRoutes?: boolean;
+  /** Device whose ipvlan slaves are pods' devices; none: there are no such pods. */
+  readonly ipvlanMaster?: string;
   /** Device MTU in bytes; 0 takes it from the device that holds the node address. */
   readonly mtu: number;
   readonly ctTcpMax: number;
@@ -110,6 +112,12 @@ export interface EndpointDevice {
   readonly ifindex: number;
   /** Name of the host side, `lxc…`, for messages. */
   readonly hostDevice: string;
+  /** Of an ipvlan slave, which has no host side: where it is, and what it may send from. */
+  readonly slave?: {
+    readonly netnsPath: string;
+    readonly interfaceName: string;
+    readonly addresses: readonly string[];
+  };
   /** For a route of its own (`endpointRoutes`): the pod's MAC and IP addresses. None: others route to it. */
   readonly routed?: { readonly mac: string; readonly addresses: readonly string[] };
 }

@@ -10,7 +10,10 @@ export type Hook =
   | { readonly at: "to-pod"; readonly pod: Pod; readonly mark?: number; readonly ingressIfindex?: number }
   | { readonly at: "from-host"; readonly ingressIfindex?: number }
   | { readonly at: "to-netdev"; readonly ingressIfindex?: number; readonly mark?: number }
-  | { readonly at: "from-netdev" }
+  | { readonly at: "from-netdev"; readonly mark?: number }
+  | { readonly at: "to-lo" }
+  /** Out of the device of podA, an ipvlan slave, in its namespace. */
+  | { readonly at: "pod-out" }
   | { readonly at: "from-overlay"; readonly vni: number; readonly outerSource: string; readonly mark?: number }
   | { readonly at: "from-overlay-without-key" }
   | { readonly at: "to-overlay"; readonly vni: number; readonly mark: number }

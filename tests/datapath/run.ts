@@ -96,7 +96,12 @@ export function enter(world: World, hook: Hook): { program: BpfProgram; ctx: Uin
     case "from-host":
       view.setUint32(SKB.ingressIfindex, hook.ingressIfindex ?? 0, true);
       return { program: world.host.program("cil_from_host"), ctx };
+    case "pod-out":
+      return { program: world.pod.program("cil_from_pod"), ctx };
+    case "to-lo":
+      return { program: world.netdev.program("cil_to_lo"), ctx };
     case "from-netdev":
+      view.setUint32(SKB.mark, hook.mark ?? 0, true);
       return { program: world.netdev.program("cil_from_netdev"), ctx };
     case "to-netdev":
       view.setUint32(SKB.mark, hook.mark ?? 0, true);

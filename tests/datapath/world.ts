@@ -150,6 +150,7 @@ export class World implements Disposable {
   readonly overlay: BpfObject;
   readonly underlay: BpfObject;
   readonly netdev: BpfObject;
+  readonly pod: BpfObject;
   readonly prelude: BpfObject;
   readonly entries: ReadonlyMap<number, BpfObject>;
 
@@ -161,6 +162,8 @@ export class World implements Disposable {
     this.overlay = this.#load("overlay.o");
     this.underlay = this.#load("underlay.o");
     this.netdev = this.#load("netdev.o");
+    const addresses = { pod_ipv4: ipToBytes(podA.ipv4), pod_ipv6: ipToBytes(podA.ipv6) };
+    this.pod = this.#load("pod.o", { endpoint_id: podA.id, ...addresses });
     this.prelude = this.#stack.use(loadObject(join(objects, "tests/prelude.o")));
     const entry = (id: number) => this.#load("entry.o", { endpoint_id: id });
     this.entries = new Map([podA.id, podB.id].map((id) => [id, entry(id)]));
@@ -170,7 +173,7 @@ export class World implements Disposable {
   }
 
   /** Maps that several objects declare are shared, as pins share them on a node. */
-  #load(name: string, rodata: Record<string, number> = {}): BpfObject {
+  #load(name: string, rodata: Record<string, number | Uint8Array> = {}): BpfObject {
     const bytes = readFileSync(join(objects, name));
     const btf = elfSection(bytes, ".BTF") ?? new Uint8Array();
     checkAbi(btf);

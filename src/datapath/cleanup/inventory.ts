@@ -21,6 +21,8 @@ import {
 import { isBpffs } from "../bpffs.ts";
 import { isTunnel } from "../devices/device-keeper.ts";
 import { deviceNames } from "../devices/names.ts";
+import { findIpvlanMaster } from "../ipvlan/master.ts";
+import { type SlavePlace, slaveMaster } from "../ipvlan/slaves.ts";
 import { findDeviceFilters } from "../loader/device-hooks.ts";
 import { findEntryFilters } from "../loader/entry-filters.ts";
 import { pinRoot } from "../loader/pins.ts";
@@ -227,6 +229,11 @@ function programName(id: number): string | undefined {
   }
 }
 
+/** The device of an ipvlan pod, for people. */
+export function slaveItem({ netnsPath, interfaceName }: SlavePlace): CleanupItem {
+  return { kind: "device", name: `${interfaceName} in ${netnsPath}` };
+}
+
 /** What is there to be removed, for people. */
 export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
   const pins = findPins(options.bpfRoot);
@@ -244,5 +251,7 @@ export function findDatapath(options: CleanupOptions): readonly CleanupItem[] {
     ...devices.map(({ name }): CleanupItem => ({ kind: "device", name })),
     ...findRoutes(rtnl, devices),
     ...findLooseRoutes(rtnl).map(looseRouteItem),
+    ...findIpvlanMaster(rtnl),
+    ...(options.podSlaves ?? []).filter((place) => slaveMaster(place) !== undefined).map(slaveItem),
   ];
 }

@@ -7,6 +7,8 @@ import { errorChain } from "../../core/index.ts";
 import { BpfLink, Errno, ktimeNs, Rtnetlink, SyscallError, unmount } from "../../kernel/index.ts";
 import { isBpffs } from "../bpffs.ts";
 import { restoreSysctls } from "../devices/restored-sysctls.ts";
+import { findIpvlanMaster, removeIpvlanMaster } from "../ipvlan/master.ts";
+import { removeSlave, slaveMaster } from "../ipvlan/slaves.ts";
 import { removeFilter } from "../loader/device-hooks.ts";
 import { MachineRecord } from "../machine-record.ts";
 import { mapPinRoot } from "../maps/names.ts";
@@ -25,6 +27,7 @@ import {
   looseRouteItem,
   objectsInKernel,
   type Pins,
+  slaveItem,
 } from "./inventory.ts";
 import type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./types.ts";
 
@@ -45,6 +48,7 @@ export async function removeDatapath(options: CleanupOptions): Promise<CleanupRe
   removal.filters();
   if (options.scope === "all") {
     removal.devices();
+    removal.ipvlan();
     removal.machine();
   }
   return await removal.report();
@@ -100,6 +104,21 @@ class Removal {
     }
     this.#removed.push(...this.#routes);
     for (const route of findLooseRoutes(rtnl)) this.#try(looseRouteItem(route), () => removeRoute(rtnl, route));
+  }
+
+  /** Devices of ipvlan pods, then the rules that they needed, and what is behind those. */
+  ipvlan(): void {
+    for (const place of this.#options.podSlaves ?? []) {
+      if (slaveMaster(place) !== undefined) this.#try(slaveItem(place), () => removeSlave(place));
+    }
+    using rtnl = new Rtnetlink();
+    const found = findIpvlanMaster(rtnl);
+    try {
+      removeIpvlanMaster(rtnl);
+      this.#removed.push(...found);
+    } catch (error) {
+      this.#failed.push(...found.map((item) => ({ ...item, why: errorChain(error) })));
+    }
   }
 
   /** Sysctls and the mount, as the record says. */

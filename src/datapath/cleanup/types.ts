@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What removing the datapath takes and tells.
+import type { SlavePlace } from "../ipvlan/slaves.ts";
 
 /** What to remove of the node that the process is on. */
 export interface CleanupOptions {
@@ -8,6 +9,8 @@ export interface CleanupOptions {
   readonly machineRecord?: string;
   /** Host sides of pods' devices that are known to be ours. */
   readonly podDevices?: readonly { readonly name: string; readonly ifindex: number }[];
+  /** Devices of ipvlan pods. */
+  readonly podSlaves?: readonly SlavePlace[];
   /** "bpf": links, programs, maps only. */
   readonly scope: "all" | "bpf";
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the host firewall and masquerading: the devices that lead out of the node, and what they give to what leaves; for
+// For the host firewall, masquerading and ipvlan pods: the devices that lead out of the node, and what they give to what leaves; for
 // the former and for chaining, where other plugins make devices with addresses, every address that is the node's own.
 import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
@@ -9,7 +9,7 @@ import { mayLeadOut, physicalDevices } from "./physical.ts";
 
 type OutwardConfig = Pick<
   DatapathConfig,
-  "hostFirewall" | "allHostAddresses" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6"
+  "hostFirewall" | "allHostAddresses" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6" | "ipvlanMaster"
 >;
 
 /** Loopback and link-local: nobody reaches them through a pod's or the tunnel's device. */
@@ -19,8 +19,9 @@ const unreachable = /^(127\.|::1$|fe[89ab])/;
 export function usesOutwardDevices({
   hostFirewall,
   masquerade,
-}: Pick<DatapathConfig, "hostFirewall" | "masquerade">): boolean {
-  return hostFirewall === true || masquerade !== undefined;
+  ipvlanMaster,
+}: Pick<DatapathConfig, "hostFirewall" | "masquerade" | "ipvlanMaster">): boolean {
+  return hostFirewall === true || masquerade !== undefined || ipvlanMaster !== undefined;
 }
 
 /** What the last look found; nothing when nobody needs it. */
@@ -59,14 +60,16 @@ export class OutwardDevices {
 
   /** Looks; true when the node's addresses are others than before. */
   look(rtnl: Rtnetlink): boolean {
-    const { masquerade, devices = [], nodeIpv4, nodeIpv6 } = this.#config;
+    const { masquerade, devices = [], nodeIpv4, nodeIpv6, ipvlanMaster } = this.#config;
     const outward = usesOutwardDevices(this.#config);
     if (!outward && !this.watches) return false;
     const network = { links: rtnl.links(), addresses: rtnl.addresses(), routes: rtnl.routes() };
     const nodeAddresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
     const names = new Set(outward ? physicalDevices(network, nodeAddresses, devices) : []);
+    // What ipvlan pods send leaves there, whatever the device is for otherwise.
+    const withPrograms = new Set([...names, ...(ipvlanMaster === undefined ? [] : [ipvlanMaster])]);
     this.#ifindexes = new Map(
-      network.links.filter(({ name }) => names.has(name)).map(({ name, ifindex }) => [name, ifindex]),
+      network.links.filter(({ name }) => withPrograms.has(name)).map(({ name, ifindex }) => [name, ifindex]),
     );
     this.#masquerading = masqueradeCandidates(network, [...names], masquerade);
     if (!this.watches) return false;

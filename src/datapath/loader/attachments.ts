@@ -50,9 +50,12 @@ const netdev: readonly HookProgram[] = [
   { part: "netdev", program: "cil_to_netdev", hook: "egress" },
 ];
 
+/** With ipvlan pods, on lo. */
+const loopback = { part: "netdev", program: "cil_to_lo", hook: "egress" } as const;
+
 /** Hook of each program that is put on a device of the node, by its name. */
 export const hookPrograms: ReadonlyMap<string, TcxHook> = new Map(
-  [host, ...tunnel, underlay, ...netdev].map(({ program, hook }) => [program, hook]),
+  [host, ...tunnel, underlay, ...netdev, loopback].map(({ program, hook }) => [program, hook]),
 );
 
 /** Devices with programs, by name, beside cilium_host. */
@@ -62,6 +65,8 @@ export interface HookDevices {
   /** The tunnel's own, and the one that holds its address. */
   readonly tunnel: string | undefined;
   readonly underlay: string | undefined;
+  /** lo, if a program is needed there. */
+  readonly loopback?: string | undefined;
 }
 
 /** Hooks of the node's own devices and of those of others. */
@@ -74,6 +79,7 @@ export function attachmentsOf(devices: HookDevices): readonly Attachment[] {
     // What the underlay's program leaves goes on to the host firewall, but not the other way round.
     ...on(devices.underlay, [underlay]),
     ...devices.outward.flatMap((device) => on(device, netdev)),
+    ...on(devices.loopback, [loopback]),
   ];
 }
 
@@ -83,7 +89,11 @@ export function tailCallsOf(config: { readonly hostFirewall?: boolean }): readon
 
 /** Everything that a load has to hold; the tunnel's programs also where there is none: maps are theirs. */
 export function programsOf(
-  config: Pick<DatapathConfig, "hostFirewall" | "masquerade">,
+  config: Pick<DatapathConfig, "hostFirewall" | "masquerade" | "ipvlanMaster">,
 ): readonly Omit<TailCallProgram, "slot">[] {
-  return [...tailCallsOf(config), host, ...tunnel, underlay, ...(usesOutwardDevices(config) ? netdev : [])];
+  const outward = usesOutwardDevices(config) ? netdev : [];
+  return [
+    ...[...tailCallsOf(config), host, ...tunnel, underlay, ...outward],
+    ...(config.ipvlanMaster === undefined ? [] : [loopback]),
+  ];
 }

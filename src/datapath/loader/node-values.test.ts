@@ -4,14 +4,14 @@ import { test } from "node:test";
 import { mapSizes, nodeConstants } from "./node-values.ts";
 
 test("nodeConstants() names the world by family on a dual-stack node only", () => {
-  const dual = nodeConstants({ enableIpv4: true, enableIpv6: true }, 7);
+  const dual = nodeConstants({ enableIpv4: true, enableIpv6: true }, { tunnelIfindex: 7 });
   assert.deepEqual([dual["world_ipv4_identity"], dual["world_ipv6_identity"], dual["tunnel_ifindex"]], [9, 10, 7]);
-  const single = nodeConstants({ enableIpv4: true, enableIpv6: false }, 7);
+  const single = nodeConstants({ enableIpv4: true, enableIpv6: false }, { tunnelIfindex: 7 });
   assert.deepEqual([single["world_ipv4_identity"], single["enable_ipv6"]], [2, 0]);
 });
 
 test("nodeConstants() takes the time-outs that are given and Cilium's for the rest", () => {
-  const values = nodeConstants({ enableIpv4: true, enableIpv6: true, ctTimeouts: { tcpSyn: 5 } }, 1);
+  const values = nodeConstants({ enableIpv4: true, enableIpv6: true, ctTimeouts: { tcpSyn: 5 } }, { tunnelIfindex: 1 });
   assert.deepEqual([values["ct_syn_timeout"], values["ct_tcp_timeout"], values["ct_any_timeout"]], [5, 8000, 60]);
 });
 

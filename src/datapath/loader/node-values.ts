@@ -20,8 +20,19 @@ type ValueConfig = Pick<DatapathConfig, "enableIpv4" | "enableIpv6" | "ctTimeout
     >
   >;
 
+/** Devices that programs are made for: with others they have to be loaded again. */
+export interface ProgramPlaces {
+  /** 0: there is no tunnel. */
+  readonly tunnelIfindex: number;
+  /** Where ipvlan pods are: their master, and the device by which what they send enters the stack. */
+  readonly ipvlan?: { readonly masterIfindex: number; readonly stackIfindex: number; readonly stackMac: string };
+}
+
 /** Variables of bpf/lib/config.h. */
-export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Readonly<Record<string, number>> {
+export function nodeConstants(
+  config: ValueConfig,
+  { tunnelIfindex, ipvlan }: ProgramPlaces,
+): Readonly<Record<string, number>> {
   const timeouts = { ...defaultConntrackTimeouts, ...config.ctTimeouts };
   const dualStack = config.enableIpv4 && config.enableIpv6;
   return {
@@ -31,6 +42,9 @@ export function nodeConstants(config: ValueConfig, tunnelIfindex: number): Reado
     tunnel_port: config.tunnelPort ?? 0,
     tunnel_is_geneve: tunnelOf(config) === "geneve" ? 1 : 0,
     enable_endpoint_routes: config.endpointRoutes === true ? 1 : 0,
+    ipvlan_ifindex: ipvlan?.masterIfindex ?? 0,
+    ipvlan_stack_ifindex: ipvlan?.stackIfindex ?? 0,
+    ipvlan_stack_mac: ipvlan === undefined ? 0 : Number.parseInt(ipvlan.stackMac.replaceAll(":", ""), 16),
     tunnel_ipv4: config.nodeIpv4 === undefined ? 0 : inNetworkOrder(config.nodeIpv4),
     enable_host_firewall: config.hostFirewall === true ? 1 : 0,
     enable_ipv4_masquerade: config.masquerade?.ipv4 === true ? 1 : 0,

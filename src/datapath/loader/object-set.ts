@@ -16,7 +16,7 @@ import { DatapathError, datapathError } from "../errors.ts";
 import type { MapMigrations } from "../maps/migration.ts";
 import { mapNames, mapPinRoot } from "../maps/names.ts";
 import type { DatapathConfig } from "../types.ts";
-import { mapSizes, nodeConstants } from "./node-values.ts";
+import { mapSizes, nodeConstants, type ProgramPlaces } from "./node-values.ts";
 import { type ObjectFile, readObjectFile } from "./object-file.ts";
 
 const objectFiles = {
@@ -26,14 +26,15 @@ const objectFiles = {
   overlay: "overlay.o",
   netdev: "netdev.o",
   underlay: "underlay.o",
+  pod: "pod.o",
 } as const;
 type Part = keyof typeof objectFiles;
 /** Objects that are loaded once a node. */
-export type NodePart = Exclude<Part, "entry">;
+export type NodePart = Exclude<Part, "entry" | "pod">;
 
 export interface LoadOptions {
   /** Variables of this load alone. */
-  readonly constants?: Readonly<Record<string, number>>;
+  readonly constants?: Readonly<Record<string, number | Uint8Array>>;
   /** Tail-call map to use; without it the object makes one. */
   readonly calls?: BpfMap;
   /** Where pinned maps may be exchanged for others. */
@@ -50,16 +51,16 @@ export class ObjectSet {
   }
 
   /** Of everything that makes the programs what they are. */
-  digest(tunnelIfindex: number): string {
+  digest(places: ProgramPlaces): string {
     const hash = createHash("sha256");
-    hash.update(JSON.stringify([nodeConstants(this.#config, tunnelIfindex), mapSizes(this.#config), abiLayout]));
+    hash.update(JSON.stringify([nodeConstants(this.#config, places), mapSizes(this.#config), abiLayout]));
     for (const file of Object.values(objectFiles)) hash.update(readBytes(join(this.#config.objectDir, file), file));
     return hash.digest("hex").slice(0, 16);
   }
 
-  load(part: Part, tunnelIfindex: number, options: LoadOptions): BpfObject {
+  load(part: Part, places: ProgramPlaces, options: LoadOptions): BpfObject {
     const file = this.#file(part);
-    const constants = { ...nodeConstants(this.#config, tunnelIfindex), ...options.constants };
+    const constants = { ...nodeConstants(this.#config, places), ...options.constants };
     try {
       const object = loadObject(file.bytes, {
         name: file.name,

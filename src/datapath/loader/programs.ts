@@ -13,7 +13,7 @@ import type { DatapathConfig } from "../types.ts";
 import { attachmentsOf, type HookDevices, hookPrograms, programsOf, tailCallsOf } from "./attachments.ts";
 import type { HookPlace, HookWays } from "./device-hooks.ts";
 import { findGeneration, Generation, listGenerations, removeGeneration } from "./generation.ts";
-import { mapSizes } from "./node-values.ts";
+import { mapSizes, type ProgramPlaces } from "./node-values.ts";
 import { type LoadOptions, type NodePart, ObjectSet } from "./object-set.ts";
 
 /** A hook with links of ours, and all programs that ran there when it was looked at. */
@@ -35,8 +35,8 @@ export class NodePrograms implements Disposable {
   readonly #devices = new Set<number>();
   #linked: readonly LinkedHook[] = [];
   #generation: Generation | undefined;
-  /** Tunnel device that the programs were made for; 0: none. Undefined: nothing is loaded. */
-  #tunnelIfindex: number | undefined;
+  /** Devices that the programs were made for. Undefined: nothing is loaded. */
+  #places: ProgramPlaces | undefined;
   #kept: readonly KeptSize[] = [];
   /** Of the load that is not committed yet. */
   #migrations: MapMigrations | undefined;
@@ -49,9 +49,9 @@ export class NodePrograms implements Disposable {
     this.#objects = new ObjectSet(config);
   }
 
-  /** Of the tunnel device that the loaded programs are for; 0: there is none. Undefined: nothing is loaded. */
-  get tunnelIfindex(): number | undefined {
-    return this.#tunnelIfindex;
+  /** Devices that the loaded programs are for. Undefined: nothing is loaded. */
+  get places(): ProgramPlaces | undefined {
+    return this.#places;
   }
 
   /** Maps that keep a size other than the configured one. */
@@ -68,17 +68,17 @@ export class NodePrograms implements Disposable {
    * Takes over what an earlier run loaded of the same, or loads all objects. Nothing in place changes; commit() and
    * attach() are next, and whatever else takes time is to be done before them.
    */
-  load(tunnelIfindex: number): void {
+  load(places: ProgramPlaces): void {
     const { bpfRoot } = this.#config;
-    const digest = this.#objects.digest(tunnelIfindex);
+    const digest = this.#objects.digest(places);
     const found = findGeneration(bpfRoot, digest, mapSizes(this.#config));
     this.#migrations?.[Symbol.dispose]();
     if (found === undefined && this.#mayMigrate) this.#migrations = new MapMigrations(mapPinRoot(bpfRoot));
-    const fresh = found ?? this.#loadAll(digest, tunnelIfindex);
+    const fresh = found ?? this.#loadAll(digest, places);
     this.#generation?.close();
     this.#generation = fresh;
     this.#kept = this.#migrations?.kept ?? this.#kept;
-    this.#tunnelIfindex = tunnelIfindex;
+    this.#places = places;
     this.#mayMigrate = false;
   }
 
@@ -142,10 +142,18 @@ export class NodePrograms implements Disposable {
   /** Entry programs of one endpoint; the caller closes the object. */
   loadEntry(endpointId: number): BpfObject {
     const calls = this.#generation?.calls;
-    if (calls === undefined || this.#tunnelIfindex === undefined)
+    if (calls === undefined || this.#places === undefined)
       throw new DatapathError(`Cannot load programs of endpoint "${endpointId}": not started`);
     const constants = { endpoint_id: endpointId };
-    return this.#objects.load("entry", this.#tunnelIfindex, { constants, calls, ...this.#exchange });
+    return this.#objects.load("entry", this.#places, { constants, calls, ...this.#exchange });
+  }
+
+  /** The program of one ipvlan pod's device; the caller closes the object. Addresses are in network order. */
+  loadPod(endpointId: number, addresses: { readonly ipv4: Uint8Array; readonly ipv6: Uint8Array }): BpfObject {
+    if (this.#places === undefined)
+      throw new DatapathError(`Cannot load the program of endpoint "${endpointId}": not started`);
+    const constants = { endpoint_id: endpointId, pod_ipv4: addresses.ipv4, pod_ipv6: addresses.ipv6 };
+    return this.#objects.load("pod", this.#places, { constants });
   }
 
   /** Whether programs of earlier loads are still pinned. */
@@ -170,7 +178,7 @@ export class NodePrograms implements Disposable {
     this.#migrations = undefined;
     this.#generation?.close();
     this.#generation = undefined;
-    this.#tunnelIfindex = undefined;
+    this.#places = undefined;
     this.#devices.clear();
     this.#linked = [];
     this.#hooks.current.forget();
@@ -199,18 +207,18 @@ export class NodePrograms implements Disposable {
     return true;
   }
 
-  #loadAll(digest: string, tunnelIfindex: number): Generation {
+  #loadAll(digest: string, places: ProgramPlaces): Generation {
     const exchange = this.#exchange;
-    using container = this.#objects.load("container", tunnelIfindex, exchange);
+    using container = this.#objects.load("container", places, exchange);
     const calls = container.map(mapNames.calls);
-    using host = this.#objects.load("host", tunnelIfindex, { calls, ...exchange });
-    using overlay = this.#objects.load("overlay", tunnelIfindex, { calls, ...exchange });
+    using host = this.#objects.load("host", places, { calls, ...exchange });
+    using overlay = this.#objects.load("overlay", places, { calls, ...exchange });
     // Endpoints get theirs later; that it loads is to be known now.
-    this.#objects.load("entry", tunnelIfindex, { calls, ...exchange }).close();
+    this.#objects.load("entry", places, { calls, ...exchange }).close();
     using netdev = usesOutwardDevices(this.#config)
-      ? this.#objects.load("netdev", tunnelIfindex, { calls, ...exchange })
+      ? this.#objects.load("netdev", places, { calls, ...exchange })
       : undefined;
-    using underlay = this.#objects.load("underlay", tunnelIfindex, { calls, ...exchange });
+    using underlay = this.#objects.load("underlay", places, { calls, ...exchange });
     const objects = { container, host, overlay, netdev, underlay };
     const programOf = (part: NodePart, name: string) => {
       const object = objects[part];

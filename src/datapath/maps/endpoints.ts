@@ -102,6 +102,7 @@ function encodeConfig(row: EndpointConfigRow, into: Uint8Array, offset: number):
     (row.byStack === true ? Flags.ENDPOINT_BY_STACK : 0) |
     (row.anySource === true ? Flags.ENDPOINT_ANY_SOURCE : 0) |
     (row.monitor === undefined ? 0 : encodeOwnMonitor(row.monitor)) |
+    (row.ipvlan === true ? Flags.ENDPOINT_IPVLAN : 0) |
     (row.changing === true ? Flags.ENDPOINT_CHANGING : 0);
   const config = {
     mac: macToBytes(row.mac),
@@ -140,6 +141,7 @@ function decodeConfig(id: number, value: Uint8Array): EndpointConfigRow | undefi
     ready: (config.flags & Flags.ENDPOINT_READY) !== 0,
     ...((config.flags & Flags.ENDPOINT_NEIGHBORS_PASS) !== 0 && { neighborsPass: true }),
     ...((config.flags & Flags.ENDPOINT_BY_STACK) !== 0 && { byStack: true }),
+    ...((config.flags & Flags.ENDPOINT_IPVLAN) !== 0 && { ipvlan: true }),
     ...(config.parentIfindex !== 0 && { parentIfindex: config.parentIfindex }),
     ...(monitor !== undefined && { monitor }),
     ...((config.flags & Flags.ENDPOINT_ANY_SOURCE) !== 0 && { anySource: true as const }),

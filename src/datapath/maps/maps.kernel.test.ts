@@ -26,7 +26,7 @@ function tests(): void {
       () => "tcx",
     );
     using programs = new NodePrograms(config, hooks);
-    programs.load(1);
+    programs.load({ tunnelIfindex: 1 });
     programs.commit();
     maps = new PinnedMaps(mapPinRoot(root));
   });

@@ -38,6 +38,8 @@ export interface EndpointConfigRow {
   readonly neighborsPass?: boolean;
   /** The stack routes its packets, and the qdiscs of its device see them. */
   readonly byStack?: boolean;
+  /** Its device is an ipvlan slave; `ifindex` is the master's. */
+  readonly ipvlan?: boolean;
   /** Of the bridge that the host side is a port of; 0: of none. */
   readonly parentIfindex?: number;
   /** What is reported of it otherwise than of the rest of the node. */
