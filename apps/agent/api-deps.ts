@@ -6,6 +6,7 @@ import type { AgentApiDeps } from "./api/agent-api.ts";
 import { policyAttribution } from "./api/endpoint-policy.ts";
 import { mapCaches } from "./api/map-caches.ts";
 import { mapSizes } from "./api/map-sizes.ts";
+import { ipvlanConfiguration } from "./ipvlan.ts";
 import { masqueradingStatus } from "./masquerade.ts";
 import { options } from "./options.ts";
 import type { Parts } from "./parts.ts";
@@ -39,6 +40,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       masquerading: () => masqueradingStatus(config, local, datapath),
       cniChaining: config.get(options.cniChainingMode),
       mapSizes: mapSizes(config),
+      datapathMode: config.get(options.datapathMode),
       routing: routingStatus(config),
     },
     config: { config, datapath, engine, switches: parts.switches },
@@ -47,6 +49,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
       identityArrived: (identity) => parts.arrivals.arrived(identity),
       policyOf: (row) => policyAttribution(engine, row),
       hasPodSource: parts.sources.length > 0,
+      isMaster: (ifindex) => ipvlanConfiguration(config)?.masterDeviceIndex === ifindex,
     },
     ipam: { ipam, endpoints, observe: parts.ipamEvents },
     identities: {

@@ -35,7 +35,10 @@ test("an endpoint whose device is gone twice is deleted, one whose device came b
       return endpoints.delete(id) !== undefined;
     },
   };
-  const gc = createEndpointGc({ endpoints, manager, deviceExists: (name) => devices.has(name), clock }, 1000);
+  const gc = createEndpointGc(
+    { endpoints, manager, deviceExists: ({ interfaceName }) => devices.has(interfaceName), clock },
+    1000,
+  );
   await gc.start(new AbortController().signal);
   clock.advance(1000);
   await turn();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints whose device is gone though nobody deleted them: some runtimes end containers without a CNI DEL.
 import { type Clock, createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
-import type { EndpointManager, EndpointRow } from "../../src/endpoint/index.ts";
+import type { DeviceOfEndpoint, EndpointManager, EndpointRow } from "../../src/endpoint/index.ts";
 
 const log = createLogger("endpoint-gc");
 
 export interface EndpointGcDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly manager: Pick<EndpointManager, "delete">;
-  readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
+  readonly deviceExists: (device: DeviceOfEndpoint) => boolean;
   readonly clock: Clock;
 }
 
@@ -53,5 +53,5 @@ export function createEndpointGc(deps: EndpointGcDeps, intervalMs: number): Modu
 }
 
 function isGone({ deviceExists }: EndpointGcDeps, row: EndpointRow): boolean {
-  return row.host !== true && row.phase !== "disconnecting" && !deviceExists(row.interfaceName, row.ifindex);
+  return row.host !== true && row.phase !== "disconnecting" && !deviceExists(row);
 }

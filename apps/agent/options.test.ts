@@ -53,6 +53,19 @@ for (const [what, argv, key, message] of [
     "enable-ip-masq-agent",
     /true, without masquerading/,
   ],
+  ...(
+    [
+      ["a tunnel", ["--routing-mode=tunnel"], "routing-mode", /has tunnel \(allowed: native with datapath-mode=ipvlan/],
+      ["no master", ["--ipvlan-master-device="], "ipvlan-master-device", /nothing \(allowed: the name of a device/],
+      ["mode L3S", ["--ipvlan-operation-mode=L3S"], "ipvlan-operation-mode", /has L3S \(allowed: L3 with/],
+      ["endpoint routes", ["--enable-endpoint-routes"], "enable-endpoint-routes", /allowed: false with datapath-mode=/],
+      ["the host firewall", ["--enable-host-firewall"], "enable-host-firewall", /allowed: false with datapath-mode=/],
+      ["chaining", ["--cni-chaining-mode=flannel"], "cni-chaining-mode", /allowed: none with datapath-mode=ipvlan/],
+    ] as const
+  ).map(([what, argv, key, message]) => {
+    const mode = ["--datapath-mode=ipvlan", "--ipvlan-master-device=eth0", "--routing-mode=native"];
+    return [`ipvlan with ${what}`, [...mode, ...argv], key, message] as const;
+  }),
   [
     "routes to nodes beside the tunnel",
     ["--auto-direct-node-routes"],

@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
-import { routingChecks, routingOptions } from "./routing-options.ts";
+import { onlyWithVeth, routingChecks, routingOptions } from "./routing-options.ts";
 
 const { boolean, int, string, pattern, oneOf, cidr, list, map, duration, path } = configTypes;
 const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;
@@ -326,6 +326,12 @@ export function isChaining(config: Config): boolean {
 export const checks: readonly ConfigCheck[] = [
   ...masqueradeChecks,
   ...routingChecks,
+  ...onlyWithVeth({
+    "enable-host-firewall": (config) =>
+      config.get(options.enableHostFirewall) ? { found: "true", allowed: "false" } : undefined,
+    "cni-chaining-mode": (config) =>
+      isChaining(config) ? { found: config.get(options.cniChainingMode), allowed: "none" } : undefined,
+  }),
   (config) =>
     config.get(options.enableIpv4) || config.get(options.enableIpv6)
       ? undefined

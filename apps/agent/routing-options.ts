@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configuration keys of how packets reach pods. Names and defaults are Cilium's.
-import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
+import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 
-const { boolean, int, oneOf } = configTypes;
+const { boolean, int, oneOf, string } = configTypes;
 
 export const routingOptions = {
+  datapathMode: defineOption({
+    name: "datapath-mode",
+    schema: oneOf("veth", "ipvlan"),
+    default: "veth" as const,
+    description: "What pods' devices are: ends of pairs, or slaves of ipvlan-master-device",
+  }),
+  ipvlanMasterDevice: defineOption({
+    name: "ipvlan-master-device",
+    schema: string(),
+    default: "",
+    description: "With datapath-mode=ipvlan: device of the node whose slaves pods get",
+  }),
+  ipvlanOperationMode: defineOption({
+    name: "ipvlan-operation-mode",
+    schema: string(),
+    default: "L3",
+    description: "Mode of pods' ipvlan devices; only L3",
+  }),
   routingMode: defineOption({
     name: "routing-mode",
     schema: oneOf("tunnel", "native"),
@@ -49,10 +67,37 @@ export const routingOptions = {
   }),
 } as const;
 
+/** Of each key, what is wrong with it while pods get ipvlan devices. */
+export function onlyWithVeth(
+  problems: Readonly<Record<string, (config: Config) => { found: string; allowed: string } | undefined>>,
+): readonly ConfigCheck[] {
+  return Object.entries(problems).map(
+    ([key, check]): ConfigCheck =>
+      (config) => {
+        const problem = config.get(routingOptions.datapathMode) === "ipvlan" ? check(config) : undefined;
+        return problem && { key, found: problem.found, allowed: `${problem.allowed} with datapath-mode=ipvlan` };
+      },
+  );
+}
+
 /** UDP port of each tunnel where none is configured. */
 export const defaultTunnelPort = { vxlan: 8472, geneve: 6081 } as const;
 
 export const routingChecks: readonly ConfigCheck[] = [
+  ...onlyWithVeth({
+    "routing-mode": (config) =>
+      config.get(routingOptions.routingMode) === "native" ? undefined : { found: "tunnel", allowed: "native" },
+    "enable-endpoint-routes": (config) =>
+      config.get(routingOptions.enableEndpointRoutes) ? { found: "true", allowed: "false" } : undefined,
+    "ipvlan-master-device": (config) =>
+      config.get(routingOptions.ipvlanMasterDevice) === ""
+        ? { found: "nothing", allowed: "the name of a device of this node" }
+        : undefined,
+    "ipvlan-operation-mode": (config) => {
+      const found = config.get(routingOptions.ipvlanOperationMode);
+      return found === "L3" ? undefined : { found, allowed: "L3" };
+    },
+  }),
   (config) =>
     config.get(routingOptions.autoDirectNodeRoutes) && config.get(routingOptions.routingMode) === "tunnel"
       ? {

@@ -13,11 +13,12 @@ import {
   parseLabelFilter,
   systemClock,
 } from "../../src/core/index.ts";
-import type { DatapathConfig } from "../../src/datapath/index.ts";
-import type { PodLabelConfig } from "../../src/endpoint/index.ts";
+import { type DatapathConfig, slaveMaster } from "../../src/datapath/index.ts";
+import type { DeviceOfEndpoint, PodLabelConfig } from "../../src/endpoint/index.ts";
 import type { HealthConfig } from "../../src/health/index.ts";
 import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
+import { ipvlanMaster } from "./ipvlan.ts";
 import { masqueradeConfig } from "./masquerade.ts";
 import { isChaining, options } from "./options.ts";
 import { podCidrProblem } from "./pod-cidrs.ts";
@@ -127,6 +128,7 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(masquerade !== undefined && { masquerade }),
     natMax: config.get(options.natMax),
     ...routingConfig(config),
+    ...ipvlanMaster(config),
     mtu: config.get(options.mtu),
     ctTcpMax: config.get(options.ctTcpMax),
     ctAnyMax: config.get(options.ctAnyMax),
@@ -189,10 +191,12 @@ export function podLabelConfig(config: Config): PodLabelConfig {
   return { cluster: config.get(options.clusterName), filter };
 }
 
-/** Whether the host side of an endpoint's veth pair is there. */
-export function deviceExists(name: string, ifindex: number): boolean {
+/** Whether the host side of an endpoint's veth pair is there, or its ipvlan slave. */
+export function deviceExists(device: DeviceOfEndpoint): boolean {
+  const { interfaceName, ifindex, netnsPath, containerInterfaceName, traits } = device;
+  if (traits?.ipvlan === true) return slaveMaster({ netnsPath, interfaceName: containerInterfaceName }) === ifindex;
   using rtnl = new Rtnetlink();
-  return rtnl.link(name)?.ifindex === ifindex;
+  return rtnl.link(interfaceName)?.ifindex === ifindex;
 }
 
 /** Paths under the state folder. */

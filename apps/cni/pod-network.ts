@@ -25,6 +25,8 @@ export interface PodNetworkSpec {
   readonly pmtud?: PmtudMode | undefined;
   /** Of the pod's device; undefined: any. */
   readonly mac?: string;
+  /** ifindex of the device that the pod's one is to be an ipvlan slave of; undefined: it is an end of a pair. */
+  readonly master?: number;
 }
 
 export interface PodNetwork {
@@ -49,8 +51,37 @@ export class Namespaces implements Disposable {
   }
 }
 
-/** Makes the pair, both ends up, addresses and routes in place. On an error the pair is removed again. */
-export function createPodNetwork({ host, pod }: Namespaces, spec: PodNetworkSpec): PodNetwork {
+/**
+ * Makes the pair, both ends up, or the slave; addresses and routes in place. On an error it is removed again. Of a slave
+ * the host side is its master.
+ */
+export function createPodNetwork(namespaces: Namespaces, spec: PodNetworkSpec): PodNetwork {
+  return spec.master === undefined ? createPair(namespaces, spec) : createSlave(namespaces, spec, spec.master);
+}
+
+/** Nothing passes until the agent knows the endpoint: its programs drop what comes from no pod of theirs. */
+function createSlave({ host, pod }: Namespaces, spec: PodNetworkSpec, master: number): PodNetwork {
+  const { interfaceName: name, netns, deviceMtu } = spec;
+  const device = host.link(master);
+  if (device === undefined) throw new CniError(cniCodes.io, `Cannot find the ipvlan master device (index ${master})`);
+  if (spec.mac !== undefined && spec.mac !== device.mac) {
+    const why = `ipvlan devices have the MAC address of their master "${device.name}", ${device.mac}`;
+    throw new CniError(cniCodes.invalidConfig, `Cannot give "${name}" MAC address ${spec.mac}: ${why}`);
+  }
+  // Kernels before 6.13 look for the name among the host's devices too, where there may be an eth0.
+  const temporary = spec.hostInterface;
+  host.createIpvlan({ name: temporary, master, netns, ...(deviceMtu > 0 && { mtu: Math.min(deviceMtu, device.mtu) }) });
+  try {
+    pod.setLink(temporary, { name });
+    configurePod(pod, spec, device.mac);
+    return { hostIfindex: master, hostMac: device.mac, mac: device.mac };
+  } catch (error) {
+    if (!pod.deleteLink(temporary)) pod.deleteLink(name);
+    throw error;
+  }
+}
+
+function createPair({ host, pod }: Namespaces, spec: PodNetworkSpec): PodNetwork {
   const mtu = spec.deviceMtu > 0 ? { mtu: spec.deviceMtu } : {};
   const [hostMac, mac] = [randomMac(), spec.mac ?? randomMac()];
   const peer = { name: spec.interfaceName, netns: spec.netns, mac, ...mtu };
@@ -80,7 +111,7 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec, mac: string): void {
   }
   // The kernel asks whether a neighbour is still there from the link-local address only: without one, the gateway
   // counts as failed half a minute after the last packet. Ours needs no duplicate detection.
-  if (spec.addresses.some(({ family }) => family === 6)) {
+  if (spec.master === undefined && spec.addresses.some(({ family }) => family === 6)) {
     pod.addAddress({ ifindex, address: linkLocal(mac), prefixLength: 64, noDad: true, scope: "link" });
   }
   if (spec.pmtud !== undefined) writeSysctl("net/ipv4/tcp_mtu_probing", mtuProbing[spec.pmtud], spec.netns);
@@ -89,6 +120,10 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec, mac: string): void {
   const mtu = spec.routeMtu > 0 ? { mtu: spec.routeMtu } : {};
   for (const { family, gateway } of spec.addresses) {
     const [own, all] = family === 4 ? [`${gateway}/32`, "0.0.0.0/0"] : [`${gateway}/128`, "::/0"];
+    if (spec.master !== undefined) {
+      pod.replaceRoute({ destination: all, ifindex, scope: "link", ...mtu });
+      continue;
+    }
     pod.replaceRoute({ destination: own, ifindex, scope: "link", protocol: 2 });
     pod.replaceRoute({ destination: all, gateway, ifindex, ...mtu });
   }
@@ -111,6 +146,7 @@ export function removeLeftovers({ host, pod }: Namespaces, interfaceName: string
     throw new CniError(cniCodes.alreadyAttached, `Cannot create "${interfaceName}": the container has such a device`);
   }
   if (link !== undefined) pod.deleteLink(link.ifindex);
+  pod.deleteLink(hostInterface);
   host.deleteLink(hostInterface);
 }
 

@@ -4,7 +4,7 @@ import type { Clock, Labels, ReconcilerMetrics } from "../core/index.ts";
 import type { Datapath, Direction, PolicyMapPort } from "../datapath/index.ts";
 import type { IdentityAllocator } from "../identity/index.ts";
 import type { EndpointDefaults } from "./agent-switch.ts";
-import type { EndpointRow } from "./types.ts";
+import type { DeviceOfEndpoint, EndpointRow } from "./types.ts";
 
 /** What a policy says of each peer in one direction. It follows identities: read it, do not keep copies. */
 export interface PeerPorts {
@@ -58,8 +58,8 @@ export interface EndpointDeps {
   readonly resolvePolicy: (labels: Labels, identity: number) => ResolvedEndpointPolicy;
   /** Name of the policy whose rule a cookie stands for; undefined: of none. */
   readonly policyOf?: (cookie: number) => string | undefined;
-  /** Whether the host-side device is (still) there with this name and index. */
-  readonly deviceExists: (interfaceName: string, ifindex: number) => boolean;
+  /** Whether the endpoint's device is (still) there. */
+  readonly deviceExists: (device: DeviceOfEndpoint) => boolean;
   readonly clock: Clock;
   readonly metrics?: ReconcilerMetrics;
 }

@@ -16,11 +16,12 @@ export { createEndpointManager, type EndpointManager } from "./manager.ts";
 export { isAudited, type OptionChanges } from "./options.ts";
 export { createPodLabelSync, initLabels, labelsOfPod, type PodLabelConfig, withAddressLabels } from "./pod-labels.ts";
 export { endpointState } from "./state.ts";
-export { storedIdentities } from "./stored.ts";
+export { storedIdentities, storedSlaves } from "./stored.ts";
 export { createEndpointTable } from "./table.ts";
 export {
   attachmentId,
   type CreateEndpoint,
+  type DeviceOfEndpoint,
   type DeviceTraits,
   type EndpointLogEntry,
   type EndpointOptions,

@@ -160,7 +160,7 @@ class Manager implements EndpointManager {
 
   create(request: CreateEndpoint, wanted = 0): EndpointRow {
     refuseConflicts(this.#table, request);
-    if (!this.#deps.deviceExists(request.interfaceName, request.ifindex)) {
+    if (!this.#deps.deviceExists(request)) {
       const device = `"${request.interfaceName}" (index ${request.ifindex})`;
       throw new EndpointError("invalid", `Cannot create endpoint: there is no device ${device} on this node`);
     }
@@ -351,7 +351,7 @@ class Manager implements EndpointManager {
   }
 
   #restoreEndpoint(row: EndpointRow): void {
-    if (!this.#deps.deviceExists(row.interfaceName, row.ifindex)) {
+    if (!this.#deps.deviceExists(row)) {
       log.info("Endpoint is gone since the last run", { endpoint: row.id, interface: row.interfaceName });
       this.#store.remove(row.id);
       return;

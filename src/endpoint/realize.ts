@@ -118,6 +118,12 @@ export class EndpointRealizer {
   async #ensureAttached(row: EndpointRow): Promise<void> {
     const { id, ifindex, interfaceName: hostDevice, mac, traits } = row;
     const { datapath } = this.#deps;
+    if (traits?.ipvlan === true) {
+      const { netnsPath, containerInterfaceName: interfaceName } = row;
+      const slave = { netnsPath, interfaceName, addresses: endpointAddresses(row) };
+      await datapath.ensureEndpointAttached({ id, ifindex, hostDevice, slave });
+      return;
+    }
     // Where others made the device, they route to it.
     const routed = traits === undefined ? { routed: { mac, addresses: endpointAddresses(row) } } : {};
     const device = { id, ifindex, hostDevice, ...routed };

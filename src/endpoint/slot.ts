@@ -30,10 +30,11 @@ export function endpointSlot(
   };
 }
 
-function slotTraits({ neighborsPass, byStack, parentIfindex }: DeviceTraits): Partial<EndpointConfigRow> {
+function slotTraits({ neighborsPass, byStack, parentIfindex, ipvlan }: DeviceTraits): Partial<EndpointConfigRow> {
   return {
     ...(neighborsPass && { neighborsPass }),
     ...(byStack && { byStack }),
+    ...(ipvlan && { ipvlan }),
     ...(parentIfindex > 0 && { parentIfindex }),
   };
 }

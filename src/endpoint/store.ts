@@ -31,6 +31,7 @@ const storedEndpoint = z.strictObject({
       byStack: z.boolean(),
       externalIpam: z.boolean(),
       parentIfindex: z.int().min(0),
+      ipvlan: z.literal(true).optional(),
     })
     .optional(),
   network: z.string().optional(),

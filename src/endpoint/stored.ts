@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between an endpoint's row and what is kept of it on disk.
 import { doneStatus, FormatError, Labels } from "../core/index.ts";
+import type { SlavePlace } from "../datapath/index.ts";
 import { readOptions } from "./options.ts";
 import { EndpointStore, type StoredEndpoint } from "./store.ts";
 import type { EndpointRow } from "./types.ts";
@@ -68,4 +69,10 @@ function parsed(labels: readonly string[]): Labels | undefined {
     if (error instanceof FormatError) return undefined;
     throw error;
   }
+}
+
+/** Where the devices of stored endpoints are that are ipvlan slaves. */
+export function storedSlaves(directory: string): readonly SlavePlace[] {
+  const slaves = new EndpointStore(directory).load().endpoints.filter(({ traits }) => traits?.ipvlan === true);
+  return slaves.map(({ netnsPath, containerInterfaceName }) => ({ netnsPath, interfaceName: containerInterfaceName }));
 }

@@ -78,7 +78,7 @@ export class Node {
           return policy;
         },
         policyOf: (cookie) => (cookie === 0 ? undefined : `default/rule${cookie}`),
-        deviceExists: (name, ifindex) => this.devices.has(`${name} ${ifindex}`),
+        deviceExists: ({ interfaceName, ifindex }) => this.devices.has(`${interfaceName} ${ifindex}`),
         clock: this.clock,
       },
       { ...agentDefaults, directory: this.directory, auditMode: { on: this.auditMode } },

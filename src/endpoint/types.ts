@@ -37,6 +37,8 @@ export interface DeviceTraits {
   readonly externalIpam: boolean;
   /** ifindex of the bridge that the host side is a port of; 0: of none. */
   readonly parentIfindex: number;
+  /** An ipvlan slave in the pod, without a host side: `ifindex` is the master's, `interfaceName` a name alone. */
+  readonly ipvlan?: true | undefined;
 }
 
 /** Options of one endpoint; what is absent is as the agent's configuration says. */
@@ -112,6 +114,12 @@ export type CreateEndpoint = Pick<
   | "network"
   | "options"
   | "labels"
+>;
+
+/** What it takes to look for an endpoint's device. */
+export type DeviceOfEndpoint = Pick<
+  EndpointRow,
+  "interfaceName" | "ifindex" | "netnsPath" | "containerInterfaceName" | "traits"
 >;
 
 /** Addresses of an endpoint, those it has. */

@@ -4,6 +4,7 @@ import type { AgentApi, DaemonConfiguration, NodeAddressing } from "../../../src
 import { type Config, redactText } from "../../../src/core/index.ts";
 import type { Datapath } from "../../../src/datapath/index.ts";
 import type { EnforcementMode, PolicyEngine } from "../../../src/policy/index.ts";
+import { ipvlanConfiguration } from "../ipvlan.ts";
 import { masqueradeConfig } from "../masquerade.ts";
 import { options } from "../options.ts";
 import { cpuCount } from "./cpu-count.ts";
@@ -23,6 +24,7 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
   const started = Object.fromEntries(Array.from(deps.config.entries(), ([key, { value }]) => [key, shown(value)]));
   const { changeable } = deps;
   const current = (): DaemonConfiguration => {
+    const ipvlan = ipvlanConfiguration(deps.config);
     const spec = { options: optionValues(changeable), "policy-enforcement": deps.engine.mode };
     return {
       spec,
@@ -30,7 +32,8 @@ export function createConfigCalls(deps: ConfigApiDeps): Pick<AgentApi, "getConfi
         realized: spec,
         addressing: deps.hostAddressing,
         "ipam-mode": "host-scope",
-        datapathMode: "veth",
+        datapathMode: deps.config.get(options.datapathMode),
+        ...(ipvlan && { ipvlanConfiguration: ipvlan }),
         ...masqueraded(deps.config),
         deviceMTU: deps.datapath.mtu.device,
         routeMTU: deps.datapath.mtu.route,

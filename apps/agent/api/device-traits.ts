@@ -7,10 +7,14 @@ import type { CreateEndpoint } from "../../../src/endpoint/index.ts";
 const networkProperty = "cni-network";
 
 /**
- * From `datapath-configuration`, `parent-interface-index` and `properties`. Throws ApiError 400 for a combination
+ * From `datapath-configuration`, `parent-interface-index` and `properties`; `isSlave`: whether an `interface-index` is of
+ * the device whose ipvlan slaves pods have. Throws ApiError 400 for a combination
  * under which packets would go another way than the pod's neighbours say.
  */
-export function deviceTraits(request: EndpointChangeRequest): Pick<CreateEndpoint, "traits" | "network"> {
+export function deviceTraits(
+  request: EndpointChangeRequest,
+  isSlave: (masterIfindex: number) => boolean,
+): Pick<CreateEndpoint, "traits" | "network"> {
   const config = request["datapath-configuration"] ?? {};
   const traits = {
     neighborsPass: config["require-arp-passthrough"] === true,
@@ -24,9 +28,12 @@ export function deviceTraits(request: EndpointChangeRequest): Pick<CreateEndpoin
       'Cannot create endpoint: "require-arp-passthrough" is set without "require-routing": false (set both: what the pod\'s neighbours answer has to be the way of its packets)',
     );
   }
+  const slave = isSlave(request["interface-index"] ?? 0);
   const network = request.properties?.[networkProperty];
   return {
-    ...((traits.byStack || traits.externalIpam) && { traits }),
+    // The stack sees what slaves send in any case.
+    ...(slave && { traits: { ...traits, byStack: false, ipvlan: true as const } }),
+    ...(!slave && (traits.byStack || traits.externalIpam) && { traits }),
     ...(typeof network === "string" && { network }),
   };
 }

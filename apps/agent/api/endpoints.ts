@@ -44,6 +44,8 @@ export interface EndpointApiDeps {
   readonly model: EndpointModelContext;
   /** The agent's own options by name, as the API has them. */
   readonly agentOptions: () => Readonly<Record<string, string>>;
+  /** Whether a device is the one whose ipvlan slaves new pods get; absent: none is. */
+  readonly isMaster?: (ifindex: number) => boolean;
 }
 
 type EndpointCalls = Pick<
@@ -194,7 +196,7 @@ function toCreate(deps: EndpointApiDeps, request: EndpointChangeRequest): Create
     podNamespace: request["k8s-namespace"] ?? "",
     podName: request["k8s-pod-name"] ?? "",
     ...(request["k8s-uid"] === undefined ? {} : { podUid: request["k8s-uid"] }),
-    ...deviceTraits(request),
+    ...deviceTraits(request, deps.isMaster ?? (() => false)),
     ...(request["datapath-configuration"]?.["disable-sip-verification"] === true && {
       options: { sourceIpVerification: false },
     }),

@@ -24,6 +24,7 @@ export interface StatusApiDeps {
   readonly kvstore: Kvstore;
   readonly ipam: Ipam;
   readonly datapath: Pick<Datapath, "status" | "hostFirewallDevices" | "attachMode">;
+  readonly datapathMode: string;
   readonly routing: NonNullable<StatusResponse["routing"]>;
   readonly hostFirewall: boolean;
   readonly masquerading: () => MasqueradingStatus;
@@ -58,7 +59,7 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },
         controllers: deps.datapath.status().map(toController),
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
-        "datapath-mode": "veth",
+        "datapath-mode": deps.datapathMode,
         "attach-mode": deps.datapath.attachMode,
         masquerading: deps.masquerading(),
         routing: deps.routing,

@@ -16,7 +16,7 @@ import { createStateLock } from "../../../src/kernel/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
 import { ExitError } from "../errors.ts";
-import { machineRecordPath, podDevices, removeState, stateFiles } from "./post-uninstall-state.ts";
+import { machineRecordPath, podDevices, podSlaves, removeState, stateFiles } from "./post-uninstall-state.ts";
 
 const what = "clean up";
 
@@ -77,7 +77,13 @@ function cleanupOptions(context: Context, call: Call, stateDir: string): Cleanup
   }
   const bpfRoot = textOption(call, "bpfRoot") ?? record?.bpfRoot ?? context.io.env.CILIUM_BPF_ROOT ?? "/sys/fs/bpf";
   const all = flag(call, "allState") || !flag(call, "bpfState");
-  return { bpfRoot, machineRecord, podDevices: podDevices(stateDir), scope: all ? "all" : "bpf" };
+  return {
+    bpfRoot,
+    machineRecord,
+    podDevices: podDevices(stateDir),
+    podSlaves: podSlaves(stateDir),
+    scope: all ? "all" : "bpf",
+  };
 }
 
 /** Goes on only after a yes. */

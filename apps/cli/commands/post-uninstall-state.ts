@@ -34,13 +34,27 @@ export function machineRecordPath(stateDir: string): string {
 
 /** Host-side devices of stored endpoints; a file that cannot be understood names none. */
 export function podDevices(stateDir: string): { name: string; ifindex: number }[] {
+  return storedEndpoints(stateDir).flatMap(({ interfaceName, ifindex }) =>
+    typeof interfaceName === "string" && typeof ifindex === "number" ? [{ name: interfaceName, ifindex }] : [],
+  );
+}
+
+/** Devices of stored endpoints that are ipvlan slaves, in their pods. */
+export function podSlaves(stateDir: string): { netnsPath: string; interfaceName: string }[] {
+  return storedEndpoints(stateDir).flatMap(({ netnsPath, containerInterfaceName: interfaceName, traits }) => {
+    const isSlave = typeof traits === "object" && traits !== null && "ipvlan" in traits;
+    return isSlave && typeof netnsPath === "string" && typeof interfaceName === "string"
+      ? [{ netnsPath, interfaceName }]
+      : [];
+  });
+}
+
+function storedEndpoints(stateDir: string): Record<string, unknown>[] {
   const root = join(stateDir, "state");
   if (!existsSync(root)) return [];
   return readdirSync(root).flatMap((id) => {
     try {
-      const stored = JSON.parse(readFileSync(join(root, id, "endpoint.json"), "utf8")) as Record<string, unknown>;
-      const { interfaceName, ifindex } = stored;
-      return typeof interfaceName === "string" && typeof ifindex === "number" ? [{ name: interfaceName, ifindex }] : [];
+      return [JSON.parse(readFileSync(join(root, id, "endpoint.json"), "utf8")) as Record<string, unknown>];
     } catch {
       return [];
     }

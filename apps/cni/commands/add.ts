@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ADD: addresses from the agent, the veth pair, the endpoint; or, behind another plugin, the endpoint alone. Whatever
+// ADD: addresses from the agent, the veth pair or the ipvlan device, the endpoint; or, behind another plugin, the endpoint alone. Whatever
 // fails, nothing is left behind.
 import {
   AgentUnreachableError,
@@ -122,7 +122,9 @@ async function attach(context: Context): Promise<Answer> {
     const routeMtu = routeMTU > 0 && deviceMtu > 0 ? Math.min(routeMTU, deviceMtu) : routeMTU;
     const { addresses } = found;
     const mac = wantedMac === undefined ? {} : { mac: wantedMac };
-    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu, pmtud, ...mac };
+    const { ipvlanConfiguration: ipvlan } = agentConfig.status;
+    const master = ipvlan === undefined ? {} : { master: ipvlan.masterDeviceIndex };
+    const spec = { hostInterface, interfaceName, netns, addresses, deviceMtu, routeMtu, pmtud, ...mac, ...master };
     const network = createPodNetwork(namespaces, spec);
     const endpoint = await client.putEndpoint(0, {
       ...commonRequest(context),

@@ -12,6 +12,11 @@ export const DaemonConfigurationStatus = z.strictObject({
   "ipam-mode": longText,
   datapathMode: longText,
   configuredDatapathMode: optional(longText),
+  ipvlanConfiguration: optional(
+    z
+      .strictObject({ masterDeviceIndex: count, operationMode: longText })
+      .describe("With datapathMode ipvlan: of which device pods' devices are slaves"),
+  ),
   deviceMTU: count.describe("MTU of pods' devices; 0: the plugin leaves the device's default"),
   routeMTU: count.describe("MTU of pods' default routes; 0: none"),
   packetizationLayerPMTUDMode: optional(
