@@ -80,4 +80,5 @@ enum source_file {
 	FILE_NAT_REWRITE = 141,		/* nat_rewrite.h */
 	FILE_IPVLAN = 142,		/* ipvlan.h */
 	FILE_POD = 143,			/* pod.bpf.c */
+	FILE_JUDGE = 144,		/* judge.h */
 };

@@ -17,6 +17,7 @@
 	 FILE_IS("icmp.h") ? FILE_ICMP :                                           \
 	 FILE_IS("ipv4.h") ? FILE_IPV4 :                                           \
 	 FILE_IS("conntrack.h") ? FILE_CONNTRACK :                                 \
+	 FILE_IS("judge.h") ? FILE_JUDGE :                                         \
 	 FILE_IS("local_delivery.h") ? FILE_LOCAL_DELIVERY :                       \
 	 FILE_IS("encap.h") ? FILE_ENCAP :                                         \
 	 FILE_IS("ipv6.h") ? FILE_IPV6 :                                           \

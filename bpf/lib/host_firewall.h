@@ -7,9 +7,9 @@
 #include "../maps/nodes.h"
 #include "call.h"
 #include "drop.h"
-#include "conntrack.h"
 #include "fragment.h"
 #include "ip.h"
+#include "judge.h"
 
 #define PROTOCOL_IGMP 2
 

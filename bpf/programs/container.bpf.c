@@ -4,11 +4,11 @@
  */
 #include "../lib/arp.h"
 #include "../lib/call.h"
-#include "../lib/conntrack.h"
 #include "../lib/encap.h"
 #include "../lib/eth.h"
 #include "../lib/fragment.h"
 #include "../lib/ip.h"
+#include "../lib/judge.h"
 #include "../lib/ipvlan.h"
 #include "../lib/leave.h"
 #include "../lib/local_delivery.h"

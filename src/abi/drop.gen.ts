@@ -78,5 +78,6 @@ export const SourceFile = {
   FILE_NAT_REWRITE: 141,
   FILE_IPVLAN: 142,
   FILE_POD: 143,
+  FILE_JUDGE: 144,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

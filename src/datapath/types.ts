@@ -83,7 +83,7 @@ export interface DatapathConfig {
   readonly mtu: number;
   readonly ctTcpMax: number;
   readonly ctAnyMax: number;
-  /** Entries of the maps of masqueraded flows, two a flow. */
+  /** Entries of the maps of masqueraded flows: one a flow that conntrack knows, two a flow that it does not. */
   readonly natMax?: number;
   readonly policyMapMax: number;
   readonly ipcacheMax: number;

@@ -19,7 +19,7 @@ import {
   untouched,
 } from "./masquerade-steps.ts";
 import { icmpError, type Payload, TcpFlag } from "./packet.ts";
-import { forgetTranslations, giveAddresses, node, translations } from "./translations.ts";
+import { forgetTranslations, giveAddresses, movePort, node, translations } from "./translations.ts";
 import { type Addresses, internet, type Pod, podA, podB, type World } from "./world.ts";
 
 const { SYN, ACK, FIN, RST } = TcpFlag;
@@ -151,6 +151,16 @@ export const masqueradeTrackedCases: readonly Case[] = bothFamilies((words) => [
       { ...answers(words, podA, reply, 40_000), change: (world) => conntrackMap(world, words, false).clear() },
       { ...leaves(words, podA, query, 40_000), change: (world) => conntrackMap(world, words, false).clear() },
       answers(words, podA, reply, 40_000),
+    ],
+  },
+  {
+    name: "goes on with a flow whose translation stands in an entry of its own, as earlier builds had it",
+    steps: [
+      first(leaves(words, podA, query, 40_000)),
+      { ...sends(words, podA, query(40_000)), change: (world) => movePort(world, words.ip(podA), 40_000, 50_001) },
+      ...goes(words, podA, query, 40_000, 50_001),
+      answers(words, podA, reply, 40_000, 50_001),
+      ...goes(words, podA, query, 40_000, 50_001),
     ],
   },
   {

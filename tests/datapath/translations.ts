@@ -9,7 +9,7 @@ import {
   encodeNatEntry,
   type NatEntry,
 } from "../../src/abi/index.ts";
-import { ip16, ipFromBytes, ipToBytes, parseCidr } from "../../src/core/index.ts";
+import { ip16, ipFrom16, ipFromBytes, ipToBytes, parseCidr } from "../../src/core/index.ts";
 import { type Addresses, LOOPBACK, u32le, type World } from "./world.ts";
 
 /** One direction of a masqueraded flow. */
@@ -75,6 +75,20 @@ export function translatedPort(world: World, source: string, port: number): numb
 /** Loses entries, as a full table does. */
 export function forgetTranslations(world: World, which: (row: Translation) => boolean): void {
   for (const row of translations(world).filter(which)) mapOf(world, row.family).delete(row.key);
+}
+
+/** Gives a flow that has an entry for either direction another port outside. */
+export function movePort(world: World, source: string, port: number, to: number): void {
+  for (const row of translations(world)) {
+    const map = mapOf(world, row.family);
+    if (row.direction === 0 && row.source === source && row.sourcePort === port) {
+      map.update(row.key, encodeNatEntry({ ...row, port: to }));
+    } else if (row.direction === 1 && row.port === port && ipFrom16(row.address, row.family) === source) {
+      map.delete(row.key);
+      new DataView(row.key.buffer, row.key.byteOffset).setUint16(row.family === 4 ? 10 : 34, to);
+      map.update(row.key, encodeNatEntry(row));
+    }
+  }
 }
 
 /** Lets all flows have ended long ago. */

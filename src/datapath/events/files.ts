@@ -40,6 +40,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_MASQUERADE, "masquerade.h"],
   [SourceFile.FILE_IPVLAN, "ipvlan.h"],
   [SourceFile.FILE_POD, "bpf_pod.c"],
+  [SourceFile.FILE_JUDGE, "judge.h"],
   [SourceFile.FILE_UNMASQUERADE, "unmasquerade.h"],
   [SourceFile.FILE_NAT_REWRITE, "nat_rewrite.h"],
 ]);
