@@ -2,18 +2,9 @@
 // Runs inside of the virtual machine, whose kernel has ipvlan: two nodes with native routing, whose pods are slaves of
 // eth0. Prints each step when it is done; ends with an error at the first that does not hold.
 import assert from "node:assert/strict";
-import {
-  agentClient,
-  killAgent,
-  nodeCommand,
-  nodeOf,
-  sandboxPaths,
-  spawnIn,
-  startAgent,
-  waitForAgent,
-} from "../../apps/sandbox/index.ts";
+import { agentClient, nodeCommand, nodeOf, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
 import { parseIp } from "../../src/core/index.ts";
-import { eventually } from "../../src/kvstore/testing.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { ipFrame, udp } from "../datapath/packet.ts";
 import { Scenario } from "../scenarios/harness.ts";
 
@@ -41,7 +32,9 @@ function pod(name: string, node: string, labels: Readonly<Record<string, string>
   return `---\n${JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec })}\n`;
 }
 
-const server = ["socat", "-t", "30", "TCP6-LISTEN:7000,ipv6only=0,fork,reuseaddr", "SYSTEM:echo $SOCAT_PEERADDR"];
+/** It reads the question first: socat forgets an answer when the question finds nobody any more. */
+const answer = "SYSTEM:read question; echo $SOCAT_PEERADDR";
+const server = ["socat", "-t", "30", "TCP6-LISTEN:7000,ipv6only=0,fork,reuseaddr", answer];
 const both = [4, 6] as const;
 type Run = (command: readonly string[]) => Promise<{ readonly stdout: string }>;
 
@@ -49,7 +42,7 @@ type Run = (command: readonly string[]) => Promise<{ readonly stdout: string }>;
 async function ask(run: Run, ips: readonly string[]): Promise<readonly string[]> {
   const questions = ips.map((ip, i) => {
     const at = ip.includes(":") ? `[${ip}]` : ip;
-    return `(answer=$(echo | socat -t 10 -T 10 - TCP:${at}:7000,connect-timeout=5 2>/dev/null); echo "${i} $answer") &`;
+    return `(answer=$(echo | socat -t 30 -T 30 - TCP:${at}:7000,connect-timeout=10 2>/dev/null); echo "${i} $answer") &`;
   });
   const { stdout } = await run(["sh", "-c", `${questions.join("\n")}\nwait`]);
   const answers = new Map(stdout.split("\n").map((line) => [line.split(" ")[0], line.split(" ")[1] ?? ""]));
@@ -108,17 +101,6 @@ async function assertTraffic(scenario: Scenario, what: string, others: readonly 
   step(what);
 }
 
-async function restart(
-  { sandbox }: Scenario,
-  settings: Readonly<Record<string, string>>,
-  names: readonly string[] = nodes,
-): Promise<void> {
-  const restarted = sandbox.nodes.filter(({ name }) => names.includes(name));
-  for (const node of restarted) await killAgent(sandbox, node);
-  for (const node of restarted) startAgent({ ...sandbox, settings: { ...sandbox.settings, ...settings } }, node);
-  await Promise.all(restarted.map((node) => waitForAgent(sandbox, node)));
-}
-
 async function run(scenario: Scenario): Promise<void> {
   const { sandbox } = scenario;
   const status = await agentClient(sandbox, nodeOf(sandbox, "node1")).healthz({});
@@ -134,13 +116,13 @@ async function run(scenario: Scenario): Promise<void> {
   await assertTraffic(scenario, "ipvlan pods");
 
   await assertNoForgery(scenario);
-  await restart(scenario, {});
+  await scenario.restart({});
   await assertTraffic(scenario, "agents killed and started again");
   // The filter that its pod removed is there again.
   assert.match(await filters(scenario, "friend"), /cil_from_pod/);
 
   const veth = { "datapath-mode": "veth" };
-  await restart(scenario, veth);
+  await scenario.restart(veth);
   await scenario.apply(pod("echo-veth", "node1", { app: "echo" }));
   assert.match((await scenario.exec("echo-veth", ["ip", "-d", "link", "show", "eth0"])).stdout, / veth /);
   await assertTraffic(scenario, "pairs beside them", ["echo-veth"]);
@@ -149,7 +131,7 @@ async function run(scenario: Scenario): Promise<void> {
   const left = await agentClient(sandbox, nodeOf(sandbox, "node1")).listEndpoints();
   const names = left.flatMap(({ status }) => status["external-identifiers"]?.["k8s-pod-name"] ?? []);
   assert.deepEqual(names, ["echo-veth"]);
-  await restart(scenario, veth, ["node1"]);
+  await scenario.restart(veth, ["node1"]);
   const { stdout } = await scenario.onNode("node1", ["sh", "-c", "ip rule; ip -6 rule; ip link"]);
   assert.deepEqual(
     stdout.match(/^\d+:.*lookup local.*$/gm)?.map((rule) => rule.split(":")[0]),
