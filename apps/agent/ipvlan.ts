@@ -5,7 +5,7 @@ import { type Config, ConfigError } from "../../src/core/index.ts";
 import { slaveMaster } from "../../src/datapath/index.ts";
 import { storedSlaves } from "../../src/endpoint/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
-import { options } from "./options.ts";
+import { options, unfitForSlaves } from "./options.ts";
 
 /** Whether new pods get ipvlan devices. */
 export function makesSlaves(config: Config): boolean {
@@ -14,18 +14,32 @@ export function makesSlaves(config: Config): boolean {
 
 /**
  * The device whose slaves pods have or get; nothing when there are none. Throws ConfigError for a device that is not
- * there, and for another one than that of pods there are.
+ * there, for another one than that of pods there are, and for what these do not get along with.
  */
 export function ipvlanMaster(config: Config): { ipvlanMaster?: string } {
   using rtnl = new Rtnetlink();
   const masters = storedSlaves(join(config.get(options.stateDir), "state")).map(slaveMaster);
   const index = masters.find((ifindex) => ifindex !== undefined);
   const found = index === undefined ? undefined : rtnl.link(index)?.name;
-  if (!makesSlaves(config)) return found === undefined ? {} : { ipvlanMaster: found };
+  if (!makesSlaves(config)) {
+    if (found === undefined) return {};
+    requireFitForSlaves(config);
+    return { ipvlanMaster: found };
+  }
   const name = config.get(options.ipvlanMasterDevice);
   if (rtnl.link(name) === undefined) throw unfit(name, "the name of a device of this node");
   if (found !== undefined && found !== name) throw unfit(name, `${found}, which pods of this node are on`);
   return { ipvlanMaster: name };
+}
+
+/** For a node whose new pods get pairs. Throws ConfigError for what the ipvlan pods that it still has do not bear. */
+export function requireFitForSlaves(config: Config): void {
+  for (const [key, check] of Object.entries(unfitForSlaves)) {
+    const problem = check(config);
+    if (problem === undefined) continue;
+    const allowed = `${problem.allowed} until this node's ipvlan pods of an earlier datapath-mode are deleted`;
+    throw new ConfigError(key, `Cannot use configuration: key "${key}" has ${problem.found} (allowed: ${allowed})`);
+  }
 }
 
 /** As Cilium's API names it; undefined where pods get pairs. */

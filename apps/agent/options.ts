@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
-import { onlyWithVeth, routingChecks, routingOptions } from "./routing-options.ts";
+import { onlyWithVeth, routingChecks, routingOptions, routingUnfitForSlaves, type Unfit } from "./routing-options.ts";
 
 const { boolean, int, string, pattern, oneOf, cidr, list, map, duration, path } = configTypes;
 const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;
@@ -322,13 +322,19 @@ export function isChaining(config: Config): boolean {
   return mode === "generic-veth" || mode === "flannel";
 }
 
+/** What ipvlan pods do not get along with, whatever the mode of new ones. */
+export const unfitForSlaves: Unfit = {
+  ...routingUnfitForSlaves,
+  "enable-host-firewall": (config) =>
+    config.get(options.enableHostFirewall) ? { found: "true", allowed: "false" } : undefined,
+};
+
 /** Rules over several keys. */
 export const checks: readonly ConfigCheck[] = [
   ...masqueradeChecks,
   ...routingChecks,
   ...onlyWithVeth({
-    "enable-host-firewall": (config) =>
-      config.get(options.enableHostFirewall) ? { found: "true", allowed: "false" } : undefined,
+    ...unfitForSlaves,
     "cni-chaining-mode": (config) =>
       isChaining(config) ? { found: config.get(options.cniChainingMode), allowed: "none" } : undefined,
   }),

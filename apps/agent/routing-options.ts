@@ -67,10 +67,11 @@ export const routingOptions = {
   }),
 } as const;
 
+/** Of keys, what is wrong with their values, for a reason that is not theirs. */
+export type Unfit = Readonly<Record<string, (config: Config) => { found: string; allowed: string } | undefined>>;
+
 /** Of each key, what is wrong with it while pods get ipvlan devices. */
-export function onlyWithVeth(
-  problems: Readonly<Record<string, (config: Config) => { found: string; allowed: string } | undefined>>,
-): readonly ConfigCheck[] {
+export function onlyWithVeth(problems: Unfit): readonly ConfigCheck[] {
   return Object.entries(problems).map(
     ([key, check]): ConfigCheck =>
       (config) => {
@@ -83,12 +84,16 @@ export function onlyWithVeth(
 /** UDP port of each tunnel where none is configured. */
 export const defaultTunnelPort = { vxlan: 8472, geneve: 6081 } as const;
 
+/** What ipvlan pods do not get along with, whatever the mode of new ones. */
+export const routingUnfitForSlaves: Unfit = {
+  "routing-mode": (config) =>
+    config.get(routingOptions.routingMode) === "native" ? undefined : { found: "tunnel", allowed: "native" },
+  "enable-endpoint-routes": (config) =>
+    config.get(routingOptions.enableEndpointRoutes) ? { found: "true", allowed: "false" } : undefined,
+};
+
 export const routingChecks: readonly ConfigCheck[] = [
   ...onlyWithVeth({
-    "routing-mode": (config) =>
-      config.get(routingOptions.routingMode) === "native" ? undefined : { found: "tunnel", allowed: "native" },
-    "enable-endpoint-routes": (config) =>
-      config.get(routingOptions.enableEndpointRoutes) ? { found: "true", allowed: "false" } : undefined,
     "ipvlan-master-device": (config) =>
       config.get(routingOptions.ipvlanMasterDevice) === ""
         ? { found: "nothing", allowed: "the name of a device of this node" }
