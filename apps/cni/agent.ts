@@ -7,7 +7,9 @@ export const agentPatience = 30_000;
 
 /** How long a call may take; an endpoint's build is one call. */
 const callTimeout = 90_000;
-const retryInterval = 200;
+
+/** Between two attempts to reach it, in milliseconds. */
+export const retryInterval = 200;
 
 /** What ADD, DEL and CHECK ask. */
 type Calls =

@@ -139,14 +139,24 @@ static bool ask(const struct sockaddr_un *address, const struct text *request, s
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool sent = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
 		    write_all(fd, request->bytes, request->length) && shutdown(fd, SHUT_WR) == 0;
-	bool done = sent && read_all(fd, answer) && answer->length > 0;
+	bool done = sent && read_all(fd, answer);
 
 	if (fd >= 0)
 		close(fd);
-	/* It ended in the middle: what it may have begun is no other call's. */
-	if (sent && !done)
-		setenv("CILIUM_CNI_BEGUN", "1", 1);
 	return done;
+}
+
+/* The line by which an agent says that what there is of the attachment is this call's: none was there before. */
+static bool take_begun(struct text *answer)
+{
+	static const char line[] = "begun\n";
+	size_t length = sizeof(line) - 1;
+
+	if (answer->length < length || memcmp(answer->bytes, line, length) != 0)
+		return false;
+	memmove(answer->bytes, answer->bytes + length, answer->length - length + 1);
+	answer->length -= length;
+	return true;
 }
 
 /* Prints an answer that is one: a line with 0 or 1, then the output. */
@@ -177,6 +187,7 @@ int main(int argc, char **argv)
 {
 	struct text config = { 0 }, request = { 0 }, answer = { 0 };
 	struct sockaddr_un address = { 0 };
+	bool done;
 	int code;
 
 	if (argc < 2) {
@@ -189,8 +200,11 @@ int main(int argc, char **argv)
 		       "it has more than %d bytes, or cannot be read\"}\n", MOST);
 		return 1;
 	}
-	if (find_socket(config.bytes, &address) && make_request(&request, &config) &&
-	    ask(&address, &request, &answer) && print_answer(&answer, &code))
+	done = find_socket(config.bytes, &address) && make_request(&request, &config) && ask(&address, &request, &answer);
+	/* Also for an answer that does not come in the end. */
+	if (take_begun(&answer))
+		setenv("CILIUM_CNI_BEGUN", "1", 1);
+	if (done && print_answer(&answer, &code))
 		return code;
 	leave_to(argv + 1, &config);
 }

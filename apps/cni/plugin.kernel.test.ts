@@ -2,15 +2,17 @@
 // The plugin as a runtime calls it: a process in a node's namespace, a container's namespace, an agent on a socket.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { ApiError, createApiServer, deleteQueueDirectory } from "../../src/api/index.ts";
 import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
-import { createNetns, deleteNetns, Rtnetlink, readSysctl } from "../../src/kernel/index.ts";
+import { createNetns, deleteNetns, openNetns, Rtnetlink, readSysctl } from "../../src/kernel/index.ts";
 import { hostInterfaceName } from "./attachment.ts";
+import { createLocalAgent } from "./local-agent.ts";
+import { runPlugin as runInProcess } from "./plugin.ts";
 import { linkLocal } from "./pod-network.ts";
 
 configureLogging({ level: "silent" });
@@ -196,10 +198,11 @@ test("an empty pool is an error that says so", async (t) => {
 test("ADD replaces what a killed ADD left, but not somebody else's device", async (t) => {
   const { run, host, pod, netns, containerId } = await setup(t);
   const hostName = hostInterfaceName(containerId, "eth0");
-  {
-    using inside = (await import("../../src/kernel/index.ts")).openNetns(netns);
-    host.createVeth({ name: hostName, peer: { name: "eth0", netns: inside } });
-  }
+  const makePair = (name: string): void => {
+    using inside = openNetns(netns);
+    host.createVeth({ name, peer: { name: "eth0", netns: inside } });
+  };
+  makePair("veth-other");
   const refused = await run("ADD");
   assert.equal(refused.answer.code, 103);
   assert.match(refused.answer.msg ?? "", /the container has such a device/);
@@ -207,6 +210,12 @@ test("ADD replaces what a killed ADD left, but not somebody else's device", asyn
   const added = await run("ADD");
   assert.equal(added.code, 0, added.answer.msg ?? "");
   assert.equal((await run("DEL")).code, 0);
+  // One that was killed between the pair and what marks it.
+  makePair(hostName);
+  const again = await run("ADD");
+  assert.equal(again.code, 0, again.answer.msg ?? "");
+  assert.equal((await run("DEL")).code, 0);
+  assert.equal(host.link("veth-other"), undefined);
 });
 
 test("ADD waits for an agent that is starting", async (t) => {
@@ -218,6 +227,35 @@ test("ADD waits for an agent that is starting", async (t) => {
   const { code, answer } = await adding;
   assert.equal(code, 0, answer.msg ?? "");
   assert.equal((await run("DEL")).code, 0);
+});
+
+test("ADD says once that an agent is down, and waits before each further attempt", async (t) => {
+  const { netns, containerId, socketPath, agent } = await setup(t);
+  const logFile = join(dirname(socketPath), "cni.log");
+  const config = {
+    cniVersion: "1.0.0",
+    name: "cilium",
+    type: "cilium-cni",
+    "agent-socket": "/nonexistent/cilium.sock",
+  };
+  const invocation = {
+    env: { CNI_COMMAND: "ADD", CNI_CONTAINERID: containerId, CNI_IFNAME: "eth0", CNI_NETNS: netns },
+    stdin: JSON.stringify({ ...config, "log-file": logFile }),
+    patience: 500,
+  };
+  const warnings = () => readFileSync(logFile, "utf8").match(/"level":"warn"/g)?.length ?? 0;
+  const down = await runInProcess(invocation);
+  assert.match(down.output, /Cannot reach the agent/);
+  assert.equal(warnings(), 0);
+  const ended = async (): Promise<never> => {
+    throw new ApiError(400, "Cannot claim address 10.77.0.10: nobody lent it");
+  };
+  const local = { ...createLocalAgent(agent.api), getEndpoint: ended };
+  let begun = 0;
+  await runInProcess({ ...invocation, agentAt: () => local, onBegun: () => begun++ });
+  assert.equal(begun, 0);
+  // At 0, 200 and 400 ms; fewer on a busy machine.
+  assert.ok(warnings() >= 1 && warnings() <= 3, `${warnings()} warnings`);
 });
 
 test("DEL with the agent down removes the devices and queues the endpoint's deletion", async (t) => {

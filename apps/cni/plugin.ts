@@ -22,6 +22,8 @@ export interface Invocation {
   readonly patience?: number;
   /** Default: over the socket. */
   readonly agentAt?: AgentAt;
+  /** ADD found no attachment and begins with its own. */
+  readonly onBegun?: () => void;
 }
 
 export interface Outcome {
@@ -58,9 +60,9 @@ export async function runPlugin(invocation: Invocation): Promise<Outcome> {
     version = config.cniVersion;
     requireCommand(command, version);
     const warn = (message: string): void => log("warn", message);
-    const { patience = agentPatience, agentAt = agentClient } = invocation;
+    const { patience = agentPatience, agentAt = agentClient, onBegun = () => {} } = invocation;
     const isBegun = env.CILIUM_CNI_BEGUN === "1";
-    const answer = await handlers[command]({ config, env, patience, agentAt, isBegun, warn });
+    const answer = await handlers[command]({ config, env, patience, agentAt, isBegun, onBegun, warn });
     log("debug", "done");
     return done(answer);
   } catch (thrown) {

@@ -137,17 +137,22 @@ export function linkLocal(mac: string): string {
 }
 
 /**
- * Removes what an interrupted ADD left: a device of the same name in the container, if this plugin made it, and the
- * host side. Throws CniError 103 when the container's device is somebody else's.
+ * Removes what an interrupted ADD left: the host side, which takes the other end along whatever that is called yet, and a
+ * device of the same name in the container, if this plugin made it. Throws CniError 103 when that is somebody else's.
  */
 export function removeLeftovers({ host, pod }: Namespaces, interfaceName: string, hostInterface: string): void {
+  host.deleteLink(hostInterface);
   const link = pod.link(interfaceName);
   if (link !== undefined && !link.altNames.includes(podAltName(interfaceName))) {
     throw new CniError(cniCodes.alreadyAttached, `Cannot create "${interfaceName}": the container has such a device`);
   }
   if (link !== undefined) pod.deleteLink(link.ifindex);
   pod.deleteLink(hostInterface);
-  host.deleteLink(hostInterface);
+}
+
+/** Whether the container has a device of that name which this plugin made. */
+export function hasOwnDevice(pod: Rtnetlink, interfaceName: string): boolean {
+  return pod.link(interfaceName)?.altNames.includes(podAltName(interfaceName)) === true;
 }
 
 /** Removes the pair from whichever side still has it, never another plugin's device; nothing there is fine. */

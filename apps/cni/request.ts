@@ -11,6 +11,8 @@ export interface Request {
   readonly agentAt: AgentAt;
   /** Whether an agent ended in the middle of this very call, when it was handed over to it. */
   readonly isBegun: boolean;
+  /** ADD tells that from now on what there is of the attachment is this call's. */
+  readonly onBegun: () => void;
   /** For the log file: something went wrong that is no error of the command. */
   readonly warn: (message: string) => void;
 }

@@ -13,8 +13,10 @@ async function setup(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "cni-server-"));
   const calls: { env: NodeJS.ProcessEnv; stdin: string }[] = [];
   const path = cniSocketPath(join(folder, "cilium.sock"));
-  const server = createCniServer(path, async (call) => {
-    calls.push(call);
+  const server = createCniServer(path, async ({ env, stdin, onBegun }) => {
+    calls.push({ env, stdin });
+    if (env.CNI_ARGS === "begin") onBegun?.();
+    if (env.CNI_ARGS === "begin" || env.CNI_ARGS === "end") throw new Error("ended in the middle");
     return { exitCode: 1, output: '{"code": 7}\n' };
   });
   await server.start();
@@ -64,6 +66,7 @@ test("only CNI_ variables are taken", () => {
 });
 
 const launcher = join(import.meta.dirname, "../../bin/cilium-cni");
+const handOver = join(import.meta.dirname, "../../build/bin/cni-hand-over");
 
 test("the launcher hands calls over unchanged, and prints what comes back", async (t) => {
   const { path, calls } = await setup(t);
@@ -100,6 +103,19 @@ test("the launcher does it itself when the agent has no such socket, or might se
   assert.equal(calls.length, 0);
 });
 
+test("threats: the launcher takes for its own what an agent began that ended, and nothing else", async (t) => {
+  const { path } = await setup(t);
+  const stdin = JSON.stringify({ "agent-socket": path.replace(/cni\.sock$/, "cilium.sock") });
+  for (const [args, begun] of [
+    ["begin", true],
+    ["end", false],
+  ] as const) {
+    const { stdout } = await launch({ CNI_COMMAND: "ADD", CNI_ARGS: args }, stdin, [handOver, "/usr/bin/env"]);
+    assert.match(stdout, /^CNI_COMMAND=ADD$/m);
+    assert.equal(/^CILIUM_CNI_BEGUN=1$/m.test(stdout), begun, stdout);
+  }
+});
+
 test("threats: a configuration without end is error 6, and reaches nobody", async (t) => {
   const { calls } = await setup(t);
   const env = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0", CNI_NETNS: "/run/netns/none-such" };
@@ -109,8 +125,12 @@ test("threats: a configuration without end is error 6, and reaches nobody", asyn
   assert.equal(calls.length, 0);
 });
 
-function launch(env: Record<string, string>, input: string): Promise<{ code: number | null; stdout: string }> {
-  const child = spawn(launcher, { env: { PATH: process.env.PATH, ...env }, stdio: ["pipe", "pipe", "inherit"] });
+function launch(
+  env: Record<string, string>,
+  input: string,
+  [program, ...args]: readonly [string, ...string[]] = [launcher],
+): Promise<{ code: number | null; stdout: string }> {
+  const child = spawn(program, args, { env: { PATH: process.env.PATH, ...env }, stdio: ["pipe", "pipe", "inherit"] });
   const stdout = text(child.stdout);
   // Who has seen enough closes its end.
   child.stdin.on("error", (error: NodeJS.ErrnoException) => assert.equal(error.code, "EPIPE"));

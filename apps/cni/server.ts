@@ -7,7 +7,7 @@ import { listenUnix } from "../../src/api/index.ts";
 import { createLogger, errorChain } from "../../src/core/index.ts";
 import { type AgentAt, agentClient, type LocalApi } from "./agent.ts";
 import { createLocalAgent } from "./local-agent.ts";
-import { type Outcome, runPlugin } from "./plugin.ts";
+import { type Invocation, type Outcome, runPlugin } from "./plugin.ts";
 
 const log = createLogger("cni");
 
@@ -17,7 +17,7 @@ const maxConnections = 512;
 /** Milliseconds in which a request has to be there. */
 const requestTimeout = 10_000;
 
-type Run = (invocation: { readonly env: NodeJS.ProcessEnv; readonly stdin: string }) => Promise<Outcome>;
+type Run = (invocation: Pick<Invocation, "env" | "stdin" | "onBegun">) => Promise<Outcome>;
 
 export interface CniServer {
   start(): Promise<void>;
@@ -38,7 +38,8 @@ export function pluginOf(api: LocalApi, agentSocket: string): Run {
 
 /**
  * Makes the server. A request is lines of CNI_NAME=VALUE, an empty line, then what was on stdin, up to the end of the
- * stream; the answer is a line with the exit code, then what goes to stdout. CNI_NETNS_FILE is `DEVICE:INODE` of CNI_NETNS
+ * stream; the answer is a line with the exit code, then what goes to stdout. A line "begun" comes before that when ADD
+ * found no attachment and makes its own: only then is what there is this call's, should the answer not come. CNI_NETNS_FILE is `DEVICE:INODE` of CNI_NETNS
  * as the caller sees it: where that is another file here the answer is 2, and the caller has to do it. For root only.
  */
 export function createCniServer(socketPath: string, run: Run): CniServer {
@@ -72,7 +73,7 @@ async function serve(socket: Socket, run: Run): Promise<void> {
     socket.end("2\n");
     return;
   }
-  const { exitCode, output } = await run({ env: rest, stdin });
+  const { exitCode, output } = await run({ env: rest, stdin, onBegun: () => socket.write("begun\n") });
   socket.end(`${exitCode}\n${output}`);
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { agentClient, killAgent, nodeOf, sandboxPaths, startAgent } from "../../apps/sandbox/index.ts";
+import { agentClient, killAgent, nodeOf, sandboxPaths, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { deleteNetns, Rtnetlink } from "../../src/kernel/index.ts";
 import { Scenario } from "../scenarios/harness.ts";
@@ -211,6 +211,8 @@ describe("an agent that is killed in the middle of an ADD", () => {
       startAgent(scenario.sandbox, node);
       const result = await adding;
       assert.equal(result.code, undefined, result.msg ?? "");
+      // It may have been done just before the end.
+      await waitForAgent(scenario.sandbox, node);
       assert.deepEqual(await caller.call("CHECK", container, { prevResult: result }), {});
       assert.deepEqual(await attached(), [container.id]);
       assert.deepEqual([devices(), (await caller.call("ADD", container)).code], [before + 1, 103]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ADD: addresses from the agent, the veth pair or the ipvlan device, the endpoint; or, behind another plugin, the endpoint alone. Whatever
 // fails, nothing is left behind.
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   AgentUnreachableError,
   ApiError,
@@ -11,7 +12,7 @@ import {
 import { errorChain } from "../../../src/core/index.ts";
 import { type Fd, netnsCookie } from "../../../src/kernel/index.ts";
 import { findAddresses, type PodAddresses } from "../addresses.ts";
-import { type Agent, whenAgentAnswers } from "../agent.ts";
+import { type Agent, retryInterval, whenAgentAnswers } from "../agent.ts";
 import { attachmentRef, hostInterfaceName } from "../attachment.ts";
 import { findChainedDevice } from "../chained-device.ts";
 import { isChained } from "../chaining.ts";
@@ -19,7 +20,7 @@ import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
 import { endpointLabels } from "../labels.ts";
 import { openContainerNetns } from "../netns.ts";
-import { createPodNetwork, deletePodNetwork, Namespaces, removeLeftovers, setPodMac } from "../pod-network.ts";
+import { createPodNetwork, deletePodNetwork, hasOwnDevice, Namespaces, removeLeftovers, setPodMac } from "../pod-network.ts";
 import type { Answer, Request } from "../request.ts";
 import { completePreviousResult, formatResult, readPreviousResult } from "../result.ts";
 import { macOf } from "../runtime-config.ts";
@@ -34,7 +35,7 @@ interface Context {
   readonly labels: readonly string[];
 }
 
-/** Again and again while the agent ends in the middle, as long as it waits for one at all. */
+/** Again while the agent ends in the middle, as long as it waits for one at all. */
 export async function add(request: Request): Promise<Answer> {
   const attachment = readAttachment(request.env, "ADD");
   using netns = openContainerNetns(attachment.netns);
@@ -43,11 +44,12 @@ export async function add(request: Request): Promise<Answer> {
   const deadline = performance.now() + request.patience;
   let isBegun = request.isBegun;
   for (;;) {
+    const patience = Math.max(0, deadline - performance.now());
+    const agentConfig = await whenAgentAnswers(() => client.getConfig(), patience);
     try {
-      const patience = Math.max(0, deadline - performance.now());
-      const agentConfig = await whenAgentAnswers(() => client.getConfig(), patience);
       if (isBegun) await removeBegun(client, attachment);
       else await refuseSecondAdd(client, attachment, namespaces);
+      if (!isBegun) request.onBegun();
       isBegun = true;
       await refuseSendingLimit(client, request);
       const labels = await endpointLabels(request, attachment, agentConfig);
@@ -57,6 +59,7 @@ export async function add(request: Request): Promise<Answer> {
       if (!isOfAnEndedAgent(error) || performance.now() > deadline) throw error;
       request.warn(`The agent ended in the middle, trying again: ${errorChain(error)}`);
     }
+    await sleep(retryInterval);
   }
 }
 
@@ -91,7 +94,7 @@ async function refuseSendingLimit(client: Agent, { config }: Request): Promise<v
  * The specification lets no runtime ADD twice; answering with an error keeps the first attachment whole. One whose device
  * is gone is none: the container ended without DEL, or the machine started again.
  */
-async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment, { host }: Namespaces): Promise<void> {
+async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment, on: Namespaces): Promise<void> {
   const { containerId, interfaceName } = attachment;
   let endpoint: Endpoint;
   try {
@@ -101,7 +104,10 @@ async function refuseSecondAdd(client: Agent, attachment: AttachmentEnvironment,
     throw error;
   }
   const { "interface-name": name = "", "interface-index": ifindex } = endpoint.status.networking;
-  if (host.link(name)?.ifindex !== ifindex) return await removeBegun(client, attachment);
+  const device = on.host.link(name);
+  // An ipvlan slave has nothing on the host.
+  const isThere = device === undefined ? hasOwnDevice(on.pod, interfaceName) : device.ifindex === ifindex;
+  if (!isThere) return await removeBegun(client, attachment);
   throw new CniError(
     cniCodes.alreadyAttached,
     `Cannot ADD "${interfaceName}" of container "${containerId}": it is endpoint ${endpoint.id} already (DEL it first)`,
