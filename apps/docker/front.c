@@ -95,11 +95,14 @@ static bool start_program(struct front *front, const sigset_t *usual)
 	if (front->program == 0)
 		run_program(front, pair[1], parent, usual);
 	close(pair[1]);
+	if (front->program < 0) {
+		fail("start", front->command[0]);
+		close(pair[0]);
+		front->program = 0;
+		return false;
+	}
 	front->control = pair[0];
-	if (front->program > 0)
-		return true;
-	fail("start", front->command[0]);
-	return false;
+	return true;
 }
 
 /* A socket file on which nobody answers is replaced. */
