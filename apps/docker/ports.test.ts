@@ -36,6 +36,7 @@ for (const [option, free, reason] of [
   [[binding({ HostPort: 0 })], true, /Cannot publish port 80\/tcp: .*\(give it: -p PORT:80\)/],
   [[binding({ Proto: 1 })], true, /a port of protocol 1: expected TCP, UDP or SCTP/],
   [[binding({ HostIP: "eth0" })], true, /Cannot publish at "eth0": not an address/],
+  [[binding({ HostIP: "::1" })], true, /Cannot publish at "::1": no container can answer to it/],
   [[binding({ HostPort: 70_000 })], true, /Cannot read port map field "0\.HostPort"/],
   ["8080", true, /Cannot read port map/],
 ] as const) {

@@ -65,6 +65,8 @@ function hostIpOf(text: string): { readonly hostIp?: string } {
   if (text === "") return {};
   const hostIp = tryParseIp(text);
   if (hostIp === undefined) throw new RequestError(`Cannot publish at "${text}": not an address`);
+  if (hostIp === "::1")
+    throw new RequestError('Cannot publish at "::1": no container can answer to it (use 127.0.0.1)');
   return { hostIp };
 }
 
@@ -96,8 +98,7 @@ export function listeningPorts(): PublishedPort[] {
     { protocol: "udp", file: "udp6", all: "::" },
   ] as const;
   return files.flatMap(({ protocol, file, all }) => {
-    const lines = readFileSync(`/proc/self/net/${file}`, "utf8").split("\n").slice(1);
-    return lines.flatMap((line) => {
+    return socketLines(file).flatMap((line) => {
       const [, local = "", remote = "", state] = line.trim().split(/\s+/);
       // A UDP socket that is connected takes nothing else.
       const listens = protocol === "tcp" ? state === tcpListen : /^0+:0+$/.test(remote);
@@ -106,6 +107,16 @@ export function listeningPorts(): PublishedPort[] {
       return listens ? [{ protocol, port: 0, hostPort: Number.parseInt(port, 16), ...hostIpFrom(address, all) }] : [];
     });
   });
+}
+
+/** None where the kernel was told to be without a family (ipv6.disable=1). */
+function socketLines(file: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/self/net/${file}`, "utf8").split("\n").slice(1);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /** One at all addresses of IPv6 mostly has IPv4's too. */

@@ -21,7 +21,10 @@ export interface PublishedEndpoint {
 
 /** Where the node's routes to containers lead. */
 const podsDevice = "cilium_host";
+/** How the names of pods' and containers' own devices begin. */
+const podDevicePrefix = "lxc";
 const loopbackDevice = 1;
+const loopback6 = ipToBytes("::1");
 const loopback4 = { address: Uint8Array.of(127, 0, 0, 0), mask: Uint8Array.of(255, 0, 0, 0) };
 type Rule = readonly NftExpression[];
 
@@ -47,7 +50,7 @@ function tableOf(name: string, endpoints: readonly PublishedEndpoint[]): NftTabl
   return {
     name,
     chains: [
-      { name: "ports", rules: endpoints.flatMap(portRules) },
+      { name: "ports", rules: [...exemptions(), ...endpoints.flatMap(portRules)] },
       // Containers' devices let loopback addresses pass, for answers to who asked from one.
       { name: "guard", ...base("filter", "prerouting", nftPriorities.raw), rules: [guardRule()] },
       { name: "incoming", ...base("nat", "prerouting", nftPriorities.destinationNat), rules: toPorts },
@@ -55,10 +58,21 @@ function tableOf(name: string, endpoints: readonly PublishedEndpoint[]): NftTabl
       {
         name: "sources",
         ...base("nat", "postrouting", nftPriorities.sourceNat),
-        rules: [loopbackRule(), ...endpoints.flatMap(hairpinRules)],
+        rules: [loopbackRule()],
       },
     ],
   };
+}
+
+/**
+ * What pods and containers of this node send was judged as it is, for the node's own address: with another destination it
+ * would reach whom their policies forbid. No container can answer to ::1, and nothing like route_localnet lets it try.
+ */
+function exemptions(): Rule[] {
+  return [
+    [...nft.fromDevicesNamed(podDevicePrefix), ...nft.goBack()],
+    [...nft.family(6), ...nft.address("destination", 6, loopback6), ...nft.goBack()],
+  ];
 }
 
 function portRules(endpoint: PublishedEndpoint): Rule[] {
@@ -97,16 +111,4 @@ function loopbackRule(): Rule {
     ...nft.hasNewDestination(),
     ...nft.masquerade(),
   ];
-}
-
-/** Who calls itself by the node's address gets answers from there too. */
-function hairpinRules({ ipv4, ipv6, published = [] }: PublishedEndpoint): Rule[] {
-  if (published.length === 0) return [];
-  return ([4, 6] as const).flatMap((family): Rule[] => {
-    const ip = family === 4 ? ipv4 : ipv6;
-    if (ip === undefined) return [];
-    const self = ipToBytes(ip);
-    const both = [...nft.address("source", family, self), ...nft.address("destination", family, self)];
-    return [[...nft.family(family), ...both, ...nft.hasNewDestination(), ...nft.masquerade()]];
-  });
 }

@@ -27,6 +27,6 @@ test("every command of docs/runtimes/docker.md works as it stands", {
   assert.equal(code, 0, lastWords(run));
   assert.match(stdout, /container:app=web/);
   assert.match(stdout, /k8s:io.kubernetes.pod.namespace=shop/);
-  assert.equal(stdout.match(/^hello$/gm)?.length, 5);
+  assert.equal(stdout.match(/^hello$/gm)?.length, 6);
   assert.equal((stdout.split("== left\n")[1] ?? "nothing was looked for").trim(), "");
 });

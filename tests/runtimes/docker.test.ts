@@ -17,7 +17,7 @@ import {
 } from "../../apps/sandbox/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { deleteNftTable, hasNftTable, Rtnetlink } from "../../src/kernel/index.ts";
-import { clientPod, echoPod, Scenario } from "../scenarios/harness.ts";
+import { clientPod, collect, echoPod, Scenario } from "../scenarios/harness.ts";
 import type { Probe } from "../scenarios/helpers/probe.ts";
 import { DockerEngine } from "./docker-engine.ts";
 import { imageName } from "./image.ts";
@@ -38,6 +38,17 @@ spec:
       toPorts: [{ports: [{port: "7000"}]}]
     - fromEndpoints: [{matchLabels: {app: client}}]
       icmps: [{fields: [{family: IPv4, type: 8}, {family: IPv6, type: 128}]}]
+`;
+
+/** What `bound` may send: to the node alone. */
+const hostOnly = `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: host-only}
+spec:
+  endpointSelector: {matchLabels: {app: bound}}
+  egress:
+    - toEntities: [host]
 `;
 
 describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280_000 }, () => {
@@ -200,22 +211,24 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     const both = [tcp(node4, 8080), tcp(node6, 8080)];
     const udp: Probe = { protocol: "UDP", ip: node4, port: 8082 };
     const local = [tcp("127.0.0.1", 8080), tcp("127.0.0.1", 8081)];
+    const own = [tcp(await engine.ip("shop", 4)), tcp(await engine.ip("shop", 6))];
     const asked = async () =>
       await Promise.all([
         scenario.probeFromOutside([...both, tcp(node4, 8082), udp, tcp(node4, 8081)]),
         scenario.probeFromNode("node1", [...both, ...local]),
-        engine.probe("shop", both),
-        engine.probe("client", [...both, udp]),
+        engine.probe("client", own),
         scenario.probe("pod-client", both),
       ]);
     const answers = [
       [true, true, true, true, false],
       [true, true, true, true],
       [true, true],
-      [true, true, true],
       [true, true],
     ];
     assert.deepEqual(await asked(), answers);
+    // Nobody answers to ::1, and who asks is told so.
+    const asking = nodeCommand(scenario.sandbox, "node1", ["busybox", "nc", "-w", "20", "::1", "8080"]);
+    assert.match((await collect(asking)).stderr, /refused/);
     // Containers do not reach the node's loopback addresses by way of devices that let answers from there pass.
     assert.deepEqual(await engine.probe("shop", local), [false, false]);
     for (const port of ["8080:7000", "127.0.0.1:8080:1", "4240:7000"]) {
@@ -232,6 +245,22 @@ describe("docker", { skip: leftOut("dockerd", "docker", "busybox"), timeout: 280
     await engine.must("rm", "-f", "shop");
     assert.deepEqual(await scenario.probeFromOutside(both), [false, false]);
     assert.equal(hasNftTable("cilium-docker-cilium", sandboxPaths(scenario.name).node("node1").netns), false);
+  });
+
+  test("threats: a container reaches nobody by a published port whom its policy forbids", async () => {
+    const node = nodeOf(scenario.sandbox, "node1");
+    await engine.run("shop", "net1", ["app=shop"], "echo.ts", ["-p", "8080:7000"]);
+    await engine.run("bound", "net1", ["app=bound"]);
+    const own = tcp(await engine.ip("shop", 4));
+    const published = [tcp(node.ipv4 ?? "", 8080), tcp(node.ipv6 ?? "", 8080)];
+    assert.deepEqual(await engine.probe("bound", [own]), [true]);
+    await scenario.apply(hostOnly);
+    const others = [...published, icmp(node.ipv4 ?? "")];
+    assert.deepEqual(await engine.probe("bound", [own, ...others]), [false, false, false, true]);
+    // Nor without a policy: only the container's own address is a way that is judged.
+    assert.deepEqual(await engine.probe("client", published), [false, false]);
+    assert.deepEqual(await scenario.probeFromOutside(published), [true, true]);
+    await engine.must("rm", "-f", "bound", "shop");
   });
 
   test("calls that the engine repeats change nothing", async () => {

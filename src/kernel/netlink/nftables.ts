@@ -134,7 +134,7 @@ function make(name: string, fill: (attributes: MessageBuilder) => void): NftExpr
 const verdict = 0;
 const first = 1;
 const second = 2;
-const metaKeys = { inputDevice: 4, family: 15, protocol: 16 } as const;
+const metaKeys = { inputDevice: 4, inputName: 6, family: 15, protocol: 16 } as const;
 const NFT_PAYLOAD_NETWORK = 1;
 const NFT_PAYLOAD_TRANSPORT = 2;
 const NFT_FIB_RESULT_ADDRTYPE = 3;
@@ -144,6 +144,7 @@ const NFT_CT_STATUS = 2;
 const IPS_DST_NAT = 0x20;
 const NFT_NAT_DNAT = 1;
 const NFT_JUMP = -3;
+const NFT_RETURN = -5;
 const nfProtocols = { 4: 2, 6: 10 } as const;
 const addressOffsets = { source: { 4: 12, 6: 8 }, destination: { 4: 16, 6: 24 } } as const;
 
@@ -212,6 +213,8 @@ export const nft = {
     compare(host32(RTN_LOCAL)),
   ],
   notFromDevice: (ifindex: number): NftExpression[] => [meta(metaKeys.inputDevice), compare(host32(ifindex), false)],
+  /** From devices whose names begin so; nothing that this node sends. */
+  fromDevicesNamed: (start: string): NftExpression[] => [meta(metaKeys.inputName), compare(Buffer.from(start))],
   /** Of a connection whose destination was changed. */
   hasNewDestination: (): NftExpression[] => [
     make("ct", (it) => it.u32be(1, first).u32be(2, NFT_CT_STATUS)),
@@ -226,5 +229,7 @@ export const nft = {
   /** The source becomes the address of the device by which the packet leaves. */
   masquerade: (): NftExpression[] => [make("masq", () => {})],
   jump: (chainName: string): NftExpression[] => [decide(NFT_JUMP, chainName)],
+  /** Behind the jump that led here. */
+  goBack: (): NftExpression[] => [decide(NFT_RETURN)],
   drop: (): NftExpression[] => [decide(0)],
 } as const;
