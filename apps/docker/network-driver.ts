@@ -16,7 +16,7 @@ import type { Engine } from "./engine.ts";
 import { RequestError } from "./errors.ts";
 import { addressSpace } from "./ipam-driver.ts";
 import { join } from "./join.ts";
-import { choosePorts, collide, listeningPorts } from "./ports.ts";
+import { choosePorts, collide, listeningPorts, type PublishedPort } from "./ports.ts";
 import {
   type Calls,
   checkRequest,
@@ -140,18 +140,22 @@ function parseGivenMac(text: string): string {
   }
 }
 
-/** Again for an endpoint that has ports already: in place of those. Nothing here waits: no other call comes between. */
+/** Again for an endpoint that has ports already: in place of those, which stay when it fails. Nothing here waits: no other call comes between. */
 function publishPorts({ store, publish }: NetworkDeps, id: string, option: unknown): object {
   const stored = store.endpoint(id);
   if (stored === undefined)
     throw new RequestError(`Cannot publish ports of endpoint "${id}": there is none of that id`);
-  const { published: _, ...rest } = stored;
-  store.saveEndpoint(id, rest);
-  const taken = [...store.endpoints().flatMap(({ published = [] }) => published), ...listeningPorts()];
-  const published = choosePorts(option, (port) => !taken.some((other) => collide(port, other)));
+  const others = store.endpointsBut(id);
+  let taken: readonly PublishedPort[] | undefined;
+  const isFree = (port: PublishedPort): boolean => {
+    taken ??= [...others.flatMap(({ published = [] }) => published), ...listeningPorts()];
+    return !taken.some((other) => collide(port, other));
+  };
+  const published = choosePorts(option, isFree);
   if (published.length === 0 && stored.published === undefined) return {};
-  store.saveEndpoint(id, { ...rest, published });
-  publish(store.endpoints());
+  const wanted = { ...stored, published };
+  publish([...others, wanted]);
+  store.saveEndpoint(id, wanted);
   allowLoopback(deviceNames(id).host, published.length > 0);
   return {};
 }
@@ -166,6 +170,15 @@ function revokePorts({ store, publish }: NetworkDeps, id: string): object {
   return {};
 }
 
+/** Rules that stay go when ports are published next, or again. Never throws. */
+function revokeAnyway(deps: NetworkDeps, id: string): void {
+  try {
+    revokePorts(deps, id);
+  } catch (error) {
+    log.error("Cannot take back a container's ports", { endpoint: id, error: errorChain(error) });
+  }
+}
+
 /** What was stored and may not be in force: after an end in the middle of a call, or when others flushed nftables. Never throws. */
 export function publishAgain({ store, publish }: NetworkDeps): void {
   try {
@@ -177,13 +190,13 @@ export function publishAgain({ store, publish }: NetworkDeps): void {
 
 /** The pair is closed before the programs go, so that nothing passes unjudged. */
 async function leave(deps: NetworkDeps, id: string): Promise<object> {
+  revokeAnyway(deps, id);
   const names = deviceNames(id);
   openPair(names, false);
   const stored = deps.store.endpoint(id);
   if (stored?.containerId === undefined) return {};
-  revokePorts(deps, id);
   await deleteFromAgent(deps, stored.containerId, names);
-  const { containerId: _, published: __, ...rest } = stored;
+  const { containerId: _, ...rest } = stored;
   deps.store.saveEndpoint(id, rest);
   return {};
 }

@@ -10,7 +10,7 @@ import { createMemoryAgent, type MemoryAgent } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
 import { Engine } from "./engine.ts";
 import { pluginCalls } from "./plugin.ts";
-import { Store } from "./store.ts";
+import { Store, type StoredEndpoint } from "./store.ts";
 import { Turns } from "./turns.ts";
 
 configureLogging({ level: "silent" });
@@ -21,7 +21,11 @@ interface Setup {
   call(name: string, body?: object): Promise<Record<string, unknown>>;
 }
 
-async function setUp(t: TestContext, addressing?: object): Promise<Setup> {
+async function setUp(
+  t: TestContext,
+  addressing?: object,
+  publish: (endpoints: readonly StoredEndpoint[]) => void = () => {},
+): Promise<Setup> {
   const folder = mkdtempSync(join(tmpdir(), "docker-"));
   const socketPath = join(folder, "cilium.sock");
   const plain = createMemoryAgent();
@@ -44,7 +48,7 @@ async function setUp(t: TestContext, addressing?: object): Promise<Setup> {
     engine: new Engine(join(folder, "no-docker.sock")),
     store: new Store(join(folder, "state")),
     turns: new Turns(),
-    publish: () => {},
+    publish,
   });
   return {
     agent,
@@ -106,6 +110,38 @@ test("an address that an agent lends a second time stays with who has it", async
   utimesSync(lease, long, long);
   agent.freeIpv4.unshift("10.77.0.10");
   assert.deepEqual(await request(), { Address: "10.77.0.10/32" });
+});
+
+test("ports in force stay with a repeated call that fails; a deletion does not fail for them", async (t) => {
+  let failure: Error | undefined;
+  const inForce: unknown[] = [];
+  const { call, folder } = await setUp(t, undefined, (endpoints) => {
+    if (failure !== undefined) throw failure;
+    inForce.splice(0, Infinity, ...endpoints.flatMap(({ published = [] }) => published.map((it) => it.hostPort)));
+  });
+  const store = new Store(join(folder, "state"));
+  const [first, second] = ["e1", "e2"].map((id) => id.padEnd(64, "0"));
+  const base = { networkId: "a".repeat(64), mac: "02:00:00:00:00:01", ipv4: "10.77.0.10" };
+  for (const id of [first, second]) store.saveEndpoint(id ?? "", base);
+  const program = async (EndpointID = "", HostPort = 0) => {
+    const portMap = [{ Proto: 132, Port: 80, HostPort }];
+    const Options = { "com.docker.network.portmap": portMap };
+    return await call("NetworkDriver.ProgramExternalConnectivity", { NetworkID: base.networkId, EndpointID, Options });
+  };
+  await program(first, 8080);
+  await program(second, 8081);
+  await program(second, 8082);
+  assert.deepEqual(inForce.toSorted(), [8080, 8082]);
+  const before = store.endpoint(second ?? "");
+  await assert.rejects(program(second, 8080), /a container or a program of the node has it/);
+  failure = new Error("nftables says no");
+  await assert.rejects(program(second, 8083), /nftables says no/);
+  assert.deepEqual([store.endpoint(second ?? ""), inForce.toSorted()], [before, [8080, 8082]]);
+  const reference = { NetworkID: base.networkId, EndpointID: second };
+  assert.deepEqual(await call("NetworkDriver.DeleteEndpoint", reference), {});
+  failure = undefined;
+  await call("NetworkDriver.Leave", { ...reference, EndpointID: first });
+  assert.deepEqual([inForce, store.endpoints()], [[], [base]]);
 });
 
 const refusals: readonly (readonly [string, string, object, RegExp])[] = [

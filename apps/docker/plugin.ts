@@ -50,8 +50,8 @@ export function createPlugin(options: DockerOptions, front?: Front): Plugin {
   const ownSocket = front === undefined ? socketPath : join(options.stateDir, "calls.sock");
   const server = createPluginServer(ownSocket, pluginCalls(deps));
   const tidy = async (): Promise<void> => {
-    publishAgain(deps);
     await removeForgotten(deps);
+    publishAgain(deps);
   };
   let sweep: NodeJS.Timeout | undefined;
   return {

@@ -63,6 +63,11 @@ export class Store {
     return this.#endpointIds().flatMap((id) => this.endpoint(id) ?? []);
   }
 
+  /** The same without one. */
+  endpointsBut(except: string): StoredEndpoint[] {
+    return this.#endpointIds().flatMap((id) => (id === except ? [] : (this.endpoint(id) ?? [])));
+  }
+
   #endpointIds(): string[] {
     const names = readdirSync(this.#directory).filter((name) => /^endpoint-[0-9a-zA-Z]+\.json$/.test(name));
     return names.map((name) => name.slice("endpoint-".length, -".json".length));
