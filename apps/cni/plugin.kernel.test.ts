@@ -218,6 +218,18 @@ test("ADD replaces what a killed ADD left, but not somebody else's device", asyn
   assert.equal(host.link("veth-other"), undefined);
 });
 
+test("a second ADD keeps an attachment without a device on the host, as ipvlan's; one without any device is none", async (t) => {
+  const { run, host, pod, containerId } = await setup(t);
+  assert.equal((await run("ADD")).code, 0);
+  host.deleteLink(hostInterfaceName(containerId, "eth0"));
+  pod.createVeth({ name: "eth0", peer: { name: "other" } });
+  pod.setLink("eth0", { altName: "cilium_cni:eth0" });
+  assert.equal((await run("ADD")).answer.code, 103);
+  pod.deleteLink("eth0");
+  assert.equal((await run("ADD")).answer.code, undefined);
+  assert.equal((await run("DEL")).code, 0);
+});
+
 test("ADD waits for an agent that is starting", async (t) => {
   const { run, stopAgent, startAgent } = await setup(t);
   await stopAgent();

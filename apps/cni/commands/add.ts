@@ -20,7 +20,14 @@ import { type AttachmentEnvironment, readAttachment } from "../environment.ts";
 import { CniError, cniCodes, toCniError } from "../errors.ts";
 import { endpointLabels } from "../labels.ts";
 import { openContainerNetns } from "../netns.ts";
-import { createPodNetwork, deletePodNetwork, hasOwnDevice, Namespaces, removeLeftovers, setPodMac } from "../pod-network.ts";
+import {
+  createPodNetwork,
+  deletePodNetwork,
+  hasOwnDevice,
+  Namespaces,
+  removeLeftovers,
+  setPodMac,
+} from "../pod-network.ts";
 import type { Answer, Request } from "../request.ts";
 import { completePreviousResult, formatResult, readPreviousResult } from "../result.ts";
 import { macOf } from "../runtime-config.ts";
