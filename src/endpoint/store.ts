@@ -57,6 +57,13 @@ export interface StoreError {
   readonly empty: boolean;
 }
 
+export interface StoredEndpoints {
+  readonly endpoints: StoredEndpoint[];
+  readonly errors: StoreError[];
+  /** Folders without a file, of endpoints whose creation was cut short. */
+  readonly unborn: readonly string[];
+}
+
 const fileName = "endpoint.json";
 const hostFileName = "host.json";
 
@@ -125,17 +132,25 @@ export class EndpointStore {
     rmSync(join(this.#directory, String(id)), { recursive: true, force: true });
   }
 
-  /** Everything that can be read, in order of id, and what could not be and why. */
-  load(): { endpoints: StoredEndpoint[]; errors: StoreError[] } {
+  /** What read() says, and makes the folder fit to write to: for whoever has the lock of the state. */
+  load(): StoredEndpoints {
+    this.#makeFolder();
+    const found = this.read();
+    // Their creation was cut short before anybody was told of them.
+    for (const folder of found.unborn) rmSync(folder, { recursive: true, force: true });
+    return found;
+  }
+
+  /** Everything that can be read, in order of id, and what could not be and why. Changes nothing. */
+  read(): StoredEndpoints {
     const endpoints: StoredEndpoint[] = [];
     const errors: StoreError[] = [];
-    this.#makeFolder();
-    for (const entry of readdirSync(this.#directory).sort()) {
+    const unborn: string[] = [];
+    for (const entry of existsSync(this.#directory) ? readdirSync(this.#directory).sort() : []) {
       if (!/^[1-9]\d{0,4}$/.test(entry) || Number(entry) > 65535) continue;
       const path = join(this.#directory, entry, fileName);
       if (!existsSync(path)) {
-        // Its creation was cut short before anybody was told of it.
-        rmSync(join(this.#directory, entry), { recursive: true, force: true });
+        unborn.push(join(this.#directory, entry));
         continue;
       }
       let text = "";
@@ -151,7 +166,7 @@ export class EndpointStore {
       }
     }
     endpoints.sort((a, b) => a.id - b.id);
-    return { endpoints, errors };
+    return { endpoints, errors, unborn };
   }
 }
 

@@ -54,7 +54,7 @@ export function fromStored(stored: StoredEndpoint, now: number): EndpointRow {
 /** Identities of the endpoints stored in a folder, each label set once. What cannot be read is told by restoring it. */
 export function storedIdentities(directory: string): { id: number; labels: Labels }[] {
   const byLabels = new Map<string, { id: number; labels: Labels }>();
-  for (const stored of new EndpointStore(directory).load().endpoints) {
+  for (const stored of new EndpointStore(directory).read().endpoints) {
     const labels = parsed(stored.labels);
     if (stored.identity === undefined || labels === undefined || byLabels.has(labels.canonical)) continue;
     byLabels.set(labels.canonical, { id: stored.identity, labels });
@@ -73,6 +73,6 @@ function parsed(labels: readonly string[]): Labels | undefined {
 
 /** Where the devices of stored endpoints are that are ipvlan slaves. */
 export function storedSlaves(directory: string): readonly SlavePlace[] {
-  const slaves = new EndpointStore(directory).load().endpoints.filter(({ traits }) => traits?.ipvlan === true);
+  const slaves = new EndpointStore(directory).read().endpoints.filter(({ traits }) => traits?.ipvlan === true);
   return slaves.map(({ netnsPath, containerInterfaceName }) => ({ netnsPath, interfaceName: containerInterfaceName }));
 }
