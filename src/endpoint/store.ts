@@ -133,11 +133,11 @@ export class EndpointStore {
   }
 
   /** What read() says, and makes the folder fit to write to: for whoever has the lock of the state. */
-  load(): StoredEndpoints {
+  load(): Omit<StoredEndpoints, "unborn"> {
     this.#makeFolder();
-    const found = this.read();
+    const { unborn, ...found } = this.read();
     // Their creation was cut short before anybody was told of them.
-    for (const folder of found.unborn) rmSync(folder, { recursive: true, force: true });
+    for (const folder of unborn) rmSync(folder, { recursive: true, force: true });
     return found;
   }
 
