@@ -2,7 +2,7 @@
 // Runs inside of the virtual machine, whose kernel has ipvlan: two nodes with native routing, whose pods are slaves of
 // eth0. Prints each step when it is done; ends with an error at the first that does not hold.
 import assert from "node:assert/strict";
-import { agentClient, nodeCommand, nodeOf, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
+import { agentClient, killAgent, nodeCommand, nodeOf, sandboxPaths, spawnIn } from "../../apps/sandbox/index.ts";
 import { parseIp } from "../../src/core/index.ts";
 import { eventually } from "../../src/core/testing.ts";
 import { ipFrame, udp } from "../datapath/packet.ts";
@@ -132,14 +132,30 @@ async function run(scenario: Scenario): Promise<void> {
   const names = left.flatMap(({ status }) => status["external-identifiers"]?.["k8s-pod-name"] ?? []);
   assert.deepEqual(names, ["echo-veth"]);
   await scenario.restart(veth, ["node1"]);
-  const { stdout } = await scenario.onNode("node1", ["sh", "-c", "ip rule; ip -6 rule; ip link"]);
+  await assertNoTraces(scenario, "node1");
+  await assertUninstalled(scenario);
+  step("nothing left of them");
+}
+
+/** The node's rules are the kernel's again. */
+async function assertNoTraces(scenario: Scenario, node: string): Promise<void> {
+  const { stdout } = await scenario.onNode(node, ["sh", "-c", "ip rule; ip -6 rule; ip link"]);
   assert.deepEqual(
     stdout.match(/^\d+:.*lookup local.*$/gm)?.map((rule) => rule.split(":")[0]),
     ["0", "0"],
     stdout,
   );
   assert.doesNotMatch(stdout, /^9\d:|cilium_ipvlan/m);
-  step("nothing left of them");
+}
+
+/** Takes everything off node2 while an ipvlan pod is there. */
+async function assertUninstalled(scenario: Scenario): Promise<void> {
+  await killAgent(scenario.sandbox, nodeOf(scenario.sandbox, "node2"));
+  const { code, stdout, stderr } = await scenario.onNode("node2", ["cilium-dbg", "post-uninstall-cleanup", "-f"]);
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /device eth0 in .*echo-node2/);
+  await assertNoTraces(scenario, "node2");
+  assert.notEqual((await scenario.exec("echo-node2", ["ip", "link", "show", "eth0"])).code, 0);
 }
 
 async function filters(scenario: Scenario, pod: string): Promise<string> {
@@ -180,12 +196,16 @@ async function assertNoForgery(scenario: Scenario): Promise<void> {
   await assertTraffic(scenario, "filters removed by pods");
 }
 
-/** A command that sends a datagram from any source, as a frame of its own. */
+/** A command that sends a datagram from any source, as a frame of its own: by a packet socket, to a `sockaddr_ll`. */
 function sending(source: string, destination: string): string {
   const ethernet = { source: "02:00:00:00:00:01", destination: "02:00:00:00:00:02" };
   const bytes = ipFrame(ethernet, { source, destination }, udp({ sport: 4000, dport: 4000 }));
-  const text = [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
-  return `printf '${text}' | socat -u - INTERFACE:eth0`;
+  const octal = (byte: number) => (byte === 0x25 ? "%%" : `\\${byte.toString(8).padStart(3, "0")}`);
+  // ipvlan sends by the protocol that the address names: with that of socat's INTERFACE it sends nothing.
+  const protocol = source.includes(":") ? "86dd" : "0800";
+  const index = "$(printf %02x $(ip -o link show eth0 | cut -d: -f1))";
+  const address = `x${protocol}${index}000000000000060200000000020000`;
+  return `printf '${[...bytes].map(octal).join("")}' | socat -u - SOCKET-SENDTO:17:3:0:${address}`;
 }
 
 const settings = {
