@@ -128,14 +128,9 @@ static __always_inline bool find_translation(const struct packet *packet, struct
 {
 	struct ct_entry *tracking = nat_tracking(entry);
 
-	/* A flow of before, whose translation is in an entry of its own: of an earlier build, or conntrack found it anew. */
-	if (!tracking || (!tracking->nat_port && tracking->tx_packets > 1)) {
-		if (!find_outgoing(packet, found, family))
-			return false;
-		if (tracking)
-			nat_track(tracking, &found->entry.address, found->entry.port);
-		return true;
-	}
+	/* Also a flow of before that conntrack did not keep it for: an earlier build gave it two entries. */
+	if (!tracking || (!tracking->nat_port && tracking->tx_packets > 1))
+		return find_outgoing(packet, found, family);
 	if (!tracking->nat_port || !keeps_address(tracking, address, family) || !nat_keep(packet, tracking, family))
 		return false;
 	found->entry.address = tracking->tunnel_endpoint;
