@@ -23,12 +23,14 @@ import {
   registerSweeps,
   registerTraffic,
 } from "./metrics/index.ts";
+import type { NatUse } from "./nat-use.ts";
 
 export interface MetricsDeps extends PolicyMetricsDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly identities: ReadonlyTable<IdentityRow, number>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
-  readonly datapath: Pick<Datapath, "maps" | "masquerading" | "sweeps">;
+  readonly datapath: Pick<Datapath, "maps" | "sweeps">;
+  readonly natUse: Pick<NatUse, "top">;
   readonly ipam: Ipam;
 }
 
@@ -80,7 +82,7 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   registerTraffic(metrics, deps.datapath);
   registerState(metrics, deps);
   registerSweeps(metrics, deps.datapath);
-  registerNat(metrics, deps.datapath);
+  registerNat(metrics, deps.natUse);
 }
 
 /** Conntrack maps by their last sweep. */

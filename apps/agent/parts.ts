@@ -11,6 +11,7 @@ import { createEventModule } from "./events.ts";
 import { createIdentityArrivals } from "./identity-arrivals.ts";
 import { createIpamMetrics } from "./metrics/index.ts";
 import { portsOfPod } from "./named-ports.ts";
+import { NatUse } from "./nat-use.ts";
 import { options } from "./options.ts";
 import { createPolicyParts } from "./policy-parts.ts";
 import { createPrefilter } from "./prefilter.ts";
@@ -76,6 +77,7 @@ export function createParts(config: Config, metrics: Metrics) {
     endpoints,
     sources,
     datapath,
+    natUse: new NatUse(datapath),
     cluster,
     ...policyParts,
     manager,

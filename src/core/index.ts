@@ -31,6 +31,7 @@ export { boundConnections } from "./connections.ts";
 export { type ContainerLabels, containerLabels } from "./container-labels.ts";
 export { type EndpointState, endpointStates } from "./endpoint-states.ts";
 export { CiliumError, ConfigError, type ErrorDetails, errorChain, FormatError, toError } from "./errors.ts";
+export { hostPort } from "./host-port.ts";
 export {
   compareBytes,
   compareIp,

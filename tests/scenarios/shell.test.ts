@@ -41,7 +41,16 @@ test("db/watch shows a pod that comes and one that goes, until it is interrupted
 test("every table can be shown, with how far its reconciler is", async () => {
   const { stdout } = await cilium("shell", "--", "db");
   const names = [...stdout.matchAll(/^([a-z-]+) {2,}\d/gm)].map(([, name = ""]) => name);
-  const wanted = ["cilium-configs", "datapath-objects", "devices", "endpoints", "health", "identities", "ipcache"];
+  const wanted = [
+    "cilium-configs",
+    "datapath-objects",
+    "devices",
+    "endpoints",
+    "health",
+    "identities",
+    "ipcache",
+    "nat-stats",
+  ];
   for (const name of [...wanted, "node-health", "nodes", "policies", "resources", "routes", "selectors"]) {
     assert.ok(names.includes(name), `no table ${name} in ${stdout}`);
   }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables about the kernel: its devices and routes as they are now, and what the datapath keeps there.
+import { hostPort } from "../../../src/core/index.ts";
+import { protocolName } from "../../../src/datapath/index.ts";
 import { Rtnetlink } from "../../../src/kernel/index.ts";
+import type { NatUse } from "../nat-use.ts";
 import { serveSnapshot } from "./served.ts";
 import type { StatedbDeps } from "./tables.ts";
 import type { ServedTable } from "./types.ts";
 
-export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] {
+export function kernelTables({ datapath, natUse }: StatedbDeps): readonly ServedTable[] {
   return [
     serveSnapshot(() => datapath.status(), {
       name: "datapath-objects",
@@ -49,7 +52,26 @@ export function kernelTables({ datapath }: StatedbDeps): readonly ServedTable[] 
         Metric: (row) => row.metric,
       },
     }),
+    serveSnapshot(() => natDestinations(natUse), {
+      name: "nat-stats",
+      indexes: ["EgressIP"],
+      columns: {
+        Flows: (row) => `${row.type}/${row.proto}/${row.egress}/${hostPort(row.destination, row.port)}`,
+        IPFamily: (row) => row.type,
+        Proto: (row) => row.proto,
+        EgressIP: (row) => row.egress,
+        RemoteAddr: (row) => hostPort(row.destination, row.port),
+        Count: (row) => row.flows,
+      },
+    }),
   ];
+}
+
+/** Of both families. */
+function natDestinations(natUse: Pick<NatUse, "top">) {
+  return ([4, 6] as const).flatMap((family) =>
+    (natUse.top(family) ?? []).map((row) => ({ ...row, type: `ipv${family}`, proto: protocolName(row.protocol) })),
+  );
 }
 
 /** Links with their addresses, by two questions whatever their number. */

@@ -10,6 +10,7 @@ import type { IpcacheRow, NodeAddressRow } from "../../../src/ipcache/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
 import type { NodeRow } from "../../../src/node/index.ts";
 import type { PolicyEngine, PolicyRow } from "../../../src/policy/index.ts";
+import type { NatUse } from "../nat-use.ts";
 import { clusterTables } from "./cluster.ts";
 import { kernelTables } from "./kernel.ts";
 import { nodeTables } from "./node.ts";
@@ -29,6 +30,7 @@ export interface StatedbDeps {
   readonly ipam: Pick<Ipam, "list">;
   readonly engine: Pick<PolicyEngine, "selectors">;
   readonly datapath: Pick<Datapath, "status">;
+  readonly natUse: Pick<NatUse, "top">;
   readonly modules: () => ReadonlyMap<string, Health>;
 }
 

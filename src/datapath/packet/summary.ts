@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one-line text of a packet, as `cilium-dbg monitor` prints it.
+import { hostPort } from "../../core/index.ts";
 import { icmpName } from "./icmp-names.ts";
 import { etherTypes } from "./link.ts";
 import { protocolName } from "./protocols.ts";
@@ -50,10 +51,6 @@ function protocolWord(protocol: number): string {
 function ports(ip: Ip, transport: { readonly sourcePort: number; readonly destinationPort: number }): string {
   const source = hostPort(ip.source, transport.sourcePort);
   return `${source} -> ${hostPort(ip.destination, transport.destinationPort)}`;
-}
-
-function hostPort(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function tcpFlags({ flags }: Tcp): string {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf ct: known flows.
+
 import { join } from "node:path";
+import { hostPort } from "../../../../src/core/index.ts";
 import { type ConntrackRow, mapPinRoot, protocolName } from "../../../../src/datapath/index.ts";
 import { ktimeNs } from "../../../../src/kernel/index.ts";
 import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, flag } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
-import { hostPort } from "../../output/host-port.ts";
 import { duration } from "../../time.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 

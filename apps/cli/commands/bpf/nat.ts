@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf nat: masqueraded flows, how hard ports were to find, and who uses them.
 import { join } from "node:path";
-import { CiliumError } from "../../../../src/core/index.ts";
+import { CiliumError, hostPort } from "../../../../src/core/index.ts";
 import {
   mapPinRoot,
   type NatRow,
@@ -13,7 +13,6 @@ import {
 import { ktimeNs } from "../../../../src/kernel/index.ts";
 import { type Call, type CommandSpec, textOption } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
-import { hostPort } from "../../output/host-port.ts";
 import { alignTable } from "../../output/table.ts";
 import { bpfRoot, bpfRootOption, noEntries, openMaps } from "./maps.ts";
 
