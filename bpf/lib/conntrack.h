@@ -56,7 +56,7 @@ static __always_inline bool ct_fresh(const struct ct_flow *flow, const struct pa
 
 static __always_inline enum ct_state classify(const struct ct_entry *entry, const struct packet *packet)
 {
-	bool opening = packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	bool opening = opens_connection(packet);
 	bool is_reply;
 
 	if (!entry) {
@@ -283,7 +283,7 @@ static __always_inline bool ct_sent_by_answerer(const struct packet *packet)
 	bool egress = packet->direction == DIRECTION_EGRESS;
 	__be16 local_port = egress ? packet->source_port : packet->destination_port;
 
-	return packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	return packet->protocol == IPPROTO_TCP && !opens_connection(packet) &&
 	       egress == (bpf_ntohs(local_port) < CT_FIRST_EPHEMERAL_PORT);
 }
 

@@ -28,6 +28,12 @@ struct l4_start {
 	__be16 rest;
 };
 
+/* The first packet of a TCP connection. */
+static __always_inline bool opens_connection(const struct packet *packet)
+{
+	return packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *packet)
 {
 	struct tcphdr *tcp = packet_bytes(skb, packet->l4_offset, sizeof(*tcp));

@@ -138,7 +138,7 @@ static __always_inline bool nat_leads_to(const struct nat_entry *entry, const st
 /* Flags of the entry with those that the packet adds. A connection that opens again is a new one. */
 static __always_inline __u16 nat_flags(const struct packet *packet, const struct nat_entry *entry)
 {
-	bool opening = packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	bool opening = opens_connection(packet);
 	__u16 known = entry->flags;
 
 	if (opening && (known & (CT_CLOSING | CT_F_RESET)))

@@ -24,7 +24,7 @@ static __always_inline void nat_answers_of(const struct packet *packet, const st
 static __always_inline __u16 nat_flow_flags(const struct packet *packet, const struct ct_entry *flow,
 					    const struct nat_entry *entry)
 {
-	bool opening = packet->protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	bool opening = opens_connection(packet);
 
 	return NAT_F_TRACKED | ((flow->flags | (opening ? 0 : entry->flags)) & NAT_CT_FLAGS);
 }
