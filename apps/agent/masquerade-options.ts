@@ -3,7 +3,7 @@
 // masquerading by iptables: there is no such thing here.
 import { type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
 
-const { boolean, cidr, int, list, path } = configTypes;
+const { boolean, cidr, list, path } = configTypes;
 
 export const masqueradeOptions = {
   enableIpv4Masquerade: defineOption({
@@ -59,12 +59,6 @@ export const masqueradeOptions = {
     schema: path("file"),
     default: "/etc/config/ip-masq-agent",
     description: "The ip-masq-agent's file, read again when it changes",
-  }),
-  natMax: defineOption({
-    name: "bpf-nat-global-max",
-    schema: int(1024, 1 << 24),
-    default: 524_288,
-    description: "Entries of the maps of masqueraded flows, two a flow",
   }),
 } as const;
 

@@ -2,6 +2,7 @@
 // The agent's configuration keys. Names and defaults are Cilium's where Cilium has them.
 import { hostname } from "node:os";
 import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
+import { mapOptions } from "./map-options.ts";
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
 import { onlyWithVeth, routingChecks, routingOptions, routingUnfitForSlaves, type Unfit } from "./routing-options.ts";
 
@@ -247,30 +248,7 @@ export const options = {
     default: "",
     description: "The REST API's socket; default cilium.sock in the state folder",
   }),
-  ctTcpMax: defineOption({
-    name: "bpf-ct-global-tcp-max",
-    schema: int(1024, 1 << 24),
-    default: 524_288,
-    description: "Entries of the TCP conntrack maps",
-  }),
-  ctAnyMax: defineOption({
-    name: "bpf-ct-global-any-max",
-    schema: int(1024, 1 << 24),
-    default: 262_144,
-    description: "Entries of the other conntrack maps",
-  }),
-  policyMapMax: defineOption({
-    name: "bpf-policy-map-max",
-    schema: int(256, 1 << 24),
-    default: 262_144,
-    description: "Entries of the policy maps, all endpoints together",
-  }),
-  ipcacheMax: defineOption({
-    name: "bpf-ipcache-max",
-    schema: int(1024, 1 << 24),
-    default: 512_000,
-    description: "Entries of the ipcache maps",
-  }),
+  ...mapOptions,
   monitorAggregation: defineOption({
     name: "monitor-aggregation",
     schema: oneOf("none", "low", "medium", "maximum"),

@@ -19,6 +19,7 @@ import type { HealthConfig } from "../../src/health/index.ts";
 import { Ipam } from "../../src/ipam/index.ts";
 import { Rtnetlink } from "../../src/kernel/index.ts";
 import { ipvlanMaster } from "./ipvlan.ts";
+import { flowMapSizes } from "./map-options.ts";
 import { masqueradeConfig } from "./masquerade.ts";
 import { isChaining, options } from "./options.ts";
 import { podCidrProblem } from "./pod-cidrs.ts";
@@ -110,6 +111,7 @@ export const bpfObjects = new URL("../../build/bpf", import.meta.url).pathname;
 export function datapathConfig(config: Config, local: LocalAddresses): DatapathConfig {
   const [routerIpv4, routerIpv6] = [local.ipam.router(4), local.ipam.router(6)];
   const masquerade = masqueradeConfig(config);
+  const flowMaps = flowMapSizes(config);
   return {
     bpfRoot: config.get(options.bpfRoot),
     machineRecord: join(config.get(options.stateDir), "machine.json"),
@@ -126,12 +128,12 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     allHostAddresses: isChaining(config),
     devices: config.get(options.devices),
     ...(masquerade !== undefined && { masquerade }),
-    natMax: config.get(options.natMax),
+    natMax: flowMaps.nat,
     ...routingConfig(config),
     ...ipvlanMaster(config),
     mtu: config.get(options.mtu),
-    ctTcpMax: config.get(options.ctTcpMax),
-    ctAnyMax: config.get(options.ctAnyMax),
+    ctTcpMax: flowMaps.ctTcp,
+    ctAnyMax: flowMaps.ctAny,
     policyMapMax: config.get(options.policyMapMax),
     ipcacheMax: config.get(options.ipcacheMax),
     monitorAggregation: config.get(options.monitorAggregation),

@@ -130,6 +130,15 @@ export const configTypes = {
           max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`,
       },
     ),
+  /** A number from 0 to 1, such as 0.0025. */
+  share: () =>
+    parsed(
+      (text) => {
+        const value = /^\d*\.?\d+$/.test(text) && text.length <= 32 ? Number(text) : Number.NaN;
+        return value >= 0 && value <= 1 ? value : undefined;
+      },
+      { expects: "a number from 0 to 1, such as 0.0025" },
+    ),
   /** A duration in ms, at least `min`. */
   duration: (min = 0) =>
     parsed(

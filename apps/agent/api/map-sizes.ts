@@ -3,18 +3,20 @@
 import type { StatusResponse } from "../../../src/api/index.ts";
 import type { Config } from "../../../src/core/index.ts";
 import { hostEndpointId } from "../../../src/endpoint/index.ts";
+import { flowMapSizes } from "../map-options.ts";
 import { options } from "../options.ts";
 
-/** As the agent was started; sizes follow no memory here. */
+/** As the agent was started. */
 export function mapSizes(config: Config): NonNullable<StatusResponse["bpf-maps"]> {
+  const flowMaps = flowMapSizes(config);
   return {
-    "dynamic-size-ratio": 0,
+    "dynamic-size-ratio": config.get(options.mapDynamicSizeRatio),
     maps: [
-      { name: "Non-TCP connection tracking", size: config.get(options.ctAnyMax) },
-      { name: "TCP connection tracking", size: config.get(options.ctTcpMax) },
+      { name: "Non-TCP connection tracking", size: flowMaps.ctAny },
+      { name: "TCP connection tracking", size: flowMaps.ctTcp },
       { name: "Endpoints", size: hostEndpointId },
       { name: "IP cache", size: config.get(options.ipcacheMax) },
-      { name: "NAT", size: config.get(options.natMax) },
+      { name: "NAT", size: flowMaps.nat },
       { name: "Endpoint policy", size: config.get(options.policyMapMax) },
     ],
   };

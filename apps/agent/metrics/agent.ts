@@ -2,6 +2,7 @@
 // The agent itself: its version, how long its start took, what fails, and which features are used.
 import type { Config, Health, Metrics } from "../../../src/core/index.ts";
 import type { Datapath } from "../../../src/datapath/index.ts";
+import { flowMapSizes } from "../map-options.ts";
 import { options } from "../options.ts";
 import { version } from "../version.ts";
 
@@ -30,16 +31,18 @@ export function registerAgent(metrics: Metrics, deps: AgentMetricsDeps): () => v
       }
     },
   });
+  const flowMaps = flowMapSizes(deps.config);
   const sizes = [
-    ["ct", options.ctTcpMax],
-    ["ct-any", options.ctAnyMax],
-    ["policy", options.policyMapMax],
-    ["ipcache", options.ipcacheMax],
+    ["ct", flowMaps.ctTcp],
+    ["ct-any", flowMaps.ctAny],
+    ["nat", flowMaps.nat],
+    ["policy", deps.config.get(options.policyMapMax)],
+    ["ipcache", deps.config.get(options.ipcacheMax)],
   ] as const;
   metrics.gauge({
     ...{ name: "bpf_map_capacity", help: "Entries that maps have room for", labels: ["map_group"] },
     collect(metric) {
-      for (const [group, option] of sizes) metric.set(deps.config.get(option), { map_group: group });
+      for (const [group, size] of sizes) metric.set(size, { map_group: group });
     },
   });
   for (const [feature, mode] of usedFeatures(deps)) {

@@ -89,7 +89,7 @@ export const dropAdvice: Readonly<Record<DropReason, DropAdvice>> = {
   155: {
     meaning: "The conntrack table took no new entry",
     remedy:
-      "`cilium-dbg bpf ct list global | wc -l` beside `bpf-ct-global-tcp-max` and `bpf-ct-global-any-max`: raise these; look for a flood of new connections",
+      "`cilium-dbg bpf ct list global | wc -l` beside `bpf-ct-global-tcp-max` and `bpf-ct-global-any-max`: raise these or `bpf-map-dynamic-size-ratio`; look for a flood of new connections",
   },
   156: {
     meaning:
