@@ -72,6 +72,8 @@ function createSlave({ host, pod }: Namespaces, spec: PodNetworkSpec, master: nu
   const temporary = spec.hostInterface;
   host.createIpvlan({ name: temporary, master, netns, ...(deviceMtu > 0 && { mtu: Math.min(deviceMtu, device.mtu) }) });
   try {
+    // Marked before it has its name: killed in between, what is left is known as this plugin's.
+    pod.setLink(temporary, { altName: podAltName(name) });
     pod.setLink(temporary, { name });
     configurePod(pod, spec, device.mac);
     return { hostIfindex: master, hostMac: device.mac, mac: device.mac };
@@ -91,6 +93,7 @@ function createPair({ host, pod }: Namespaces, spec: PodNetworkSpec): PodNetwork
     host.setLink(link.ifindex, { noAddrGen: true });
     writeSysctl(`net/ipv4/conf/${spec.hostInterface}/rp_filter`, 0);
     host.setLink(link.ifindex, { up: true });
+    pod.setLink(spec.interfaceName, { altName: podAltName(spec.interfaceName) });
     configurePod(pod, spec, mac);
     return { hostIfindex: link.ifindex, hostMac, mac };
   } catch (error) {
@@ -105,7 +108,7 @@ function configurePod(pod: Rtnetlink, spec: PodNetworkSpec, mac: string): void {
   if (spec.addresses.some(({ family }) => family === 6)) {
     writeSysctl(`net/ipv6/conf/${spec.interfaceName}/disable_ipv6`, 0, spec.netns);
   }
-  pod.setLink(ifindex, { noAddrGen: true, altName: podAltName(spec.interfaceName) });
+  pod.setLink(ifindex, { noAddrGen: true });
   for (const { family, address } of spec.addresses) {
     pod.addAddress({ ifindex, address, prefixLength: family === 4 ? 32 : 128, noDad: true });
   }
