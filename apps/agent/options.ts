@@ -2,6 +2,7 @@
 // The agent's configuration keys. Names and defaults are Cilium's where Cilium has them.
 import { hostname } from "node:os";
 import { type Config, type ConfigCheck, configTypes, defineOption } from "../../src/core/index.ts";
+import { apiOptions } from "./api-options.ts";
 import { mapOptions } from "./map-options.ts";
 import { masqueradeChecks, masqueradeOptions } from "./masquerade-options.ts";
 import { onlyWithVeth, routingChecks, routingOptions, routingUnfitForSlaves, type Unfit } from "./routing-options.ts";
@@ -88,18 +89,7 @@ export const options = {
     default: 9879,
     description: "TCP port of localhost on which GET /healthz tells whether the agent is well; 0: none",
   }),
-  apiAccess: defineOption({
-    name: "enable-cilium-api-server-access",
-    schema: list(),
-    default: ["*"] as readonly string[],
-    description: "Calls of the REST API that are served, such as GetHealthz or Get*",
-  }),
-  healthApiAccess: defineOption({
-    name: "enable-cilium-health-api-server-access",
-    schema: list(),
-    default: ["*"] as readonly string[],
-    description: "Calls of cilium-health's API that are served",
-  }),
+  ...apiOptions,
   mtu: defineOption({
     name: "mtu",
     schema: int(0, 65535),
@@ -278,12 +268,6 @@ export const options = {
     schema: boolean(),
     default: true,
     description: "Report policy verdicts",
-  }),
-  prometheus: defineOption({
-    name: "prometheus-serve-addr",
-    schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d{1,5}$/, "ADDRESS:PORT, or :PORT"),
-    default: "",
-    description: "Where metrics are served; empty: nowhere",
   }),
   debug: defineOption({ name: "debug", schema: boolean(), default: false, description: "Log more" }),
   logFormat: defineOption({

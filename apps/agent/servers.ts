@@ -7,6 +7,8 @@ import {
   clusterHealthRoutes,
   createApiServer,
   createMonitorServer,
+  noRateLimits,
+  rateLimitsWith,
 } from "../../src/api/index.ts";
 import type { Config, Module } from "../../src/core/index.ts";
 import { cniSocketPath, createCniServer, pluginOf } from "../cni/index.ts";
@@ -27,7 +29,12 @@ export function createServers({ api, paths, config, observe }: ServerDeps) {
     start: () => server.start(),
     stop: () => server.stop(),
   });
-  const agent = createApiServer({ api, socketPath: paths.socket, observe, access: config.get(options.apiAccess) });
+  const agent = createApiServer({
+    ...{ api, socketPath: paths.socket, observe, access: config.get(options.apiAccess) },
+    rateLimits: config.get(options.enableApiRateLimit)
+      ? rateLimitsWith(config.get(options.apiRateLimit))
+      : noRateLimits,
+  });
   return {
     limiters: () => agent.limiters(),
     api: module("api", agent),

@@ -18,7 +18,15 @@ export type * from "./models.ts";
 export { readMonitor } from "./monitor-client.ts";
 export { createMonitorServer, type MonitorServer, type MonitorServerOptions } from "./monitor-server.ts";
 export type { LimiterState, RateLimit } from "./rate-limit.ts";
-export { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
+export {
+  noRateLimits,
+  parseRateLimits,
+  type RateLimitName,
+  type RateLimits,
+  rateLimitsExpected,
+  rateLimitsWith,
+  unlimited,
+} from "./rate-limits.ts";
 export { clusterHealthRoutes } from "./routes/cluster-health.ts";
 export { type AnsweredCall, type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
 export { StatedbClient } from "./statedb-client.ts";

@@ -12,6 +12,7 @@ import { configureLogging } from "../core/index.ts";
 import { eventually } from "../core/testing.ts";
 import { AgentClient } from "./client.ts";
 import { AgentUnreachableError, ApiError } from "./errors.ts";
+import { unlimited } from "./rate-limits.ts";
 import { type ApiServerOptions, createApiServer } from "./server.ts";
 import { createMemoryAgent, type MemoryAgent } from "./testing.ts";
 import { call } from "./transport.ts";
@@ -214,12 +215,12 @@ test("calls above the rate limit wait, then get 429", async (t) => {
       },
     },
   });
-  const limit = { rate: 0, burst: 0, parallel: 2, maxWait: 5000 };
+  const limit = { ...unlimited, parallel: 2, maxWait: 30_000 };
   const { client } = await serve(t, agent, { rateLimits: { "endpoint-create": limit } });
   await Promise.all([1, 2, 3, 4, 5].map((id) => client.putEndpoint(id, {})));
   assert.equal(most, 2);
 
-  const strict = { rate: 0.001, burst: 1, parallel: 0, maxWait: 30 };
+  const strict = { ...unlimited, rate: 0.001, burst: 1, maxWait: 30 };
   const other = await serve(t, agent, { rateLimits: { "endpoint-create": strict } });
   await other.client.putEndpoint(1, {});
   await assert.rejects(other.client.putEndpoint(2, {}), status(429, /rate limit reached/));

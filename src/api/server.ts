@@ -6,8 +6,8 @@ import { accessName, allowedRoutes } from "./access.ts";
 import { refuse, send, sendError } from "./answer.ts";
 import { BodyBudget, RequestBody } from "./body.ts";
 import { ApiError } from "./errors.ts";
-import { type LimiterState, type RateLimit, RateLimiter } from "./rate-limit.ts";
-import { defaultRateLimits, type RateLimitName } from "./rate-limits.ts";
+import { type LimiterState, RateLimiter } from "./rate-limit.ts";
+import { defaultRateLimits, type RateLimitName, type RateLimits } from "./rate-limits.ts";
 import { findRoute, type Route, type RouteGroup } from "./router.ts";
 import { agentRoutes } from "./routes/registry.ts";
 import type { AgentApi } from "./types.ts";
@@ -24,7 +24,7 @@ export interface ApiServerOptions {
   /** Default 0o660. */
   readonly mode?: number;
   /** Replaces defaults by class. */
-  readonly rateLimits?: Partial<Record<RateLimitName, RateLimit>>;
+  readonly rateLimits?: Partial<RateLimits>;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** How long a client may take for its headers (10 s) and for a whole request (60 s), in ms. */

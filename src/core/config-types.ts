@@ -174,6 +174,9 @@ export const configTypes = {
       },
       { expects, repeatable: true },
     ),
+  /** What `parse` makes of the text; undefined is bad text. */
+  parsed: <T>(parse: (text: string) => T | undefined, expects: string, repeatable = false) =>
+    parsed(parse, { expects, repeatable }),
   /** `key=value` pairs apart by commas; the flag may be repeated. */
   map: () => parsed(parseMap, { expects: "key=value pairs apart by commas, or a JSON object", repeatable: true }),
 } as const;

@@ -7,7 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AgentClient, type ApiServer, type ApiServerOptions, createApiServer } from "../../src/api/index.ts";
+import {
+  AgentClient,
+  type ApiServer,
+  type ApiServerOptions,
+  createApiServer,
+  noRateLimits,
+  unlimited,
+} from "../../src/api/index.ts";
 import { createMemoryAgent } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
 import { exchange, type RawAnswer } from "./http.ts";
@@ -17,16 +24,11 @@ configureLogging({ level: "silent" });
 
 const directory = mkdtempSync(join(tmpdir(), "fuzz-api-"));
 const socketPath = join(directory, "cilium.sock");
-const unlimited = { rate: 0, burst: 0, parallel: 0, maxWait: 1000 };
-const rateLimits = {
-  ...{ "endpoint-create": unlimited, "endpoint-patch": unlimited, "endpoint-get": unlimited },
-  ...{ "endpoint-list": unlimited, "endpoint-delete": unlimited },
-};
 let server: ApiServer;
 let client: AgentClient;
 
 before(async () => {
-  server = createApiServer({ api: createMemoryAgent().api, socketPath, rateLimits });
+  server = createApiServer({ api: createMemoryAgent().api, socketPath, rateLimits: noRateLimits });
   await server.start();
   client = new AgentClient({ socketPath, timeout: 60_000 });
 });
@@ -247,7 +249,7 @@ test("threats: huge heads are refused with 431", async () => {
 });
 
 test("threats: slow senders are ended in time, and hold no turn of others meanwhile", async () => {
-  const limit = { rate: 0, burst: 0, parallel: 1, maxWait: 200 };
+  const limit = { ...unlimited, parallel: 1, maxWait: 200 };
   await using slow = await serve({
     rateLimits: { "endpoint-create": limit },
     timeouts: { headers: 300, request: 600 },

@@ -50,19 +50,29 @@ export function registerLimiters(metrics: Metrics, states: () => readonly Limite
         }
       },
     });
-  gauge("requests_in_flight", "Calls that run now, and how many may", ({ running, limit }) => ({
+  gauge("requests_in_flight", "Calls that run now, and how many may", ({ running, allowed }) => ({
     "in-flight": running,
-    limit: limit.parallel,
+    limit: allowed.parallel,
   }));
-  gauge("rate_limit", "Calls a second, and how many at once", ({ limit: { rate, burst } }) => ({ limit: rate, burst }));
-  gauge("wait_duration_seconds", "How long calls waited for their turn", ({ waits: { count, sum, max } }) => ({
-    mean: count === 0 ? 0 : sum / count,
-    max,
+  gauge("rate_limit", "Calls a second that may come, and how many at once", ({ allowed: { rate, burst } }) => ({
+    ...{ limit: rate, burst },
+  }));
+  gauge(
+    "wait_duration_seconds",
+    "How long calls waited for their turn, and how long they have to and may",
+    (state) => ({
+      ...{ mean: state.meanWait, min: state.limit.minWait / 1000, max: state.limit.maxWait / 1000 },
+    }),
+  );
+  gauge("processing_duration_seconds", "How long calls took, and are thought to take", (state) => ({
+    ...{ mean: state.meanDuration, estimated: state.limit.estimated / 1000 },
   }));
   metrics.gauge({
-    ...{ name: "api_limiter_adjustment_factor", help: "Limits are fixed: 1", labels: ["api_call"] },
+    name: "api_limiter_adjustment_factor",
+    help: "By how much more may come than is configured, since calls take less than is thought",
+    labels: ["api_call"],
     collect(metric) {
-      for (const { name } of states()) metric.set(1, { api_call: name });
+      for (const { name, allowed } of states()) metric.set(allowed.factor, { api_call: name });
     },
   });
 }
