@@ -5,11 +5,12 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { checkStack } from "./bpf-stack.ts";
 
 const root = join(import.meta.dirname, "..");
 const output = join(root, "build/bpf");
 const stamp = join(output, ".stamp");
-const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"];
+const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror", "-fstack-usage"];
 
 /** One source and the object that it becomes. */
 interface Unit {
@@ -48,7 +49,8 @@ function listUnits(): Unit[] {
 function hashSources(): string {
   const hash = createHash("sha256")
     .update(clang("--version"))
-    .update(readFileSync(import.meta.filename));
+    .update(readFileSync(import.meta.filename))
+    .update(readFileSync(join(import.meta.dirname, "bpf-stack.ts")));
   for (const file of globSync("bpf/**/*.{c,h}", { cwd: root }).sort()) {
     hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   }
@@ -80,6 +82,18 @@ async function compile({ source, object }: Unit): Promise<void> {
       },
     );
   });
+  // Beside the output, with ".su" in place of ".part".
+  const usage = part.replace(/part$/, "su");
+  try {
+    checkStack(part, readFileSync(usage, "utf8"));
+  } catch (error) {
+    rmSync(part);
+    throw new Error(`Cannot build "${basename(source)}": ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  } finally {
+    rmSync(usage);
+  }
   renameSync(part, object);
 }
 
