@@ -81,4 +81,5 @@ enum source_file {
 	FILE_IPVLAN = 142,		/* ipvlan.h */
 	FILE_POD = 143,			/* pod.bpf.c */
 	FILE_JUDGE = 144,		/* judge.h */
+	FILE_NAT_PORT = 145,		/* nat_port.h */
 };

@@ -7,7 +7,7 @@
 #include "fragment.h"
 #include "ip.h"
 #include "mark.h"
-#include "nat.h"
+#include "nat_port.h"
 #include "nat_rewrite.h"
 #include "nat_tracked.h"
 

@@ -79,5 +79,6 @@ export const SourceFile = {
   FILE_IPVLAN: 142,
   FILE_POD: 143,
   FILE_JUDGE: 144,
+  FILE_NAT_PORT: 145,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];
