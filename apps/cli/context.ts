@@ -41,6 +41,11 @@ export class Context {
     this.#format = typeof output === "string" || output === undefined ? parseOutputFormat(output) : { kind: "text" };
   }
 
+  /** `--host` as it was given. */
+  get host(): string | undefined {
+    return this.#options.host;
+  }
+
   /** Path of the agent's socket, from `--host`, CILIUM_SOCK or the default. */
   get agentSocket(): string {
     return agentSocketPath(this.#options.host, this.io.env);

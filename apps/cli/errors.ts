@@ -2,7 +2,7 @@
 // How a command ends other than well.
 import { CiliumError } from "../../src/core/index.ts";
 
-/** The command line is wrong: exit code 2. */
+/** The command line is wrong. */
 export class UsageError extends CiliumError {
   constructor(message: string) {
     super(message, { code: "USAGE" });

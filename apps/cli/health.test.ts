@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium-health, and the block of `cilium status`.
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { HealthStatusResponse, PathStatus } from "../../src/api/index.ts";
 import { createMemoryAgent } from "../../src/api/testing.ts";
@@ -46,20 +47,34 @@ async function startHealth(t: Parameters<typeof startCli>[0], nodes: number) {
   return { cli: await startCli(t, createMemoryAgent({ override }).api), probes: () => probes };
 }
 
-test("cilium-health status shows who does not answer, --verbose everybody and each path", async (t) => {
+test("cilium-health status shows a line for each node, --verbose each path", async (t) => {
   const { cli, probes } = await startHealth(t, 3);
   golden("health-status", (await cli.run(["status"], { env })).stdout);
   golden("health-status-verbose", (await cli.run(["status", "--verbose", "--probe"], { env })).stdout);
   assert.equal(probes(), 1);
-  const succinct = await cli.run(["status", "--succinct"], { env });
-  assert.deepEqual(succinct, {
-    code: 0,
-    stdout: `Cluster health:   1/3 reachable   (${lastProbed})   (Probe interval: 10s)\n`,
-    stderr: "",
-  });
-  for (const args of [["status", "-o", "json"], ["get"]]) {
-    assert.deepEqual(JSON.parse((await cli.run(args, { env })).stdout), healthOf(3));
+  golden("health-status", (await cli.run(["connectivity", "--succinct"], { env })).stdout);
+  assert.deepEqual(JSON.parse((await cli.run(["status", "--probe", "-o=json"], { env })).stdout), healthOf(3));
+});
+
+test("cilium-health get shows the agent and its machine", async (t) => {
+  const { cli } = await startHealth(t, 1);
+  const { stdout } = await cli.run(["get"], { env });
+  assert.match(stdout, /^Daemon uptime: +[\dhm]+s\nNode load: +\d+\.\d\d \d+\.\d\d \d+\.\d\d\nKVStore: +Ok {3}/);
+  const answer = JSON.parse((await cli.run(["inspect", "-o", "json"], { env })).stdout) as Record<string, unknown>;
+  assert.deepEqual(Object.keys(answer), ["cilium", "system-load", "uptime"]);
+});
+
+test("the health socket is that of --host, CILIUM_HEALTH_SOCK, or beside the agent's", async (t) => {
+  const { cli } = await startHealth(t, 1);
+  const socket = join(dirname(cli.socketPath), "health.sock");
+  const nowhere = { CILIUM_SOCK: "/nowhere/cilium.sock", ...env };
+  for (const [args, more] of [
+    [["ping", "-H", `unix://${socket}`], {}],
+    [["ping"], { CILIUM_HEALTH_SOCK: socket }],
+  ] as const) {
+    assert.equal((await cli.run(args, { env: { ...nowhere, ...more } })).stdout, "OK\n");
   }
+  assert.match((await cli.run(["ping"], { env: nowhere })).stderr, /"\/nowhere\/health\.sock": ENOENT/);
 });
 
 test("cilium-health ping says OK, or who does not answer", async (t) => {

@@ -33,7 +33,9 @@ async function ask(question: string): Promise<string> {
 
 // A reader that went away (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`Error: Cannot write the output: ${error.code ?? error.message}\n`);
+  process.exit(1);
 });
 
 const code = await run(process.argv.slice(2), {

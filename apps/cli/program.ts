@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command tree, and one run of it.
 import { Command, CommanderError } from "commander";
-import { CiliumError, errorChain, toError } from "../../src/core/index.ts";
+import { errorChain, toError } from "../../src/core/index.ts";
 import type { Io } from "./context.ts";
 import { ExitError, UsageError } from "./errors.ts";
+import { fromGoFlags } from "./go-flags.ts";
 import { neutralise, neutraliseLine } from "./output/escape.ts";
 import { type Entry, healthRegistry, registry } from "./registry.ts";
 
@@ -62,11 +63,11 @@ function finish(command: Command, io: Io): Command {
   return command;
 }
 
-/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong usage. */
+/** Runs the command line; gives the exit code: 0 done, 1 failed or wrong usage (as of Cilium's commands). */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   try {
     const program = await createProgram(io, args);
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(fromGoFlags(program, args), { from: "user" });
     return 0;
   } catch (error) {
     return report(error, args, io);
@@ -79,11 +80,11 @@ function report(thrown: unknown, args: readonly string[], io: Io): number {
     if (thrown.exitCode === 0 || thrown.code === "commander.help") return 0;
     const text = thrown.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
     io.stderr(`Error: ${neutraliseLine(text)}\n`);
-    return 2;
+    return 1;
   }
   io.stderr(`Error: ${neutraliseLine(errorChain(thrown))}\n`);
   if (args.includes("-D") || args.includes("--debug")) io.stderr(stackOf(toError(thrown)));
-  return thrown instanceof CiliumError && thrown.code === "USAGE" ? 2 : 1;
+  return 1;
 }
 
 /** Without the message, which may hold lines of others. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The typed client of cilium-health's API.
-import type { HealthStatusResponse } from "./models.ts";
+import type { HealthResponse, HealthStatusResponse } from "./models.ts";
 import { clusterHealthBase as base } from "./routes/cluster-health.ts";
 import { call } from "./transport.ts";
 
@@ -15,9 +15,9 @@ export class HealthClient {
     this.#timeout = timeout;
   }
 
-  /** Resolves when somebody answers. */
-  async ping(): Promise<void> {
-    await this.#call("GET", "/healthz");
+  /** The agent and its machine. */
+  async healthz(): Promise<HealthResponse> {
+    return (await this.#call("GET", "/healthz")) as HealthResponse;
   }
 
   /** What the probes so far found. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What may stand at the end of a command line: commands, options, and values that the agent knows.
 import type { Command, Option } from "commander";
+import { childNamed, optionNamed, takesValue } from "../command-tree.ts";
 import type { Values } from "./values.ts";
 
 /** One word, with what it means when that is known. */
@@ -59,19 +60,11 @@ function walk(program: Command, words: readonly string[]): Place {
   return { command, path: path.join(" "), args, open };
 }
 
-/** The child of this name or alias. */
-function childNamed(command: Command, word: string): Command | undefined {
-  return command.commands.find((child) => child.name() === word || child.aliases().includes(word));
-}
-
 /** The option that waits for its value behind this word. */
 function openedBy(command: Command, word: string): Option | undefined {
   if (word.includes("=")) return undefined;
-  for (let at: Command | null = command; at !== null; at = at.parent) {
-    const option = at.options.find(({ long, short }) => long === word || short === word);
-    if (option !== undefined) return option.required || option.optional ? option : undefined;
-  }
-  return undefined;
+  const option = optionNamed(command, word);
+  return option !== undefined && takesValue(option) ? option : undefined;
 }
 
 function optionsOf(command: Command): Candidate[] {

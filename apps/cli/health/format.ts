@@ -1,50 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // The block `Cluster health` of `status` and of `cilium-health status`.
 import type { HealthStatusResponse, HostStatus, NodeHealthStatus, PathStatus } from "../../../src/api/index.ts";
-import { alignLines, type Line, nestedTable } from "../output/table.ts";
+import { formatDuration } from "../../../src/core/index.ts";
+import { alignLines, type Line } from "../output/table.ts";
 
 /** How much of it is shown. */
 export interface ClusterHealthOptions {
   /** Healthy nodes too. */
   readonly allNodes: boolean;
-  /** Only how many nodes are reachable. */
-  readonly succinct: boolean;
-  /** Each path of the nodes that are shown. */
+  /** Each path of the nodes that are shown, not a line for each node. */
   readonly verbose: boolean;
+  /** How many nodes are shown. */
+  readonly atMost: number;
 }
-
-/** More nodes than these are not shown, unless all are wanted. */
-const shownNodes = 10;
 
 /** The block on its own. */
 export function formatClusterHealth(status: HealthStatusResponse, options: ClusterHealthOptions): string[] {
   return alignLines(clusterHealthLines(status, options));
 }
 
-/** The summary, then the nodes that are not well (or all): a line for each, or its paths when verbose. */
+/**
+ * The summary, a header, then the nodes that are not well (or all), this one first. Unlike in Cilium, a node that was
+ * not probed yet is not reachable.
+ */
 export function clusterHealthLines(status: HealthStatusResponse, options: ClusterHealthOptions): Line[] {
   const { nodes } = status;
   const reachable = nodes.filter((node) => isReachable(node)).length;
   const counted = `${reachable}/${nodes.length} reachable`;
-  const summary = ["Cluster health:", counted, `(${status.timestamp})`, `(Probe interval: ${status.probeInterval})`];
-  const wanted = options.allNodes ? nodes : nodes.filter((node) => !isReachable(node));
-  if (options.succinct || wanted.length === 0) return [summary];
-  const shown = options.allNodes ? wanted : wanted.slice(0, shownNodes);
   const self = status.local.name;
+  const wanted = nodes
+    .filter((node) => options.allNodes || !isReachable(node))
+    .toSorted((a, b) => Number(b.name === self) - Number(a.name === self) || (a.name < b.name ? -1 : 1));
+  const shown = wanted.slice(0, options.atMost);
   return [
-    summary,
-    ...(options.verbose
-      ? shown.flatMap((node) => nodeBlock(node, self))
-      : nestedTable(
-          ["Name", "IP", "Node", "Endpoints"],
-          shown.map((node) => nodeLine(node, self)),
-        )),
+    ["Cluster health:", counted, `(${status.timestamp})`, `(Probe interval: ${status.probeInterval})`],
+    ["Name", "IP", "Node", "Endpoints"],
+    ...shown.flatMap((node) => (options.verbose ? nodeBlock(node, self) : [nodeLine(node, self)])),
     ...(shown.length < wanted.length ? [["  ..."]] : []),
   ];
 }
 
 function nodeLine(node: NodeHealthStatus, self: string): Line {
-  const ips = pathsOf(node.host).map(({ ip }) => ip);
+  const [primary, ...secondary] = pathsOf(node.host).map((path) => path?.ip);
+  const ips = [primary ?? "Unavailable", ...secondary];
   return [
     `  ${nodeName(node, self)}`,
     ips.join(","),
@@ -54,9 +52,10 @@ function nodeLine(node: NodeHealthStatus, self: string): Line {
 }
 
 /** `1/2 (1 unknown)`: addresses that answer, of all. */
-function counts(paths: readonly PathStatus[]): string {
-  const unknown = paths.filter((path) => pathState(path) === undefined).length;
-  const answering = paths.filter((path) => pathState(path) === true).length;
+function counts(paths: readonly (PathStatus | undefined)[]): string {
+  const states = paths.map(pathState);
+  const unknown = states.filter((state) => state === undefined).length;
+  const answering = states.filter((state) => state === true).length;
   return `${answering}/${paths.length}${unknown > 0 ? ` (${unknown} unknown)` : ""}`;
 }
 
@@ -76,7 +75,7 @@ function nodeBlock(node: NodeHealthStatus, self: string): Line[] {
 }
 
 function pathLines(title: string, path: PathStatus | undefined): Line[] {
-  if (path === undefined) return [];
+  if (path === undefined) return [[`    ${title}:`, "nil"]];
   return [
     [`    ${title} to ${path.ip}:`],
     ["      ICMP to stack:", ...resultCells(path.icmp)],
@@ -100,20 +99,22 @@ function mtuCells({ expected, measured, lastProbed }: NonNullable<PathStatus["mt
   return [text, `(Last probed: ${lastProbed})`];
 }
 
-/** `812.5µs`, `1.204ms`. */
+/** `812.5µs`, `1.204567ms`, `1.2s`. */
 function latencyText(nanoseconds: number): string {
-  const [value, unit] = nanoseconds < 1e6 ? [nanoseconds / 1e3, "µs"] : [nanoseconds / 1e6, "ms"];
-  return `${Number(value.toFixed(3))}${unit}`;
+  if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;
+  return formatDuration(nanoseconds / 1e6);
 }
 
-function pathsOf(host: HostStatus | undefined): readonly PathStatus[] {
-  const primary = host?.["primary-address"];
-  return [...(primary === undefined ? [] : [primary]), ...(host?.["secondary-addresses"] ?? [])];
+/** An address that is missing does not answer. */
+function pathsOf(host: HostStatus | undefined): readonly (PathStatus | undefined)[] {
+  return host === undefined ? [] : [host["primary-address"], ...(host["secondary-addresses"] ?? [])];
 }
 
-function pathState({ icmp, http }: PathStatus): boolean | undefined {
-  if (icmp === undefined || http === undefined) return undefined;
-  return icmp.status === "" && http.status === "";
+/** Undefined while it was not probed by both. */
+function pathState(path: PathStatus | undefined): boolean | undefined {
+  const results = [path?.icmp, path?.http];
+  if (path === undefined || results.some((result) => result !== undefined && result.status !== "")) return false;
+  return results.includes(undefined) ? undefined : true;
 }
 
 function isReachable(node: NodeHealthStatus): boolean {

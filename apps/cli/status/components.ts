@@ -2,6 +2,7 @@
 // `status`: the key-value store, Kubernetes, the agent itself, the monitor.
 import type { ComponentStatus, StatusResponse } from "../../../src/api/index.ts";
 import type { Line } from "../output/table.ts";
+import { kubeProxyDevices } from "./kube-proxy.ts";
 
 export function componentLines(status: StatusResponse): Line[] {
   return [
@@ -41,11 +42,8 @@ function kubernetesApis({ kubernetes }: StatusResponse): Line[] {
 function kubeProxy(status: StatusResponse): Line[] {
   const replacement = status["kube-proxy-replacement"];
   if (replacement === undefined) return [];
-  const devices = (replacement.deviceList ?? []).map(({ name, ip }) => {
-    const direct = name === replacement.directRoutingDevice ? " (Direct Routing)" : "";
-    return `${name}   ${(ip ?? []).join(" ")}${direct}`;
-  });
-  return [["KubeProxyReplacement:", replacement.mode, devices.length === 0 ? "" : `[${devices.join(", ")}]`]];
+  const devices = kubeProxyDevices(replacement);
+  return [["KubeProxyReplacement:", replacement.mode, devices === "" ? "" : `[${devices}]`]];
 }
 
 function firewall(status: StatusResponse): Line[] {

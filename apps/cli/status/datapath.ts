@@ -73,9 +73,11 @@ function deviceMode(status: StatusResponse): Line[] {
 function masquerading(status: StatusResponse): Line[] {
   const value = status.masquerading;
   if (value === undefined) return [];
-  if (!value.enabled) return [["Masquerading:", "Disabled"]];
   const word = (on: boolean | undefined): string => (on === true ? "Enabled" : "Disabled");
-  const families = `[IPv4: ${word(value.enabledProtocols?.ipv4)}, IPv6: ${word(value.enabledProtocols?.ipv6)}]`;
+  const { enabledProtocols } = value;
+  if (enabledProtocols === undefined) return [["Masquerading:", word(value.enabled)]];
+  if (enabledProtocols.ipv4 !== true && enabledProtocols.ipv6 !== true) return [["Masquerading:", "Disabled"]];
+  const families = `[IPv4: ${word(enabledProtocols.ipv4)}, IPv6: ${word(enabledProtocols.ipv6)}]`;
   if (value.mode !== "BPF") return [["Masquerading:", `IPTables ${families}`]];
   const exclusions = [value["snat-exclusion-cidr-v4"], value["snat-exclusion-cidr-v6"]].filter(Boolean).join(" ");
   const mode = value["ip-masq-agent"] === true ? "BPF (ip-masq-agent)" : "BPF";

@@ -41,10 +41,10 @@ function hubble(status: StatusResponse): Line[] {
   const { observer } = value;
   if (observer !== undefined) {
     const [now, most] = [observer["current-flows"], observer["max-flows"]];
-    const share = most === 0 ? 0 : (now / most) * 100;
     const seconds = observer.uptime / 1e9;
-    const rate = seconds > 0 ? observer["seen-flows"] / seconds : 0;
-    cells.push(`Current/Max Flows: ${now}/${most} (${share.toFixed(2)}%), Flows/s: ${rate.toFixed(2)}`);
+    const flows = most > 0 ? [`Current/Max Flows: ${now}/${most} (${((now / most) * 100).toFixed(2)}%)`] : [];
+    const rate = seconds > 0 ? [`Flows/s: ${(observer["seen-flows"] / seconds).toFixed(2)}`] : [];
+    cells.push([...flows, ...rate].join(", "));
   }
   const metrics = status["hubble-metrics"];
   if (metrics !== undefined) cells.push(`Metrics: ${metrics.state}${metrics.msg ? ` ${metrics.msg}` : ""}`);
@@ -66,13 +66,34 @@ function maps(status: StatusResponse): Line[] {
 }
 
 function encryption({ encryption: value }: StatusResponse): Line[] {
-  return value === undefined ? [] : [["Encryption:", value.mode, value.msg ?? ""]];
+  if (value === undefined) return [];
+  return [["Encryption:", value.mode, value.msg ?? wireguard(value.wireguard as Wireguard | undefined)]];
+}
+
+/** What is shown of WireGuard's free-form state. */
+interface Wireguard {
+  readonly "node-encryption"?: string;
+  readonly interfaces?: readonly {
+    readonly name?: string;
+    readonly "public-key"?: string;
+    readonly "listen-port"?: number;
+    readonly "peer-count"?: number;
+  }[];
+}
+
+function wireguard(value: Wireguard | undefined): string {
+  if (value === undefined) return "";
+  const devices = (value.interfaces ?? []).map((each) => {
+    const peers = `Port: ${each["listen-port"] ?? 0}, Peers: ${each["peer-count"] ?? 0}`;
+    return `${each.name ?? ""} (Pubkey: ${each["public-key"] ?? ""}, ${peers})`;
+  });
+  return `[NodeEncryption: ${value["node-encryption"] ?? ""}, ${devices.join(", ")}]`;
 }
 
 function clusterHealth({ cluster }: StatusResponse): Line[] {
   const health = cluster?.ciliumHealth;
   if (health === undefined) return [];
-  if (health.state === "Disabled") return [["Cluster health:", "Probe disabled"]];
+  if (health.state === "Disabled") return [["Cluster health:", "", "Probe disabled"]];
   if (health.state === "Ok") return [];
-  return [["Cluster health:", "Warning", "cilium-health daemon unreachable"]];
+  return [["Cluster health:", "", "", "Warning", "cilium-health daemon unreachable"]];
 }

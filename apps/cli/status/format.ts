@@ -16,14 +16,28 @@ export interface StatusOptions {
   readonly verbose: boolean;
 }
 
+/** Nothing beyond the usual. */
+export const noDetails: StatusOptions = {
+  allAddresses: false,
+  allControllers: false,
+  allRedirects: false,
+  allHealth: false,
+  verbose: false,
+};
+
+/** The screen, aligned. */
+export function formatStatus(...parts: Parameters<typeof statusLines>): string[] {
+  return alignLines(statusLines(...parts));
+}
+
 /** Every part of the screen, top to bottom. `health` is the block that tells which nodes answer. */
-export function formatStatus(
+export function statusLines(
   status: StatusResponse,
   options: StatusOptions,
   now: number,
   health: readonly Line[] = [],
-): string[] {
-  return alignLines([
+): Line[] {
+  return [
     ...componentLines(status),
     ...ipamLines(status, options),
     ...datapathLines(status, options),
@@ -31,15 +45,16 @@ export function formatStatus(
     ...detailLines(status, options),
     ...health,
     ...moduleLines(status, options),
-  ]);
+  ];
 }
 
 function ipamLines({ ipam }: StatusResponse, { allAddresses }: StatusOptions): Line[] {
   if (ipam === undefined) return [];
   const lines: Line[] = [["IPAM:", ipam.status]];
   if (!allAddresses) return lines;
-  const owners = Object.entries(ipam.allocations ?? {}).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
-  return [...lines, ["Allocated addresses:"], ...owners.map(([address, owner]): Line => [`  ${address} (${owner})`])];
+  const owners = Object.entries(ipam.allocations ?? {}).map(([address, owner]) => `  ${address} (${owner})`);
+  // Sorted as text.
+  return [...lines, ["Allocated addresses:"], ...owners.sort().map((line): Line => [line])];
 }
 
 function controllerLines({ controllers }: StatusResponse, { allControllers }: StatusOptions, now: number): Line[] {
@@ -62,7 +77,9 @@ function moduleLines({ modules }: StatusResponse, { allHealth }: StatusOptions):
   if (modules === undefined) return [];
   const count = (state: string): number => modules.filter((module) => module.state === state).length;
   const summary = `Stopped(${count("stopped")}) Degraded(${count("degraded")}) OK(${count("ok")})`;
-  const shown = allHealth ? modules : modules.filter(({ state }) => state !== "ok");
+  const shown = modules
+    .filter(({ state }) => allHealth || state !== "ok")
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const lines: Line[] = [["Modules Health:", summary]];
   if (shown.length === 0) return lines;
   const rows = shown.map(({ name, state, message = "" }, i): Line => {

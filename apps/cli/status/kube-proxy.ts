@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `status --verbose`: what of kube-proxy's work the agent does.
-import type { StatusResponse } from "../../../src/api/index.ts";
+import type { KubeProxyReplacement, StatusResponse } from "../../../src/api/index.ts";
 import { type Line, nestedTable } from "../output/table.ts";
 
 /** The parts of the answer's free-form features that are shown. */
@@ -36,24 +36,23 @@ interface Switch {
 export function kubeProxyLines({ "kube-proxy-replacement": replacement }: StatusResponse): Line[] {
   if (replacement?.features === undefined) return [];
   const features: Features = replacement.features;
-  const devices = (replacement.deviceList ?? []).map(({ name, ip = [] }) => [name, ...ip].join(" ")).join(", ");
-  const { nodePort } = features;
+  const nodePort = features.nodePort?.enabled === true ? features.nodePort : undefined;
   const optional = (label: string, value: string | undefined): Line[] =>
     value === undefined || value === "" ? [] : [[label, value]];
   const rows: Line[] = [
     ["  Socket LB:", word(features.socketLB)],
     ["  Socket LB Tracing:", word(features.socketLBTracing)],
     ["  Socket LB Coverage:", features.bpfSocketLBHostnsOnly === true ? "Hostns-only" : "Full"],
-    ...optional("  Devices:", devices),
+    ...optional("  Devices:", kubeProxyDevices(replacement)),
     ...optional("  Mode:", nodePort?.mode),
-    ...(nodePort?.mode === "SNAT" ? [] : optional("  DSR Dispatch Mode:", nodePort?.dsrMode)),
+    ...(nodePort?.mode === "SNAT" ? [] : optional("    DSR Dispatch Mode:", nodePort?.dsrMode)),
     ...optional("  Backend Selection:", selection(nodePort)),
     ["  Session Affinity:", word(features.sessionAffinity)],
     ...nat46(features.nat46X64),
     ...optional("  XDP Acceleration:", nodePort?.acceleration),
     ["  Services:"],
     ["  - ClusterIP:", "Enabled"],
-    ["  - NodePort:", nodePort?.enabled === true ? `Enabled (Range: ${range(nodePort)})` : "Disabled"],
+    ["  - NodePort:", nodePort === undefined ? "Disabled" : `Enabled (Range: ${range(nodePort)})`],
     ["  - LoadBalancer:", word(nodePort)],
     ["  - externalIPs:", word(features.externalIPs)],
     ["  - HostPort:", word(features.hostPort)],
@@ -62,6 +61,15 @@ export function kubeProxyLines({ "kube-proxy-replacement": replacement }: Status
       : [["  Annotations:"], ...features.annotations.map((annotation): Line => [`  - ${annotation}`])]),
   ];
   return [["KubeProxyReplacement Details:"], ...nestedTable(["  Status:", replacement.mode], rows)];
+}
+
+/** `eth0   172.18.0.2 fc00::2 (Direct Routing), …`; empty while kube-proxy is not replaced. */
+export function kubeProxyDevices({ mode, deviceList = [], directRoutingDevice }: KubeProxyReplacement): string {
+  if (mode === "False") return "";
+  const devices = deviceList.map(({ name, ip = [] }) => {
+    return `${name}   ${ip.join(" ")}${name === directRoutingDevice ? " (Direct Routing)" : ""}`;
+  });
+  return devices.join(", ");
 }
 
 function word(part: Switch | undefined): string {
@@ -73,7 +81,7 @@ function range({ portMin = 0, portMax = 0 }: NonNullable<Features["nodePort"]>):
 }
 
 function selection(nodePort: Features["nodePort"]): string | undefined {
-  if (nodePort?.enabled !== true) return undefined;
+  if (nodePort === undefined) return undefined;
   const { algorithm, lutSize } = nodePort;
   return algorithm === "Maglev" ? `Maglev (Table Size: ${lutSize ?? 0})` : algorithm;
 }

@@ -2,6 +2,7 @@
 // Models of cilium-health's API (base /v1beta), with its JSON names.
 import { z } from "zod";
 import { count, longText, type Model, optional, time } from "./schema.ts";
+import { StatusResponse } from "./status.ts";
 
 export const ConnectivityStatus = z
   .strictObject({
@@ -47,10 +48,19 @@ export const HealthStatusResponse = z.strictObject({
   nodes: z.array(NodeHealthStatus),
 });
 
-export const HealthResponse = z.strictObject({ uptime: longText.describe("Of the agent, such as 75s") });
+export const HealthResponse = z
+  .strictObject({
+    cilium: StatusResponse,
+    "system-load": z
+      .strictObject({ last1min: longText, last5min: longText, last15min: longText })
+      .describe("Runnable processes on average, such as 0.42"),
+    uptime: longText.describe("Of the agent, such as 1m15s"),
+  })
+  .describe("The agent and its machine");
 
 export type ConnectivityStatus = Model<typeof ConnectivityStatus>;
 export type PathStatus = Model<typeof PathStatus>;
 export type HostStatus = Model<typeof HostStatus>;
 export type NodeHealthStatus = Model<typeof NodeHealthStatus>;
+export type HealthResponse = Model<typeof HealthResponse>;
 export type HealthStatusResponse = Model<typeof HealthStatusResponse>;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cilium-health's API, below /v1beta on a socket of its own.
+import { loadavg } from "node:os";
+import { formatDuration } from "../../core/index.ts";
 import { ApiError } from "../errors.ts";
 import type { Route, RouteGroup } from "../router.ts";
 import type { AgentApi, ClusterHealthApi } from "../types.ts";
@@ -16,12 +18,20 @@ const list: readonly Route[] = [
   {
     method: "GET",
     path: "/healthz",
-    summary: "Say that nodes are probed",
+    summary: "Get the state of the agent and its machine; an error when nodes are not probed",
     answers: { 200: "HealthResponse" },
     errors: [501],
-    handle: ({ api }) => {
+    handle: async ({ api }) => {
       healthOf(api);
-      return { status: 200, body: { uptime: `${Math.floor(process.uptime())}s` } };
+      const [last1min, last5min, last15min] = loadavg().map((load) => load.toFixed(2));
+      return {
+        status: 200,
+        body: {
+          cilium: await api.healthz({ brief: false, requireK8s: true }),
+          "system-load": { last1min, last5min, last15min },
+          uptime: formatDuration(Math.floor(process.uptime()) * 1000),
+        },
+      };
     },
   },
   {

@@ -2,6 +2,7 @@
 // The commands of cilium-health.
 import type { CommandSpec } from "../../define.ts";
 import { healthClient } from "./client.ts";
+import { healthGet } from "./get.ts";
 import { healthStatus } from "./status.ts";
 
 export const healthCommands: readonly CommandSpec[] = [
@@ -11,15 +12,9 @@ export const healthCommands: readonly CommandSpec[] = [
     summary: "Check whether the health daemon answers",
     plain: true,
     run: async (context) => {
-      await healthClient(context).ping();
+      await healthClient(context).healthz();
       context.print(["OK"]);
     },
   },
-  {
-    usage: "get",
-    summary: "Show the health daemon's answer as it is",
-    run: async (context) => {
-      await context.json(await healthClient(context).status());
-    },
-  },
+  healthGet,
 ];
