@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configuration keys of what the agent serves: its API, and its metrics. Names and defaults are Cilium's.
 import { parseRateLimits, rateLimitsExpected } from "../../src/api/index.ts";
-import { configTypes, defineOption } from "../../src/core/index.ts";
+import { configTypes, defineOption, isMetricChoice } from "../../src/core/index.ts";
 
 const { boolean, list, parsed, pattern } = configTypes;
 
@@ -35,5 +35,11 @@ export const apiOptions = {
     schema: pattern(/^(\[[0-9a-f:]*\]|[0-9.]*):\d{1,5}$/, "ADDRESS:PORT, or :PORT"),
     default: "",
     description: "Where metrics are served; empty: nowhere",
+  }),
+  metrics: defineOption({
+    name: "metrics",
+    schema: list("+NAME or -NAME of metrics apart by spaces or commas, such as +cilium_x -cilium_y", isMetricChoice),
+    default: [] as readonly string[],
+    description: "Metrics that are there beside those by default, and those of them that are not",
   }),
 } as const;

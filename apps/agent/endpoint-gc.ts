@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints whose device is gone though nobody deleted them: some runtimes end containers without a CNI DEL.
-import { type Clock, createLogger, type Module, type ReadonlyTable, toError } from "../../src/core/index.ts";
+import {
+  type Clock,
+  createLogger,
+  type JobMetrics,
+  type Module,
+  type ReadonlyTable,
+  toError,
+} from "../../src/core/index.ts";
 import type { DeviceOfEndpoint, EndpointManager, EndpointRow } from "../../src/endpoint/index.ts";
 
 const log = createLogger("endpoint-gc");
@@ -10,6 +17,7 @@ export interface EndpointGcDeps {
   readonly manager: Pick<EndpointManager, "delete">;
   readonly deviceExists: (device: DeviceOfEndpoint) => boolean;
   readonly clock: Clock;
+  readonly jobs?: JobMetrics;
 }
 
 /** Deletes what has no device in two looks, `intervalMs` apart: a DEL under way comes in between. 0: never. */
@@ -32,10 +40,19 @@ export function createEndpointGc(deps: EndpointGcDeps, intervalMs: number): Modu
   function later(): void {
     if (stopped) return;
     timer = deps.clock.after(intervalMs, () => {
-      const looked = look().catch((thrown: unknown) => {
-        log.error("Cannot look for endpoints without device, trying again", { error: toError(thrown).message });
-      });
-      void looked.then(later);
+      const started = performance.now();
+      const ran = (ok: boolean): void => {
+        const seconds = (performance.now() - started) / 1000;
+        deps.jobs?.ran("timer", { module: "endpoint-gc", job: "look", seconds, ok });
+        later();
+      };
+      look().then(
+        () => ran(true),
+        (thrown: unknown) => {
+          log.error("Cannot look for endpoints without device, trying again", { error: toError(thrown).message });
+          ran(false);
+        },
+      );
     });
   }
 

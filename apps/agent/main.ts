@@ -32,11 +32,13 @@ async function main(argv: readonly string[]): Promise<void> {
   const superfluous = superfluousCapabilities();
   if (superfluous.length > 0) log.warn("Agent has capabilities that it does not need", { numbers: superfluous });
   const agent = createAgentModules(config);
-  const running = await runModules(agent.modules, { signal: stop.signal }).catch((error: unknown) => {
-    if (!stop.signal.aborted) throw error;
-    log.info("Agent was stopped while it was starting", { reason: errorChain(error) });
-    process.exit(0);
-  });
+  const running = await runModules(agent.modules, { signal: stop.signal, onStarted: agent.onStarted }).catch(
+    (error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+      log.info("Agent was stopped while it was starting", { reason: errorChain(error) });
+      process.exit(0);
+    },
+  );
   agent.started(running);
   log.info("Agent is ready");
   if (!stop.signal.aborted)

@@ -5,18 +5,19 @@ import {
   boundConnections,
   CiliumError,
   createLogger,
-  endpointStates,
   type Metrics,
   type Module,
   type ReadonlyTable,
 } from "../../src/core/index.ts";
 import type { Datapath } from "../../src/datapath/index.ts";
-import { type EndpointRow, endpointState } from "../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../src/identity/index.ts";
 import type { Ipam } from "../../src/ipam/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";
 import {
+  type EndpointMetricsDeps,
   type PolicyMetricsDeps,
+  registerBpf,
+  registerEndpoints,
   registerNat,
   registerPolicyMetrics,
   registerState,
@@ -25,8 +26,7 @@ import {
 } from "./metrics/index.ts";
 import type { NatUse } from "./nat-use.ts";
 
-export interface MetricsDeps extends PolicyMetricsDeps {
-  readonly endpoints: ReadonlyTable<EndpointRow, number>;
+export interface MetricsDeps extends PolicyMetricsDeps, EndpointMetricsDeps {
   readonly identities: ReadonlyTable<IdentityRow, number>;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
   readonly datapath: Pick<Datapath, "maps" | "sweeps">;
@@ -40,9 +40,9 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   const seenResources = new Set<string>();
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge({ name, help, collect: (metric) => metric.set(value()) });
-  gauge("endpoint", "Endpoints on this node", () => deps.endpoints.size);
+  registerEndpoints(metrics, deps);
   registerPolicyMetrics(metrics, deps);
-  registerMapPressure(metrics, deps);
+  registerBpf(metrics, deps);
   gauge("agent_heap_bytes", "Bytes of the agent's heap in use", () => process.memoryUsage().heapUsed);
   metrics.gauge({
     name: "agent_active_resources",
@@ -58,20 +58,6 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
     },
   });
   metrics.gauge({
-    name: "endpoint_state",
-    help: "Endpoints by state",
-    labels: ["endpoint_state"],
-    collect(metric) {
-      // A state that is over must read 0, not what it was.
-      const counts = new Map<string, number>(endpointStates.map((state) => [state, 0]));
-      for (const row of deps.endpoints.all()) {
-        const state = endpointState(row.phase, row.status);
-        counts.set(state, (counts.get(state) ?? 0) + 1);
-      }
-      for (const [state, count] of counts) metric.set(count, { endpoint_state: state });
-    },
-  });
-  metrics.gauge({
     name: "ip_addresses",
     help: "Addresses in use by family",
     labels: ["family"],
@@ -83,26 +69,6 @@ export function registerMetrics(metrics: Metrics, deps: MetricsDeps): void {
   registerState(metrics, deps);
   registerSweeps(metrics, deps.datapath);
   registerNat(metrics, deps.natUse);
-}
-
-/** Conntrack maps by their last sweep. */
-function registerMapPressure(metrics: Metrics, { datapath, ipcache }: MetricsDeps): void {
-  metrics.gauge({
-    name: "bpf_map_pressure",
-    help: "Part of a map's room that is in use",
-    labels: ["map_name"],
-    collect(metric) {
-      const { conntrack, ipcache: addresses, policy } = datapath.maps;
-      const prefixes = Array.from(ipcache.all(), ({ prefix }) => prefix);
-      for (const { map, entries, capacity } of [
-        ...policy.usage(),
-        ...conntrack.usage(),
-        ...addresses.usage(prefixes),
-      ]) {
-        metric.set(entries / capacity, { map_name: map.replace("cilium_", "") });
-      }
-    },
-  });
 }
 
 const log = createLogger("metrics");
@@ -123,8 +89,8 @@ export function createMetricsModule(metrics: Metrics, address: string): Module {
           response.writeHead(404).end();
           return;
         }
-        metrics.text().then(
-          (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
+        metrics.expose(request.headers.accept).then(
+          ({ contentType, text }) => response.writeHead(200, { "content-type": contentType }).end(text),
           (error: unknown) => response.writeHead(500).end(String(error)),
         );
       });

@@ -2,9 +2,12 @@
 // The agent's modules, wired and in start order.
 import {
   type Config,
+  createLogger,
   createMetrics,
   type Health,
+  type Metrics,
   type Module,
+  metricChoice,
   type RunningModules,
   systemClock,
 } from "../../src/core/index.ts";
@@ -36,15 +39,19 @@ import { deviceExists, statePaths } from "./settings.ts";
 export interface Agent {
   /** In start order. */
   readonly modules: readonly Module[];
+  /** To be called when one is started. */
+  onStarted(module: string, seconds: number): void;
   /** To be called when all are started: lets status see them. */
   started(running: RunningModules): void;
 }
+
+const log = createLogger("metrics");
 
 /** Makes everything; nothing is touched before the modules start. */
 export function createAgentModules(config: Config): Agent {
   const paths = statePaths(config);
   let running: RunningModules | undefined;
-  const metrics = createMetrics();
+  const metrics = createMetrics({ choice: metricChoice(config.get(options.metrics)) });
   const parts = createParts(config, metrics);
   const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
   registerMetrics(metrics, { ...parts, ...parts.local, ...cluster, identities: cluster.allocator.table });
@@ -53,12 +60,6 @@ export function createAgentModules(config: Config): Agent {
   const servers = createServers({ api, paths, config, observe: createApiMetrics(metrics) });
   registerLimiters(metrics, servers.limiters);
   const isUp = registerAgent(metrics, { ...parts, modules });
-  const open = () => {
-    parts.guard.settle();
-    manager.open();
-    parts.arrivals.open();
-    parts.openAddresses();
-  };
   const health = createHealthModules(parts, config, metrics);
   return {
     modules: [
@@ -84,7 +85,7 @@ export function createAgentModules(config: Config): Agent {
       createNodeLabels({ config, resources, cluster }),
       parts.confirm,
       health.endpoint,
-      createGate({ resources, identities: cluster.allocator.table, open }),
+      createGate({ resources, identities: cluster.allocator.table, open: () => openAll(parts) }),
       events,
       ...ofApi,
       servers.api,
@@ -99,16 +100,31 @@ export function createAgentModules(config: Config): Agent {
       createLiveness(api, config.get(options.agentHealthPort)),
       createFeatureModule(),
     ],
+    onStarted: (module, seconds) => parts.jobs.ran("oneshot", { module, job: "start", seconds, ok: true }),
     started(all) {
       running = all;
       isUp();
+      tellUnknown(metrics);
     },
   };
 }
 
-function endpointGc({ config, endpoints, manager }: Parts): Module {
+/** Endpoints are written from now on. */
+function openAll({ guard, manager, arrivals, openAddresses }: Parts): void {
+  guard.settle();
+  manager.open();
+  arrivals.open();
+  openAddresses();
+}
+
+function tellUnknown(metrics: Metrics): void {
+  const names = metrics.unknown().join(" ");
+  if (names !== "") log.warn("There are no metrics of these names (key metrics)", { names });
+}
+
+function endpointGc({ config, endpoints, manager, jobs }: Parts): Module {
   const interval = config.get(options.endpointGcInterval);
-  return createEndpointGc({ endpoints, manager, deviceExists, clock: systemClock }, interval);
+  return createEndpointGc({ endpoints, manager, jobs, deviceExists, clock: systemClock }, interval);
 }
 
 function podLabelSync({ resources, endpoints, manager, podAddresses, podLabels }: Parts): Module {

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's tables, domains and datapath, made from the configuration and given to each other.
-import { type Config, createReconcilerMetrics, type Metrics, systemClock } from "../../src/core/index.ts";
+import {
+  type Config,
+  createJobMetrics,
+  createReconcilerMetrics,
+  type Metrics,
+  systemClock,
+} from "../../src/core/index.ts";
 import { createDatapath, type Datapath } from "../../src/datapath/index.ts";
 import { AgentSwitch, createEndpointManager, createEndpointTable } from "../../src/endpoint/index.ts";
 import { createHealth, createPathMtu, type HealthModule, type PathMtuModule } from "../../src/health/index.ts";
@@ -9,7 +15,7 @@ import type { EndpointSwitches } from "./api/runtime-options.ts";
 import { createCluster } from "./cluster.ts";
 import { createEventModule } from "./events.ts";
 import { createIdentityArrivals } from "./identity-arrivals.ts";
-import { createIpamMetrics } from "./metrics/index.ts";
+import { createIpamMetrics, createSweepMetrics } from "./metrics/index.ts";
 import { portsOfPod } from "./named-ports.ts";
 import { NatUse } from "./nat-use.ts";
 import { options } from "./options.ts";
@@ -29,9 +35,10 @@ export function createParts(config: Config, metrics: Metrics) {
   const directory = config.get(options.staticResources);
   const sources = directory === "" ? [] : [createStaticSource({ resources }, { directory, keep: paths.manifests })];
 
-  const datapath = createDatapath(datapathConfig(config, local));
+  const jobs = createJobMetrics(metrics);
+  const datapath = createDatapath(datapathConfig(config, local), createSweepMetrics(metrics, jobs));
   const podPorts = (namespace: string, name: string) => portsOfPod(resources, namespace, name);
-  const reconciling = createReconcilerMetrics(metrics);
+  const reconciling = createReconcilerMetrics(metrics, jobs);
   const cluster = createCluster({ config, local, datapath, podPorts, metrics, reconciling });
   const events = createEventModule(datapath);
   const policyParts = createPolicyParts({
@@ -71,6 +78,7 @@ export function createParts(config: Config, metrics: Metrics) {
   const prefilter = createPrefilter(config, local);
   return {
     config,
+    jobs,
     ipamEvents,
     local,
     resources,

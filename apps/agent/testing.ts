@@ -117,8 +117,8 @@ export class AgentNode {
     return [join(root, "bin/cilium-agent"), ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`)];
   }
 
-  /** Starts the agent, with more flags; resolves when it answers. Returns the process and how long that took, ms. */
-  async startAgent(flags: readonly string[] = []): Promise<{ child: ChildProcess; ms: number }> {
+  /** Starts the agent, with more flags; resolves when it answers. Returns the process, how long that took (ms), its log. */
+  async startAgent(flags: readonly string[] = []): Promise<{ child: ChildProcess; ms: number; log: () => string }> {
     const since = performance.now();
     const child = this.spawn("node", [...this.agentCommand(), ...flags]);
     let log = "";
@@ -129,7 +129,7 @@ export class AgentNode {
       assert.equal(child.exitCode, null, `The agent ended: ${log}`);
       return log.includes("Agent is ready");
     });
-    return { child, ms: performance.now() - since };
+    return { child, ms: performance.now() - since, log: () => log };
   }
 
   /** Runs the CNI plugin for a pod; its namespace is made with the first ADD. */

@@ -47,6 +47,7 @@ export {
   parseIp,
   tryParseIp,
 } from "./ip.ts";
+export { createJobMetrics, type JobKind, type JobMetrics, type JobRun } from "./job-metrics.ts";
 export { evaluateJsonpath, type JsonpathTemplate, parseJsonpath } from "./jsonpath.ts";
 export { compareLabels, formatLabel, type Label, labelSources, makeLabel, parseLabel } from "./label.ts";
 export { defaultLabelFilter, type LabelFilter, parseLabelFilter } from "./label-filter.ts";
@@ -64,6 +65,7 @@ export {
 } from "./log.ts";
 export { isSecretName, REDACTED, redactFields, redactText } from "./log-redact.ts";
 export { macFromBytes, macToBytes, parseMac, randomMac } from "./mac.ts";
+export { isMetricChoice, type MetricChoice, metricChoice } from "./metric-choice.ts";
 export {
   type Counter,
   createMetrics,
@@ -72,6 +74,7 @@ export {
   type MetricOptions,
   type Metrics,
   type MetricValue,
+  type Totals,
 } from "./metrics.ts";
 export { nearest } from "./nearest.ts";
 export { oneLine } from "./one-line.ts";

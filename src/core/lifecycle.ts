@@ -12,6 +12,8 @@ export interface RunModulesOptions {
   readonly signal?: AbortSignal;
   /** Most time for one module's stop, ms. Default 5 s. */
   readonly stopTimeoutMs?: number;
+  /** Called for each module that is started. */
+  readonly onStarted?: (module: string, seconds: number) => void;
   readonly log?: Logger;
 }
 
@@ -41,6 +43,7 @@ export async function runModules(modules: readonly Module[], options: RunModules
       life.signal.throwIfAborted();
       started.push(module);
       await untilAborted(module.start(life.signal), life.signal);
+      options.onStarted?.(module.name, (performance.now() - since) / 1000);
       log.info("Module started", { module: module.name, ms: elapsed(since) });
     } catch (error) {
       life.abort();

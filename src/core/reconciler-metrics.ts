@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What reconcilers count, in Cilium's words for controllers; one set for all reconcilers of a process.
+import type { JobMetrics } from "./job-metrics.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Counts and times runs. */
@@ -8,8 +9,8 @@ export interface ReconcilerMetrics {
   begin(reconciler: string): (failed: number) => void;
 }
 
-/** Registers the metrics of reconcilers. */
-export function createReconcilerMetrics(metrics: Metrics): ReconcilerMetrics {
+/** Registers the metrics of reconcilers; `jobs`: of which each of them is one. */
+export function createReconcilerMetrics(metrics: Metrics, jobs?: JobMetrics): ReconcilerMetrics {
   const runs = metrics.counter({ name: "controllers_runs_total", help: "Runs of reconcilers", labels: ["status"] });
   const groups = metrics.counter({
     ...{ name: "controllers_group_runs_total", help: "Runs by reconciler", labels: ["status", "group_name"] },
@@ -26,7 +27,9 @@ export function createReconcilerMetrics(metrics: Metrics): ReconcilerMetrics {
         const status = failed > 0 ? "failure" : "success";
         runs.inc({ status });
         groups.inc({ status, group_name: reconciler });
-        duration.observe((performance.now() - started) / 1000, { status });
+        const seconds = (performance.now() - started) / 1000;
+        duration.observe(seconds, { status });
+        jobs?.ran("observer", { module: reconciler, job: "reconcile", seconds, ok: failed === 0 });
       };
     },
   };

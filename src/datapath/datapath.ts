@@ -35,7 +35,7 @@ import { ObjectStatus } from "./object-status.ts";
 import { ProgramSwitch } from "./program-switch.ts";
 import { EndpointRoutes } from "./routes/endpoint-routes.ts";
 import { NodeRoutes } from "./routes/node-routes.ts";
-import { type Sweeper, type SweepTotals, sweeper } from "./sweep.ts";
+import { type Sweeper, type SweepRun, type SweepTotals, sweeper } from "./sweep.ts";
 import type { Datapath, DatapathConfig, DatapathObjectRow, EndpointDevice, MtuInfo, RemoteNode } from "./types.ts";
 import { watchKernel } from "./watcher.ts";
 
@@ -50,13 +50,17 @@ const SYSCTL_BEATS = 4;
 const GATHER = 20;
 const DEFAULT_SWEEP_SECONDS = 60;
 
-/** The datapath of the network namespace that the process is in. Nothing happens before `start()`. */
-export function createDatapath(config: DatapathConfig): Datapath {
-  return new NodeDatapath(config);
+/**
+ * The datapath of the network namespace that the process is in. Nothing happens before `start()`. `onSwept` is called for
+ * each sweep of a map of flows.
+ */
+export function createDatapath(config: DatapathConfig, onSwept?: (run: SweepRun) => void): Datapath {
+  return new NodeDatapath(config, onSwept);
 }
 
 class NodeDatapath implements Datapath {
   readonly #config: DatapathConfig;
+  readonly #onSwept: ((run: SweepRun) => void) | undefined;
   readonly #log = createLogger("datapath");
   readonly #programs: NodePrograms;
   readonly #switch: ProgramSwitch;
@@ -79,8 +83,9 @@ class NodeDatapath implements Datapath {
   /** Of the node's own devices, as the last pass found them. */
   #indexes: ReadonlySet<number> = new Set();
 
-  constructor(config: DatapathConfig) {
+  constructor(config: DatapathConfig, onSwept: ((run: SweepRun) => void) | undefined) {
     this.#config = config;
+    this.#onSwept = onSwept;
     this.#outward = new OutwardDevices(config);
     const hooks = hookWays(
       config.bpfRoot,
@@ -289,10 +294,12 @@ class NodeDatapath implements Datapath {
       }),
     );
     const seconds = this.#config.ctSweepInterval ?? DEFAULT_SWEEP_SECONDS;
-    this.#ctSweeper = sweeper("conntrack", seconds, (signal) => this.maps.conntrack.sweepExpired(signal));
+    const sweeps = { seconds, onSwept: this.#onSwept };
+    const sweep = (signal: AbortSignal) => this.maps.conntrack.sweepExpired(signal);
+    this.#ctSweeper = sweeper({ ...sweeps, what: "conntrack", sweep });
     this.#stops.push(this.#ctSweeper);
     if (this.#config.masquerade === undefined) return;
-    this.#natSweeper = this.#masquerade.sweepEvery(seconds, () => this.maps);
+    this.#natSweeper = this.#masquerade.sweeper(sweeps, () => this.maps);
     this.#stops.push(this.#natSweeper);
   }
 

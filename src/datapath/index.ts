@@ -57,6 +57,7 @@ export { Prefilter, type PrefilterConfig, PrefilterRevisionError } from "./prefi
 export { PrefilterMaps } from "./prefilter/prefilter-maps.ts";
 export { keyBits, type PrefixKey, PrefixList, prefixKey } from "./prefilter/prefix-list.ts";
 export { removePrefilter } from "./prefilter/program.ts";
+export type { SweepRun } from "./sweep.ts";
 export type {
   ConntrackTimeouts,
   Datapath,

@@ -23,8 +23,25 @@ export interface SweepTotals {
   readonly last: SweepResult | undefined;
 }
 
-/** Sweeps every so many seconds; 0: only when asked. `what` is for messages. */
-export function sweeper(what: string, seconds: number, sweep: (signal: AbortSignal) => Promise<SweepResult>): Sweeper {
+/** A sweep that ended. */
+export interface SweepRun {
+  readonly what: string;
+  readonly seconds: number;
+  readonly ok: boolean;
+}
+
+/** What to sweep, and who is told. */
+export interface SweeperOptions {
+  /** For messages. */
+  readonly what: string;
+  /** Between two sweeps; 0: only when asked. */
+  readonly seconds: number;
+  readonly sweep: (signal: AbortSignal) => Promise<SweepResult>;
+  readonly onSwept: ((run: SweepRun) => void) | undefined;
+}
+
+/** Sweeps every so many seconds. */
+export function sweeper({ what, seconds, sweep, onSwept }: SweeperOptions): Sweeper {
   const log = createLogger("datapath");
   const abort = new AbortController();
   let sweeping = false;
@@ -32,6 +49,8 @@ export function sweeper(what: string, seconds: number, sweep: (signal: AbortSign
   const run = async () => {
     if (sweeping) return;
     sweeping = true;
+    const started = performance.now();
+    const { failed } = totals;
     try {
       const last = await sweep(abort.signal);
       totals = { ...totals, completed: totals.completed + 1, last };
@@ -41,6 +60,7 @@ export function sweeper(what: string, seconds: number, sweep: (signal: AbortSign
       if (!abort.signal.aborted) log.error("Cannot sweep expired entries", { what, error: toError(error) });
     } finally {
       sweeping = false;
+      onSwept?.({ what, seconds: (performance.now() - started) / 1000, ok: totals.failed === failed });
     }
   };
   const timer = seconds > 0 ? setInterval(run, seconds * 1000) : undefined;

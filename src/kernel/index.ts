@@ -17,6 +17,7 @@ export { type LoadObjectOptions, loadObject } from "./bpf/loader.ts";
 export { BpfMap, type MapSpec, mapIds, type UpdateMode } from "./bpf/map.ts";
 export { loadedBtf, type MapTypes, mapTypes } from "./bpf/map-btf.ts";
 export { isPerCpu, MapFlag, type MapType } from "./bpf/map-type.ts";
+export { type BpfMemory, BpfMemoryReader } from "./bpf/memory.ts";
 export { BpfObject } from "./bpf/object.ts";
 export type { MapChoice, MapShape, ObjectMapOptions } from "./bpf/object-maps.ts";
 export {
@@ -28,6 +29,8 @@ export {
   type TestRunResult,
 } from "./bpf/program.ts";
 export type { RodataValues } from "./bpf/rodata.ts";
+export { onBpfCall } from "./bpf/syscall.ts";
+export type { BpfCallListener } from "./bpf/timing.ts";
 export { addToCgroup, cgroupIdOf, cgroupRoot, createCgroup, removeCgroup } from "./cgroup.ts";
 export { possibleCpus } from "./cpus.ts";
 export { type FdWatch, watchFd } from "./epoll.ts";

@@ -89,7 +89,8 @@ export function toHealthModel(row: EndpointRow): EndpointHealth {
   return { overallHealth: health, bpf: health, policy: health, connected: row.phase === "active" };
 }
 
-function policyEnabled(row: EndpointRow, auditMode: boolean): PolicyEnabled {
+/** In which directions policy is enforced, or would be but for audit mode. */
+export function policyEnabled(row: EndpointRow, auditMode: boolean): PolicyEnabled {
   const { ingressEnforced = false, egressEnforced = false } = row.policy ?? {};
   const which = ingressEnforced ? (egressEnforced ? "both" : "ingress") : egressEnforced ? "egress" : "none";
   return which === "none" || !auditMode ? which : `audit-${which}`;

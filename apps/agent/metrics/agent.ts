@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent itself: its version, how long its start took, what fails, and which features are used.
+// The agent itself: its version, how long its start took, what fails.
 import type { Config, Health, Metrics } from "../../../src/core/index.ts";
 import type { Datapath } from "../../../src/datapath/index.ts";
 import { flowMapSizes } from "../map-options.ts";
 import { options } from "../options.ts";
 import { version } from "../version.ts";
+import { registerFeatures } from "./features.ts";
 
 export interface AgentMetricsDeps {
   readonly config: Config;
@@ -45,31 +46,11 @@ export function registerAgent(metrics: Metrics, deps: AgentMetricsDeps): () => v
       for (const [group, size] of sizes) metric.set(size, { map_group: group });
     },
   });
-  for (const [feature, mode] of usedFeatures(deps)) {
-    const gauge = { name: `feature_${feature}`, help: "Features in use: 1", labels: ["mode"] };
-    metrics.gauge({ ...gauge, collect: (metric) => metric.set(1, { mode: mode() }) });
-  }
+  registerFeatures(metrics, deps);
   const bootstrap = metrics.gauge({
     name: "agent_bootstrap_seconds",
     help: "Seconds that the start of the agent took",
     labels: ["scope", "outcome"],
   });
   return () => bootstrap.set(process.uptime(), { scope: "overall", outcome: "success" });
-}
-
-/** Names without `cilium_feature_`, to the way in which they are used. */
-function usedFeatures({ config, datapath }: AgentMetricsDeps): readonly (readonly [string, () => string])[] {
-  const word = (on: boolean) => (on ? "enabled" : "disabled");
-  const families = () => {
-    const [ipv4, ipv6] = [config.get(options.enableIpv4), config.get(options.enableIpv6)];
-    return ipv4 && ipv6 ? "ipv4-ipv6-dual-stack" : ipv4 ? "ipv4-only" : "ipv6-only";
-  };
-  return [
-    ["datapath_internet_protocol", families],
-    ["datapath_attach", () => datapath.attachMode],
-    ["controlplane_identity_allocation", () => config.get(options.kvstore)],
-    ["network_policies_enforcement", () => config.get(options.enablePolicy)],
-    ["network_policies_host_firewall", () => word(config.get(options.enableHostFirewall))],
-    ["network_policies_xdp_prefilter", () => word(config.get(options.enableXdpPrefilter))],
-  ];
 }

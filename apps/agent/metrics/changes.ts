@@ -60,7 +60,7 @@ function endpointMetrics(metrics: Metrics): (batch: Batch<EndpointRow>) => void 
     name: "endpoint_propagation_delay_seconds",
     help: "Seconds from the making of an endpoint to its being in the kernel with its policy",
   });
-  const restored = metrics.counter({
+  const restored = metrics.gauge({
     name: "endpoint_restoration_endpoints",
     help: "Endpoints of an earlier run of the agent that were taken over",
     labels: ["phase", "outcome"],
@@ -89,7 +89,7 @@ function endpointMetrics(metrics: Metrics): (batch: Batch<EndpointRow>) => void 
 
 function ipcacheMetrics(metrics: Metrics): (batch: Batch<IpcacheRow>) => void {
   const events = metrics.counter({
-    ...{ name: "ipcache_events_total", help: "Prefixes that came, changed or went", labels: ["type"] },
+    ...{ name: "ipcache_events_total", help: "Prefixes that came, changed or went", labels: ["type"], off: true },
   });
   const errors = metrics.counter({
     name: "ipcache_errors_total",

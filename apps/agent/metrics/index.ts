@@ -2,9 +2,11 @@
 // The agent's metrics by what they are about.
 export { registerAgent } from "./agent.ts";
 export { createApiMetrics, createIpamMetrics, registerLimiters } from "./api.ts";
+export { registerBpf } from "./bpf.ts";
 export { createChangeMetrics } from "./changes.ts";
+export { type EndpointMetricsDeps, registerEndpoints } from "./endpoints.ts";
 export { registerNat } from "./nat.ts";
 export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
 export { registerState } from "./state.ts";
-export { registerSweeps } from "./sweeps.ts";
+export { createSweepMetrics, registerSweeps } from "./sweeps.ts";
 export { registerTraffic } from "./traffic.ts";

@@ -24,9 +24,11 @@ export function registerState(metrics: Metrics, { identities, ipam }: StateMetri
     ),
   });
   metrics.gauge({
-    ...{ name: "ipam_capacity", help: "Addresses that can be in use, by family", labels: ["family"] },
+    ...{ name: "ipam_capacity", help: "Addresses that can be in use, by family", labels: ["family", "cidr"] },
     collect(metric) {
-      for (const { family, capacity } of ipam.status()) metric.set(Number(capacity), { family: `ipv${family}` });
+      for (const { family, cidr, capacity } of ipam.status()) {
+        metric.set(Number(capacity), { family: `ipv${family}`, cidr });
+      }
     },
   });
 }

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was swept out of the maps of flows.
-import type { Metrics } from "../../../src/core/index.ts";
-import type { Datapath } from "../../../src/datapath/index.ts";
+import type { JobMetrics, Metrics } from "../../../src/core/index.ts";
+import type { Datapath, SweepRun } from "../../../src/datapath/index.ts";
 
 /** All families and protocols are swept together. */
 const all = { family: "all", protocol: "all" } as const;
 
-/** Registers them; they are read when somebody asks. */
+/** Registers how long sweeps take, and gives what is to be called for each sweep. */
+export function createSweepMetrics(metrics: Metrics, jobs: JobMetrics): (run: SweepRun) => void {
+  const duration = metrics.histogram({
+    name: "datapath_conntrack_gc_duration_seconds",
+    help: "Seconds that sweeps of connections took",
+    labels: ["family", "protocol", "status"],
+  });
+  return ({ what, seconds, ok }) => {
+    jobs.ran("timer", { module: "datapath", job: `sweep-${what.replaceAll(" ", "-")}`, seconds, ok });
+    if (what === "conntrack") duration.observe(seconds, { ...all, status: ok ? "completed" : "uncompleted" });
+  };
+}
+
+/** Registers the others; they are read when somebody asks. */
 export function registerSweeps(metrics: Metrics, datapath: Pick<Datapath, "sweeps">): void {
   const totals = (what: string) => datapath.sweeps().find((sweep) => sweep.what === what);
-  metrics.gauge({
+  metrics.counter({
     name: "datapath_conntrack_gc_runs_total",
     help: "How often expired connections were swept",
     labels: ["family", "protocol", "status"],
@@ -28,12 +41,6 @@ export function registerSweeps(metrics: Metrics, datapath: Pick<Datapath, "sweep
       metric.set((last?.scanned ?? 0) - (last?.deleted ?? 0), { ...all, status: "alive" });
       metric.set(last?.deleted ?? 0, { ...all, status: "deleted" });
     },
-  });
-  metrics.gauge({
-    name: "datapath_conntrack_gc_duration_seconds",
-    help: "Seconds that the last sweep of connections took",
-    labels: ["family", "protocol", "status"],
-    collect: (metric) => metric.set((totals("conntrack")?.last?.duration ?? 0) / 1000, { ...all, status: "completed" }),
   });
   metrics.gauge({
     name: "datapath_conntrack_gc_interval_seconds",

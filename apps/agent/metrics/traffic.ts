@@ -8,7 +8,7 @@ import { type Datapath, dropReasonText, isDrop } from "../../../src/datapath/ind
 export function registerTraffic(metrics: Metrics, datapath: Pick<Datapath, "maps">): void {
   const dropped = () => datapath.maps.metrics.list().filter(({ reason }) => isDrop(reason));
   const counted = (name: string, help: string, unit: "packets" | "bytes", wanted: number) =>
-    metrics.gauge({
+    metrics.counter({
       ...{ name, help, labels: ["direction"] },
       collect(metric) {
         const sums = new Map<string, number>();
@@ -23,7 +23,7 @@ export function registerTraffic(metrics: Metrics, datapath: Pick<Datapath, "maps
   counted("mtu_error_message_total", "ICMP errors that say too big", "packets", Noteworthy.REASON_MTU_ERROR);
   for (const unit of ["packets", "bytes"] as const) {
     const noun = unit === "packets" ? "count" : "bytes";
-    metrics.gauge({
+    metrics.counter({
       name: `drop_${noun}_total`,
       help: `Dropped ${unit} by reason and direction`,
       labels: ["reason", "direction"],

@@ -2,7 +2,7 @@
 // Keeps the maps of masquerading as they should be: devices' addresses and excluded prefixes; lets ended flows go.
 
 import type { PinnedMaps } from "../maps/open.ts";
-import { type Sweeper, sweeper } from "../sweep.ts";
+import { type Sweeper, type SweeperOptions, sweeper } from "../sweep.ts";
 import { chooseAddresses, type MasqueradeCandidate, type MasqueradeDevice } from "./devices.ts";
 
 /** What masquerading does now. */
@@ -38,14 +38,15 @@ export class Masquerade {
   }
 
   /** Frees flows that have ended, and those of pods and addresses that are gone, every so many seconds. */
-  sweepEvery(seconds: number, maps: () => PinnedMaps): Sweeper {
-    return sweeper("masqueraded flows", seconds, (signal) => {
+  sweeper(how: Pick<SweeperOptions, "seconds" | "onSwept">, maps: () => PinnedMaps): Sweeper {
+    const sweep = (signal: AbortSignal) => {
       const { lxc, nat, masqueradeDevices } = maps();
       this.#choose({ masqueradeDevices });
       const pods = lxc.list().filter(({ host }) => !host);
       const addresses = this.#devices.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter((ip) => ip !== undefined);
       return nat.sweep({ pods: new Set(pods.map(({ address }) => address)), addresses: new Set(addresses) }, signal);
-    });
+    };
+    return sweeper({ ...how, what: "masqueraded flows", sweep });
   }
 
   /** Before anything was written, what an earlier run wrote is what devices gave before. */

@@ -5,6 +5,7 @@ import { Errno } from "../errno.ts";
 import { SyscallError } from "../errors.ts";
 import { Fd } from "../fd.ts";
 import { addressOf, c, lastErrno } from "../ffi.ts";
+import { type BpfCallListener, bpfCalls, listenToBpfCalls } from "./timing.ts";
 
 const SYS_BPF: Record<string, number> = { x64: 321, arm64: 280, riscv64: 280, s390x: 351, ppc64: 361 };
 const sysBpf = SYS_BPF[process.arch] ?? -1;
@@ -85,8 +86,23 @@ export class BpfAttr {
 /** The block of the call that is running: keeps the garbage collector from what only the kernel still refers to. */
 export let runningCall: BpfAttr | undefined;
 
+/** Tells `listener` how long each call takes from now on; undefined: nobody. libbpf's own calls are not among them. */
+export function onBpfCall(listener: BpfCallListener | undefined): void {
+  listenToBpfCalls(listener, BpfCommand);
+}
+
 /** The result, or minus errno. */
 export function bpf(command: number, attr: BpfAttr, size = attr.bytes.length): number {
+  if (bpfCalls === undefined) return call(command, attr, size);
+  const { told, names } = bpfCalls;
+  const started = performance.now();
+  const result = call(command, attr, size);
+  const seconds = (performance.now() - started) / 1000;
+  told({ operation: names.get(command) ?? "other", seconds, ok: result >= 0 });
+  return result;
+}
+
+function call(command: number, attr: BpfAttr, size: number): number {
   runningCall = attr;
   for (;;) {
     const result = c.bpf(sysBpf, command, attr.address, size);
