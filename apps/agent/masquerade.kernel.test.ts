@@ -172,7 +172,7 @@ test("status and the bpf commands tell what is masqueraded, for whom, and how po
   assert.equal(retries.length, 2 * 129);
   assert.match(retries[0] ?? "", /^0:\t[1-9]\d*$/);
   assert.match(retries[128] ?? "", /^128:\t0$/);
-  assert.match(await dbg("metrics list -p nat_endpoint"), /nat_endpoint_max_connection +family="ipv4" +0\.0\d+$/m);
+  assert.match(await dbg("metrics list -p nat_endpoint"), /nat_endpoint_max_connection +family=ipv4 +0\.0\d+$/m);
   const table = await dbg("statedb show nat-stats --columns IPFamily,Proto,EgressIP,RemoteAddr");
   assert.match(table, new RegExp(`^ipv4 +TCP +${NODE[0]} +${NEIGHBOUR[0]}:7002$`, "m"));
   assert.match(await dbg("bpf nat retries flush"), /^Flushed 129 entries from .*cilium_snat_v4_alloc_retries$/m);

@@ -92,6 +92,7 @@ export function createAgentModules(config: Config): Agent {
       ...health.probing,
       ...(parts.health === undefined ? [] : [servers.health]),
       servers.monitor,
+      servers.shell,
       createNotifications({ ...parts, ipcache: cluster.ipcache, clock: systemClock }),
       servers.cni,
       createDeleteReplay(paths.socket, api),

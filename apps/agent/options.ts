@@ -238,6 +238,12 @@ export const options = {
     default: "",
     description: "The REST API's socket; default cilium.sock in the state folder",
   }),
+  shellSocketPath: defineOption({
+    name: "shell-sock-path",
+    schema: path("file", { none: true }),
+    default: "",
+    description: "The shell's socket; default shell.sock beside the REST API's",
+  }),
   ...mapOptions,
   monitorAggregation: defineOption({
     name: "monitor-aggregation",

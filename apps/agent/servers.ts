@@ -7,6 +7,7 @@ import {
   clusterHealthRoutes,
   createApiServer,
   createMonitorServer,
+  createShellServer,
   noRateLimits,
   rateLimitsWith,
 } from "../../src/api/index.ts";
@@ -17,7 +18,12 @@ import { options } from "./options.ts";
 export interface ServerDeps {
   readonly api: AgentApi;
   /** Paths of the sockets. */
-  readonly paths: { readonly socket: string; readonly monitor: string; readonly health: string };
+  readonly paths: {
+    readonly socket: string;
+    readonly monitor: string;
+    readonly health: string;
+    readonly shell: string;
+  };
   readonly observe: (call: AnsweredCall) => void;
   readonly config: Config;
 }
@@ -48,6 +54,7 @@ export function createServers({ api, paths, config, observe }: ServerDeps) {
       }),
     ),
     monitor: module("monitor", createMonitorServer({ api, socketPath: paths.monitor })),
+    shell: module("shell", createShellServer({ api, socketPath: paths.shell })),
     cni: module("cni", createCniServer(cniSocketPath(paths.socket), pluginOf(api, paths.socket))),
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The merged configuration in the forms that the modules take.
 import { join } from "node:path";
-import { healthSocketPath, monitorSocketPath, type NodeAddressing } from "../../src/api/index.ts";
+import { healthSocketPath, monitorSocketPath, type NodeAddressing, shellSocketPath } from "../../src/api/index.ts";
 import {
   type Config,
   ConfigError,
@@ -207,8 +207,9 @@ export function statePaths(config: Config) {
   const socket = config.get(options.socketPath) || join(stateDir, "cilium.sock");
   const monitor = monitorSocketPath(socket);
   const health = healthSocketPath(socket);
+  const shell = config.get(options.shellSocketPath) || shellSocketPath(socket);
   return {
-    ...{ stateDir, socket, monitor, health },
+    ...{ stateDir, socket, monitor, health, shell },
     endpoints: join(stateDir, "state"),
     policies: join(stateDir, "policy"),
     manifests: join(stateDir, "manifests"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What commands work with: the agent, the output, the options that all of them have.
 import type { Command } from "commander";
-import { AgentClient, agentSocketPath, monitorSocketPath } from "../../src/api/index.ts";
+import { AgentClient, agentSocketPath, monitorSocketPath, shellSocketPath } from "../../src/api/index.ts";
 import { neutraliseLine } from "./output/escape.ts";
 import { formatStructured, type OutputFormat, parseOutputFormat } from "./output/structured.ts";
 
@@ -53,6 +53,10 @@ export class Context {
 
   get monitorSocket(): string {
     return monitorSocketPath(this.agentSocket);
+  }
+
+  get shellSocket(): string {
+    return shellSocketPath(this.agentSocket);
   }
 
   /** A client of the agent; `timeout` in milliseconds. */

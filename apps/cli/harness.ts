@@ -5,7 +5,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type AgentApi, clusterHealthRoutes, createApiServer, createMonitorServer } from "../../src/api/index.ts";
+import {
+  type AgentApi,
+  clusterHealthRoutes,
+  createApiServer,
+  createMonitorServer,
+  createShellServer,
+} from "../../src/api/index.ts";
 import { run } from "./program.ts";
 
 export interface CliResult {
@@ -39,6 +45,7 @@ export async function startCli(t: TestContext, api: AgentApi | undefined): Promi
     const servers = [
       createApiServer({ api, socketPath }),
       createMonitorServer({ api, socketPath: join(directory, "monitor1_2.sock") }),
+      createShellServer({ api, socketPath: join(directory, "shell.sock") }),
       createApiServer({
         api,
         socketPath: join(directory, "health.sock"),

@@ -27,6 +27,11 @@ export function healthSocketPath(agentSocket: string): string {
   return join(dirname(agentSocket), "health.sock");
 }
 
+/** The shell's socket beside the agent's. */
+export function shellSocketPath(agentSocket: string): string {
+  return join(dirname(agentSocket), "shell.sock");
+}
+
 /** The monitor socket beside the agent's. */
 export function monitorSocketPath(agentSocket: string): string {
   return join(dirname(agentSocket), "monitor1_2.sock");

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only import door of src/api.
-export { agentSocketPath, defaultAgentSocket, healthSocketPath, monitorSocketPath } from "./agent-socket.ts";
+export {
+  agentSocketPath,
+  defaultAgentSocket,
+  healthSocketPath,
+  monitorSocketPath,
+  shellSocketPath,
+} from "./agent-socket.ts";
 export { AgentClient, type AgentClientOptions, type IpamQuery } from "./client.ts";
 export { deleteQueueDirectory, enqueueDelete, type QueuedDelete, replayDeleteQueue } from "./delete-queue.ts";
 export { parseEndpointId } from "./endpoint-id.ts";
@@ -29,7 +35,14 @@ export {
 } from "./rate-limits.ts";
 export { clusterHealthRoutes } from "./routes/cluster-health.ts";
 export { type AnsweredCall, type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";
-export { StatedbClient } from "./statedb-client.ts";
+export {
+  askShell,
+  createShellServer,
+  maxSessions,
+  ShellClient,
+  type ShellOutput,
+  type ShellServerOptions,
+} from "./shell/index.ts";
 export type {
   AgentApi,
   ClusterHealthApi,

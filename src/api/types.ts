@@ -35,7 +35,6 @@ import type {
   StatedbChange,
   StatedbQuery,
   StatedbRow,
-  StatedbTable,
   StatusResponse,
   VersionInfo,
 } from "./models.ts";
@@ -99,6 +98,20 @@ export interface ClusterHealthApi {
 }
 
 export type StatedbRows = readonly StatedbRow[];
+
+/** A table of the agent. */
+export interface StatedbTable {
+  readonly name: string;
+  /** How many rows there are. */
+  readonly objects: number;
+  /** Grows with each change of a row. */
+  readonly revision: number;
+  /** By what rows may be asked for; the first is the primary key. */
+  readonly indexes: readonly string[];
+  readonly columns: readonly string[];
+  /** Sources that have not delivered their first full set. */
+  readonly initializers: readonly string[];
+}
 
 /** The agent's tables. Undefined: there is no such table. */
 export interface StatedbApi {

@@ -109,5 +109,7 @@ export type {
   TableOptions,
   WatchOptions,
 } from "./table-types.ts";
+export { isDangerous, neutralise, neutraliseCell, neutraliseJson, neutraliseLine } from "./terminal-text.ts";
 export { readTextFile } from "./text-file.ts";
+export { alignLines, alignTable, GrowingColumns, type Line, nestedTable } from "./text-table.ts";
 export { writeEach } from "./write-each.ts";

@@ -112,7 +112,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["map get cilium_ct4_global", /^Cache is disabled\n/],
   [
     "metrics list -p hive_status|controllers_group_runs",
-    /^cilium_controllers_group_runs_total .* group_name="endpoints"[\s\S]*^cilium_hive_status /m,
+    /^cilium_controllers_group_runs_total .*group_name=endpoints[\s\S]*^cilium_hive_status /m,
   ],
   ["completion tcsh", /^$/, 1],
   ["map list --verbose", /^## Map: cilium_\w+\n[\s\S]*^Key +Value +State +Error\n.* ok$/m],

@@ -2,7 +2,9 @@
 // A node's tables as they change, its kernel's features and its metrics, by the commands that people use.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { join } from "node:path";
+import { createConnection } from "node:net";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { AgentNode } from "../../apps/agent/testing.ts";
 
@@ -64,6 +66,22 @@ test("every table can be shown, with how far its reconciler is", async () => {
   assert.match((await cilium("statedb", "show", "devices", "--columns", "Name,Type")).stdout, /^cilium_host +veth$/m);
 });
 
+test("a script talks to the shell's socket, line by line", async () => {
+  const socket = createConnection(join(dirname(node.client.socketPath), "shell.sock"));
+  socket.write(
+    "db/show endpoints --columns=Pod,State\nmetrics ^cilium_endpoint$\ndb/get nodes nobody\nexec id\nexit\n",
+  );
+  assert.equal(
+    await text(socket),
+    [
+      ...["[stdout]", "Pod         State", "default/a   ready", "<<end>>"],
+      ...["Metric            Labels   Value", "cilium_endpoint            1.000000", "<<end>>"],
+      ...["[stdout]", "Name   IPv4   IPv6   IPv4PodCIDR   IPv6PodCIDR   Source", "<<end>>"],
+      ...['Cannot run "exec": no such command (see help)<<error>>', ""],
+    ].join("\n"),
+  );
+});
+
 test("features, metrics and status tell of the same kernel and node", async () => {
   const features = (await cilium("features")).stdout;
   assert.match(features, /^Kernel \d[\s\S]*^veth +yes +\S+ +CONFIG_VETH +none: the agent does not start/m);
@@ -73,7 +91,7 @@ test("features, metrics and status tell of the same kernel and node", async () =
   assert.equal(code, 0);
   const states = (JSON.parse(stdout) as { value: number }[]).filter(({ value }) => value > 0);
   assert.deepEqual(states, [{ name: "cilium_endpoint_state", value: 1, labels: { endpoint_state: "ready" } }]);
-  assert.match((await cilium("features", "status")).stdout, /^cilium_feature_datapath_attach +mode="tcx?" +1\.0/m);
+  assert.match((await cilium("features", "status")).stdout, /^cilium_feature_datapath_attach +mode=tcx? +1\.0/m);
   // What the kernel has not is told of with what is done instead, and only then.
   const replaced = /^tcx +no /m.test(features);
   assert.equal(/^Missing Features: +tcx: /m.test((await cilium("status")).stdout), replaced);

@@ -60,6 +60,7 @@ test("threats: the agent's sockets are for its group, its files for nobody else"
     "cni.sock": 0o600,
     "health.sock": 0o660,
     "monitor1_2.sock": 0o660,
+    "shell.sock": 0o660,
   });
 });
 

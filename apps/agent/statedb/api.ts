@@ -40,9 +40,9 @@ async function* changesOf(table: ServedTable, signal: AbortSignal): AsyncGenerat
   let init = true;
   for await (const batch of table.changes(signal)) {
     const rev = table.revision;
-    for (const [place, { key, row }] of batch.entries()) {
+    for (const [place, { key, row: obj, gone }] of batch.entries()) {
       const last = init && place === batch.length - 1 ? { init: true } : {};
-      yield row === undefined ? { rev, key, deleted: true } : { rev, key, obj: row, ...last };
+      yield { rev, key, obj, ...(gone ? { deleted: true } : last) };
     }
     // In an empty table the first row that comes is marked: what is there is known with it.
     if (batch.length > 0) init = false;

@@ -44,7 +44,7 @@ export function serveTable<Row extends object, Key extends TableKey>(
     rows: () => Array.from(table.all(), served).sort(byKey),
     async *changes(signal) {
       for await (const batch of table.watch({ signal })) {
-        yield batch.map(({ kind, row }) => (kind === "upsert" ? served(row) : { key: served(row).key }));
+        yield batch.map(({ kind, row }) => ({ ...served(row), gone: kind !== "upsert" }));
       }
     },
   };
@@ -69,14 +69,18 @@ async function* differences(
   read: () => readonly ServedRow[],
   signal: AbortSignal,
 ): AsyncGenerator<readonly ServedChange[], void, void> {
-  let known = new Map<string, string>();
+  let known = new Map<string, ServedRow & { readonly text: string }>();
   for (let first = true; !signal.aborted; first = false) {
-    const rows = read();
-    const now = new Map(rows.map(({ key, row }) => [key, JSON.stringify(row)]));
-    const changed = rows.filter(({ key }) => known.get(key) !== now.get(key));
-    const gone = [...known.keys()].filter((key) => !now.has(key)).map((key) => ({ key }));
+    const now = new Map(read().map(({ key, row }) => [key, { key, row, text: JSON.stringify(row) }]));
+    const changed = [...now.values()].filter(({ key, text }) => known.get(key)?.text !== text);
+    const gone = [...known.values()].filter(({ key }) => !now.has(key));
     known = now;
-    if (first || changed.length + gone.length > 0) yield [...changed, ...gone];
+    if (first || changed.length + gone.length > 0) {
+      yield [
+        ...changed.map(({ key, row }) => ({ key, row, gone: false })),
+        ...gone.map(({ key, row }) => ({ key, row, gone: true })),
+      ];
+    }
     await sleep(lookInterval, undefined, { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });

@@ -8,10 +8,10 @@ export interface ServedRow {
   readonly row: StatedbRow;
 }
 
-/** A change of a row; `row` absent: it went. */
-export interface ServedChange {
-  readonly key: string;
-  readonly row?: StatedbRow;
+/** A change of a row. */
+export interface ServedChange extends ServedRow {
+  /** Whether it went; `row` is then what it was. */
+  readonly gone: boolean;
 }
 
 /** One table of the agent. */

@@ -3,7 +3,7 @@
 import { AgentUnreachableError, type KernelFeature, type KernelFeatures } from "../../../src/api/index.ts";
 import { type CommandSpec, flag } from "../define.ts";
 import { alignTable } from "../output/table.ts";
-import { formatMetricList, matchingMetrics } from "./metrics.ts";
+import { showMetrics } from "./metrics.ts";
 
 export const features: CommandSpec = {
   usage: "features",
@@ -19,10 +19,7 @@ export const features: CommandSpec = {
     {
       usage: "status",
       summary: "List the features that are used, by their metrics",
-      run: async (context) => {
-        const found = matchingMetrics(await context.client().metrics(), ["^cilium_feature_"]);
-        await context.result(found, () => formatMetricList(found));
-      },
+      run: (context) => showMetrics(context, ["^cilium_feature_"]),
     },
   ],
 };

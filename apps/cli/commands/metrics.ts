@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// metrics: what the agent counts and measures.
-import { RE2JS, RE2JSSyntaxException } from "re2js";
-import type { Metric } from "../../../src/api/index.ts";
+// metrics: what the agent counts and measures, by its shell.
+import { askShell, type Metric } from "../../../src/api/index.ts";
+import type { Context } from "../context.ts";
 import { type CommandSpec, listOption } from "../define.ts";
-import { UsageError } from "../errors.ts";
-import { alignTable } from "../output/table.ts";
 
 export const metrics: CommandSpec = {
   usage: "metrics",
@@ -13,46 +11,18 @@ export const metrics: CommandSpec = {
     {
       usage: "list",
       aliases: ["ls"],
-      summary: "List all metrics, or those whose name matches",
-      repeated: [["-p, --match-pattern <regex>", "only metrics whose name matches one of these"]],
-      run: async (context, call) => {
-        const patterns = listOption(call, "matchPattern");
-        const found = matchingMetrics(await context.client().metrics(), patterns);
-        await context.result(found, () => formatMetricList(found));
-      },
+      summary: "List all metrics, or those that match",
+      repeated: [["-p, --match-pattern <regex>", "only metrics whose name, or name and labels, match one of these"]],
+      run: (context, call) => showMetrics(context, listOption(call, "matchPattern")),
     },
   ],
 };
 
-/** By name and labels; without patterns all. Throws UsageError for what is no regular expression. */
-export function matchingMetrics(all: readonly Metric[], patterns: readonly string[]): readonly Metric[] {
-  const compiled = patterns.map(compile);
-  const key = ({ name, labels = {} }: Metric) => `${name} ${labelText(labels)}`;
-  return all
-    .filter(({ name }) => compiled.length === 0 || compiled.some((pattern) => pattern.matcher(name).find()))
-    .sort((a, b) => key(a).localeCompare(key(b), "en", { numeric: true }));
-}
-
-/** `Metric   Labels   Value`. */
-export function formatMetricList(list: readonly Metric[]): string[] {
-  return alignTable(
-    [["Metric", "Labels", "Value"]],
-    list.map(({ name, labels = {}, value }) => [name, labelText(labels), value.toFixed(6)]),
-  );
-}
-
-function labelText(labels: NonNullable<Metric["labels"]>): string {
-  return Object.entries(labels)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([label, value]) => `${label}="${value}"`)
-    .join(" ");
-}
-
-function compile(pattern: string): RE2JS {
-  try {
-    return RE2JS.compile(pattern);
-  } catch (error) {
-    if (!(error instanceof RE2JSSyntaxException)) throw error;
-    throw new UsageError(`Cannot use pattern "${pattern}": ${error.message}`);
-  }
+/** Prints the metrics that match one of the patterns (none: all) as `-o` says. */
+export async function showMetrics(context: Context, patterns: readonly string[]): Promise<void> {
+  const pattern = patterns.length === 0 ? [] : [patterns.map((each) => `(?:${each})`).join("|")];
+  const ask = (format: string) =>
+    askShell(context.shellSocket, ["metrics", `--format=${format}`, ...pattern], context.io.signal);
+  if (context.structured) await context.json(JSON.parse(await ask("json")) as Metric[]);
+  else context.io.stdout(await ask("table"));
 }

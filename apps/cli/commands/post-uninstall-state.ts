@@ -17,7 +17,7 @@ const ours = [
   /^(\.prefilter\.tmp|prefilter(\.tmp)?)$/,
   /^(\.machine\.json\.tmp|machine\.json(\.tmp)?)$/,
   /^cilium\.pid(\.room)?$/,
-  /^(cilium|cni|health)\.sock$/,
+  /^(cilium|cni|health|shell)\.sock$/,
   /^monitor1_2\.sock$/,
 ];
 const lockFile = "cilium.pid";

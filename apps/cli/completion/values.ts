@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values of arguments and options: some are fixed, others are what the agent knows now.
-import { AgentUnreachableError, ApiError, type Endpoint, StatedbClient } from "../../../src/api/index.ts";
+import { AgentUnreachableError, ApiError, askShell, type Endpoint } from "../../../src/api/index.ts";
 import type { Context } from "../context.ts";
 import { monitorTypes } from "../monitor/filter.ts";
 import type { Candidate } from "./complete.ts";
@@ -40,24 +40,12 @@ const ofArguments: Readonly<Record<string, readonly Source[]>> = {
   "map events": [mapNames],
   "config get": [optionNames],
   completion: [fixed(shells)],
-  shell: [
-    fixed([
-      "db",
-      "db/tables",
-      "db/show",
-      "db/get",
-      "db/list",
-      "db/prefix",
-      "db/lowerbound",
-      "db/watch",
-      "metrics",
-      "help",
-    ]),
-    tables,
-  ],
+  shell: [shellCommands, tables],
   "statedb dump": [tables],
   "statedb show": [tables],
   "statedb get": [tables],
+  "statedb list": [tables],
+  "statedb lowerbound": [tables],
   "statedb prefix": [tables],
   "statedb watch": [tables],
 };
@@ -114,7 +102,19 @@ async function optionNames(context: Context): Promise<readonly Candidate[]> {
   return names.map((word) => ({ word, about: "" }));
 }
 
+async function shellCommands(context: Context): Promise<readonly Candidate[]> {
+  return wordsOf(context, ["help", "-a"]);
+}
+
+async function wordsOf(context: Context, question: readonly string[]): Promise<readonly Candidate[]> {
+  const answer = await askShell(context.shellSocket, question, AbortSignal.timeout(patience));
+  return answer.split("\n").flatMap((word) => (word === "" ? [] : [{ word, about: "" }]));
+}
+
 async function tables(context: Context): Promise<readonly Candidate[]> {
-  const all = await new StatedbClient(context.agentSocket, patience).tables();
-  return all.map(({ name, objects }) => ({ word: name, about: `${objects} rows` }));
+  // The answer is whole lines.
+  return (await wordsOf(context, ["db/show", "--autocomplete="])).map(({ word }) => ({
+    word: word.replace(/^.* /, ""),
+    about: "",
+  }));
 }

@@ -12,13 +12,6 @@ export const statedbBase = "/statedb";
 export const statedbRoutes: readonly Route[] = [
   {
     method: "GET",
-    path: "/tables",
-    summary: "List the tables",
-    answers: { 200: "StatedbTable[]" },
-    handle: ({ api }) => ({ status: 200, body: api.statedb.tables() }),
-  },
-  {
-    method: "GET",
     path: "/dump",
     summary: "Get all rows of all tables",
     answers: { 200: "StatedbDump" },
