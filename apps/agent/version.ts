@@ -2,6 +2,7 @@
 // The agent's version.
 import { readFileSync } from "node:fs";
 import type { VersionInfo } from "../../src/api/index.ts";
+import { platformName } from "../../src/core/index.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -10,5 +11,5 @@ const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.me
 export const version: VersionInfo = {
   version: manifest.version,
   runtime: process.version,
-  arch: `${process.platform}/${process.arch}`,
+  arch: platformName,
 };

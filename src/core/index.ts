@@ -78,6 +78,7 @@ export {
 } from "./metrics.ts";
 export { nearest } from "./nearest.ts";
 export { oneLine } from "./one-line.ts";
+export { platformName } from "./platform.ts";
 export {
   CLUSTER_KEY,
   checkKubernetesLabel,

@@ -44,7 +44,9 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
       const modules = Array.from(deps.modules(), ([name, health]): ModuleStatus => ({ name, ...health }));
       const cilium = overall(modules);
       const kvstore = deps.kvstore.backend === "memory" ? { state: "Disabled" as const } : kvstoreStatus(deps.kvstore);
-      if (brief) return { cilium, kvstore };
+      const ciliumHealth = healthComponent(deps.health, deps.self);
+      const controllers = deps.datapath.status().map(toController);
+      if (brief) return { cilium, kvstore, cluster: { ciliumHealth }, controllers: controllers.filter(isFailing) };
       return {
         cilium,
         kvstore,
@@ -53,12 +55,16 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "host-firewall": deps.hostFirewall
           ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
           : { mode: "Disabled" },
+        srv6: { enabled: false },
         "cni-chaining": { mode: deps.cniChaining },
         ipam: ipamStatus(deps.ipam),
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
-        cluster: { self: deps.self, ciliumHealth: healthComponent(deps.health, deps.self) },
-        controllers: deps.datapath.status().map(toController),
+        cluster: { self: deps.self, ciliumHealth },
+        controllers,
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
+        "ipv4-big-tcp": { enabled: false },
+        "ipv6-big-tcp": { enabled: false },
+        "bandwidth-manager": { enabled: false },
         "datapath-mode": deps.datapathMode,
         "attach-mode": deps.datapath.attachMode,
         masquerading: deps.masquerading(),
@@ -92,13 +98,21 @@ function kvstoreStatus(kvstore: Kvstore): ComponentStatus {
 }
 
 function ipamStatus(ipam: Ipam): NonNullable<StatusResponse["ipam"]> {
-  const allocations = ipam.list();
+  const routers = ([4, 6] as const).flatMap((family) => {
+    const ip = ipam.router(family);
+    return ip === undefined ? [] : [{ ip, owner: "router", family }];
+  });
+  const allocations = [...routers, ...ipam.list()];
   return {
     status: formatIpamStatus(ipam.status()),
     allocations: Object.fromEntries(allocations.map(({ ip, owner }) => [ip, owner])),
     ipv4: allocations.filter(({ family }) => family === 4).map(({ ip }) => ip),
     ipv6: allocations.filter(({ family }) => family === 6).map(({ ip }) => ip),
   };
+}
+
+function isFailing({ status }: ControllerStatus): boolean {
+  return (status["consecutive-failure-count"] ?? 0) > 0;
 }
 
 function toController(row: DatapathObjectRow): ControllerStatus {

@@ -111,7 +111,7 @@ function readWriteLines({ status: { realized, nodeMonitor } }: DaemonConfigurati
   ];
 }
 
-/** By its name in any case. */
+/** By its name in any case, with or without hyphens: enable-ipv4, EnableIPv4. */
 function findValue({ status }: DaemonConfiguration, name: string): unknown {
   const { realized, nodeMonitor, daemonConfigurationMap, immutable } = status;
   const values = Object.entries({
@@ -121,5 +121,9 @@ function findValue({ status }: DaemonConfiguration, name: string): unknown {
     ...(nodeMonitor === undefined ? {} : { MonitorNumPages: nodeMonitor.npages }),
     PolicyEnforcement: realized["policy-enforcement"],
   });
-  return values.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  return values.find(([key]) => plainName(key) === plainName(name))?.[1];
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^\w]/g, "");
 }

@@ -18,7 +18,7 @@ export const endpoint: CommandSpec = {
       summary: "List all endpoints",
       options: [["--no-headers", "leave the header out"]],
       run: async (context, call) => {
-        const endpoints = await context.client().listEndpoints();
+        const endpoints = byId(await context.client().listEndpoints());
         await context.result(endpoints, () => formatEndpoints(endpoints, call.options.headers !== false));
       },
     },
@@ -81,7 +81,7 @@ async function getEndpoints(context: Context, call: Call): Promise<void> {
     throw new UsageError("Cannot get endpoint: give either an id or --labels");
   }
   const client = context.client();
-  await context.json(id === undefined ? await client.listEndpoints(labels) : [await client.getEndpoint(id)]);
+  await context.json(id === undefined ? byId(await client.listEndpoints(labels)) : [await client.getEndpoint(id)]);
 }
 
 const header: readonly Line[] = [
@@ -100,14 +100,16 @@ const header: readonly Line[] = [
 
 /** The table of `endpoint list`. */
 export function formatEndpoints(endpoints: readonly Endpoint[], withHeader: boolean): string[] {
-  const rows = [...endpoints].sort((a, b) => a.id - b.id).flatMap(endpointRows);
-  return alignTable(withHeader ? header : undefined, rows);
+  return alignTable(withHeader ? header : undefined, byId(endpoints).flatMap(endpointRows));
+}
+
+function byId(endpoints: readonly Endpoint[]): Endpoint[] {
+  return endpoints.toSorted((a, b) => a.id - b.id);
 }
 
 function endpointRows({ id, status }: Endpoint): Line[] {
   const [ingress, egress] = enforcement(status.policy.realized["policy-enabled"]);
-  const labels = [...(status.identity?.labels ?? status.labels["security-relevant"])].sort();
-  const [first = "no labels", ...others] = labels;
+  const [first = "no labels", ...others] = status.labels["security-relevant"].toSorted();
   const identity = status.identity === undefined ? "<no label id>" : String(status.identity.id);
   const { addressing } = status.networking;
   const [ipv6, ipv4] = [addressOf(addressing, "ipv6"), addressOf(addressing, "ipv4")];
@@ -117,8 +119,10 @@ function endpointRows({ id, status }: Endpoint): Line[] {
   ];
 }
 
+/** Empty where the endpoint has an address of the other family only. */
 function addressOf(pairs: readonly AddressPair[], family: "ipv4" | "ipv6"): string {
-  return pairs.map((pair) => pair[family]).find((address) => address) ?? "No address";
+  const [first] = pairs;
+  return first === undefined ? "No address" : (first[family] ?? "");
 }
 
 function enforcement(enabled: PolicyEnabled): readonly [string, string] {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip: which identity an address has.
 import type { IPListEntry } from "../../../src/api/index.ts";
+import { compareCidr, parseCidr } from "../../../src/core/index.ts";
+import { reservedNames } from "../../../src/identity/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, listOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
@@ -31,7 +33,7 @@ export const ip: CommandSpec = {
 };
 
 async function listIps(context: Context, call: Call): Promise<void> {
-  const entries = (await context.client().listIps()).sort(byPrefix);
+  const entries = sorted(await context.client().listIps());
   const names = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
   await context.result(entries, () => formatIps(entries, names, flag(call, "verbose")));
 }
@@ -42,10 +44,12 @@ async function getIps(context: Context, call: Call): Promise<void> {
   if ((cidr === undefined) === (labels.length === 0)) {
     throw new UsageError("Cannot get address: give either an address or --labels");
   }
-  const entries = await context.client().listIps(cidr === undefined ? { labels } : { cidr });
-  const sorted = entries.toSorted(byPrefix);
-  const table = flag(call, "verbose") ? formatIps(sorted, new Map(), true) : formatPods(sorted);
-  await context.result(sorted, () => [...labelBox(labels), ...table]);
+  const entries = sorted(await context.client().listIps(cidr === undefined ? { labels } : { cidr }));
+  const verbose = flag(call, "verbose");
+  const brief = cidr === undefined && !verbose;
+  const names = brief || context.structured ? new Map() : await labelsById(context);
+  const table = () => (brief ? formatPods(entries) : formatIps(entries, names, verbose));
+  await context.result(entries, () => [...labelBox(labels), ...table()]);
 }
 
 function formatPods(entries: readonly IPListEntry[]): string[] {
@@ -64,16 +68,22 @@ function labelBox(labels: readonly string[]): string[] {
   return labels.length === 0 ? [] : [BOX_LINE, "Labels:", ...labels.map((label) => `    ${label}`), BOX_LINE];
 }
 
-function byPrefix(a: IPListEntry, b: IPListEntry): number {
-  return a.cidr.localeCompare(b.cidr, "en", { numeric: true });
+/** Short prefixes first, those of one length by address. */
+function sorted(entries: readonly IPListEntry[]): IPListEntry[] {
+  return entries
+    .map((entry) => ({ entry, cidr: parseCidr(entry.cidr) }))
+    .sort((a, b) => a.cidr.bits - b.cidr.bits || compareCidr(a.cidr, b.cidr))
+    .map(({ entry }) => entry);
 }
 
 async function labelsById(context: Context): Promise<Map<number, readonly string[]>> {
   const identities = await context.client().listIdentities();
-  return new Map(identities.map(({ id, labels }) => [id, [...labels].sort()]));
+  const names = new Map(identities.map(({ id, labels }) => [id, labels.toSorted()]));
+  for (const [id, name] of reservedNames) names.set(id, [name]);
+  return names;
 }
 
-/** The table of `ip list`; identities without known labels are shown as numbers. */
+/** The table of `ip list`: reserved identities by name, others by their labels, or as numbers where none are known. */
 function formatIps(
   entries: readonly IPListEntry[],
   labels: ReadonlyMap<number, readonly string[]>,

@@ -2,7 +2,7 @@
 // version: of this program and of the agent.
 import { readFile } from "node:fs/promises";
 import { AgentUnreachableError, type VersionInfo } from "../../../src/api/index.ts";
-import { CiliumError } from "../../../src/core/index.ts";
+import { CiliumError, platformName } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import type { CommandSpec } from "../define.ts";
 
@@ -13,8 +13,8 @@ export const version: CommandSpec = {
     const client = await clientVersion();
     const daemon = await daemonVersion(context);
     const found = daemon instanceof CiliumError ? undefined : daemon;
-    await context.result({ Client: model(client), Daemon: found === undefined ? {} : model(found) }, () => {
-      const second = found === undefined ? `not responding (${(daemon as CiliumError).message})` : line(found);
+    await context.result({ Client: model(client), Daemon: model(found) }, () => {
+      const second = found === undefined ? `Not responding (${(daemon as CiliumError).message})` : line(found);
       return [`Client: ${line(client)}`, `Daemon: ${second}`];
     });
   },
@@ -23,7 +23,7 @@ export const version: CommandSpec = {
 async function clientVersion(): Promise<VersionInfo> {
   const path = new URL("../../../package.json", import.meta.url);
   const manifest = JSON.parse(await readFile(path, "utf8")) as { version: string };
-  return { version: manifest.version, runtime: process.version, arch: `${process.platform}/${process.arch}` };
+  return { version: manifest.version, runtime: process.version, arch: platformName };
 }
 
 async function daemonVersion(context: Context): Promise<VersionInfo | CiliumError> {
@@ -39,7 +39,14 @@ function line({ version: number, revision, runtime, arch }: VersionInfo): string
   return [number, revision, runtime === undefined ? undefined : `node ${runtime}`, arch].filter(Boolean).join(" ");
 }
 
-/** Names of the fields that scripts read. */
-function model({ version: Version, revision, runtime, arch }: VersionInfo): Record<string, string> {
-  return { Version, Revision: revision ?? "", Runtime: runtime ?? "", Arch: arch ?? "" };
+/** Fields that scripts read; those without a value here are empty, as all of them when the agent does not respond. */
+function model(found: VersionInfo | undefined): Record<string, string> {
+  return {
+    Version: found?.version ?? "",
+    Revision: found?.revision ?? "",
+    GoRuntimeVersion: "",
+    Arch: found?.arch ?? "",
+    AuthorDate: "",
+    Runtime: found?.runtime ?? "",
+  };
 }

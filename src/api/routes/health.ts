@@ -10,7 +10,7 @@ export const healthRoutes: readonly Route[] = [
     path: "/healthz",
     summary: "Get the state of the agent and its parts",
     headers: {
-      brief: { type: "boolean", about: "Only the agent and the key-value store" },
+      brief: { type: "boolean", about: "Only what tells whether the agent is well" },
       "require-k8s-connectivity": { type: "boolean", about: "Count an unreachable Kubernetes API as a failure" },
     },
     answers: { 200: "StatusResponse" },

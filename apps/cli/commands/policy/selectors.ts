@@ -40,16 +40,17 @@ function formatSelectors(
     .toSorted((a, b) => (a.selector < b.selector ? -1 : 1))
     .flatMap(({ selector, labels, users, identities }): Line[] => {
       const [first = "", ...others] = identities.toSorted((a, b) => a - b).map(String);
-      const names = labels.map(nameOf).join(", ");
+      const names = labels.map(nameOf).join(nameOf === policyName ? "," : ", ");
       return [[selector, names, String(users), first], ...others.map((id): Line => ["", "", "", id])];
     });
   return alignTable([["SELECTOR", "LABELS", "USERS", "IDENTITIES"]], rows);
 }
 
 function allLabels(labels: RuleLabels): string {
-  return `[${labels.map(({ source, key, value }) => `${source}:${key}=${value}`).join(" ")}]`;
+  return `[${labels.map(({ source, key, value }) => `${source}:${key}${value === "" ? "" : `=${value}`}`).join(" ")}]`;
 }
 
+/** `namespace/name`; of cluster-wide policies the name, where Cilium shows nothing. */
 function policyName(labels: RuleLabels): string {
   const find = (suffix: string): string => labels.find(({ key }) => key.endsWith(suffix))?.value ?? "";
   const [namespace, name] = [find("policy.namespace"), find("policy.name")];
