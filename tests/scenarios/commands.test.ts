@@ -46,16 +46,28 @@ async function run(commands: readonly string[]): Promise<CommandResult[]> {
   return JSON.parse(stdout) as CommandResult[];
 }
 
+/** The lines of `status`, in their order. */
+const statusLabels = [
+  ...["KVStore:", "Kubernetes:", "KubeProxyReplacement:", "Host firewall:", "SRv6:", "CNI Chaining:", "Cilium:"],
+  ...["NodeMonitor:", "Cilium health daemon:", "IPAM:", "IPv4 BIG TCP:", "IPv6 BIG TCP:", "BandwidthManager:"],
+  ...["Routing:", "Attach Mode:", "Device Mode:", "Masquerading:", "Controller Status:", "Proxy Status:"],
+  ...["Global Identity Range:", "Hubble:", "Encryption:", "Cluster health:", "Name", "Modules Health:"],
+];
+
 /** Commands with what they print; exit code 0 unless it says otherwise. Later ones may see what earlier ones did. */
 const expected: readonly (readonly [command: string, stdout: RegExp, code?: number])[] = [
   [
     "status",
     /^KVStore: +Ok +etcd: 1\/1 connected[\s\S]*\nCilium: +Ok [\s\S]*\nController Status: +(\d+)\/\1 healthy\n/,
   ],
+  // Rows below a line are indented; which there are depends on the moment.
+  ["status", new RegExp(`^${statusLabels.map((label) => `${label} .*\\n(?: .*\\n)*`).join("")}$`)],
+  ["status -o=json", /^\{\n {2}"cilium": \{\n {4}"state": "Ok",\n/],
   ["status --verbose", /^ {2}Name +Last success +Last error +Count +Message\n[\s\S]*^Modules Health: +Stopped\(0\)/m],
   ["status --brief", /^OK\n$/],
   ["status --all-addresses -o jsonpath={.ipam.status}", /^IPv4: \d+\/254 allocated from /],
   ["version", /^Client: \S+ node v\d[\s\S]*\nDaemon: \S+ node v\d/],
+  ["metrics list -ojson -pcilium_ipsec_xfrm_error", /^\[\]\n$/],
   ["version -o jsonpath={$.Daemon.Version}", /^\d+\.\d+\.\d+\n$/],
   [
     "endpoint list",
@@ -86,7 +98,11 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["identity list --endpoints", /^ID +LABELS +REFCOUNT\n[\s\S]* k8s:app=echo +1\n/],
   ["identity get 1", /^ID +LABELS\n1 +reserved:host\n$/],
   ["identity get 123456", /^$/, 1],
-  ["ip list", /^IP +IDENTITY +SOURCE\n[\s\S]* k8s:app=client +kvstore\n/],
+  [
+    "ip list",
+    /^IP +IDENTITY +SOURCE\n0\.0\.0\.0\/0 +world-ipv4 .*\n::\/0 +world-ipv6 [\s\S]* k8s:app=client +kvstore\n/,
+  ],
+  ["ip get 0.0.0.0/0", /^IP +IDENTITY +SOURCE\n0\.0\.0\.0\/0 +world-ipv4 +generated\n/],
   ["ip list -n -v", /^IP +IDENTITY +SOURCE +HOST +ENCRYPT_KEY\n/],
   [
     "ip get -l k8s:app=client",
@@ -130,6 +146,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["config get TraceNotification", /^Disabled\n$/],
   ["config tracenotification=enable", /^$/],
   ["config get TraceNotification", /^Enabled\n$/],
+  ["config get EnableIPv4", /^true\n$/],
   ["config Nonsense=1", /^$/, 1],
   ["kvstore get --recursive cilium/state/nodes/", /^cilium\/state\/nodes\/v1\/default\/node1 => \{.*\n.*node2 => /],
   ["kvstore set --key test/commands --value x", /^$/],
