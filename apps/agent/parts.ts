@@ -21,6 +21,7 @@ import { NatUse } from "./nat-use.ts";
 import { options } from "./options.ts";
 import { createPolicyParts } from "./policy-parts.ts";
 import { createPrefilter } from "./prefilter.ts";
+import { createSentTo } from "./sent-to.ts";
 import { datapathConfig, deviceExists, healthConfig, localAddresses, podLabelConfig, statePaths } from "./settings.ts";
 
 export type Parts = ReturnType<typeof createParts>;
@@ -111,10 +112,13 @@ function endpointSwitches(config: Config, regenerate: () => void): EndpointSwitc
 function healthOf(
   config: Config,
   { nodes, self }: ReturnType<typeof createCluster>,
-  datapath: Pick<Datapath, "mtu">,
+  datapath: Pick<Datapath, "mtu" | "maps">,
 ): { readonly health: HealthModule | undefined; readonly pathMtu: PathMtuModule | undefined } {
   if (!config.get(options.enableHealthChecking)) return { health: undefined, pathMtu: undefined };
-  const health = createHealth({ nodes, clock: systemClock }, healthConfig(config, self));
+  const health = createHealth(
+    { nodes, clock: systemClock, sentTo: createSentTo(datapath) },
+    healthConfig(config, self),
+  );
   const pathMtu = createPathMtu({ targets: health.table, mtu: () => datapath.mtu, clock: systemClock }, self);
   return { health, pathMtu };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { configureLogging, systemClock, type Table } from "../core/index.ts";
+import { configureLogging, FakeClock, systemClock, type Table } from "../core/index.ts";
 import { readSysctl, writeSysctl } from "../kernel/index.ts";
 import { createNodeTable, type NodeRow } from "../node/index.ts";
 import { createHealth, type HealthModule } from "./module.ts";
@@ -115,4 +115,38 @@ test("threats: who asks for all probes now, again and again, opens no socket for
   assert.deepEqual(health.health?.(), { state: "ok" });
   for (let n = 0; n < count; n++) nodes.delete(`default/n${n}`);
   await rows(2);
+});
+
+test("of more nodes than the rate allows every 10 s, those that pods talk to keep that round", async () => {
+  const clock = new FakeClock();
+  const table = createNodeTable();
+  for (let n = 0; n < 200; n++) table.upsert(node(`n${n}`, [`127.1.0.${n}`]));
+  const used = new Set(["127.1.0.7", "127.1.0.107", "192.0.2.1"]);
+  let sent: ReadonlySet<string> = new Set();
+  const probing = createHealth(
+    { nodes: table, clock, sentTo: () => sent },
+    { self: "default/n0", enableIpv4: true, enableIpv6: false, endpoints: false, port: port + 1 },
+  );
+  const probedBy = new Map<string, number>();
+  const watch = probing.table.onChange((batch) => {
+    for (const { row } of batch) probedBy.set(row.ip, (probedBy.get(row.ip) ?? 0) + 1);
+  });
+  const pass = async (ms: number) => {
+    for (let at = 0; at < ms; at += 50) {
+      clock.advance(50);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await probing.start?.(controller.signal);
+  await pass(23_000);
+  assert.equal(probing.intervalMs > 20_000, true);
+  sent = used;
+  await pass(12_000);
+  probedBy.clear();
+  await pass(30_500);
+  watch[Symbol.dispose]();
+  await probing.stop?.();
+  for (const ip of ["127.1.0.7", "127.1.0.107"]) assert.ok((probedBy.get(ip) ?? 0) >= 3, `${ip}: ${probedBy.get(ip)}`);
+  const others = [...probedBy].filter(([ip]) => !used.has(ip)).map(([, times]) => times);
+  assert.ok(Math.max(...others) <= 2, String(Math.max(...others)));
 });

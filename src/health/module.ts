@@ -15,6 +15,7 @@ import type { NodeRow } from "../node/index.ts";
 import { nodeKey } from "../node/index.ts";
 import { HalfOpen } from "./half-open.ts";
 import { askHello, Responder } from "./hello.ts";
+import { lookIntervalMs, NodesInUse } from "./nodes-in-use.ts";
 import { Pinger } from "./ping.ts";
 import { brokenPaths, firstOf } from "./summary.ts";
 import { createHealthTable } from "./table.ts";
@@ -27,6 +28,8 @@ const log = createLogger("health");
 /** Of a round's probes: 13 s from a path's end to the news of it, of up to 90 addresses. */
 const probeTimeoutMs = 3_000;
 const schedule = { rate: 18, minIntervalMs: 10_000 };
+/** Of a look: so long after its start a probe may have been what was sent. */
+const ownTrafficMs = probeTimeoutMs + 1_000 + lookIntervalMs;
 /** After a path fell silent: until then the other end has asked too, and shows which way it is. */
 const directionAfterMs = [2_000, 4_000, 6_000, 8_000] as const;
 /** Rounds may be this long for silence of the other end to say something: its attempts are known for a minute. */
@@ -37,6 +40,8 @@ const atOnce = 128;
 export interface HealthDeps {
   readonly nodes: ReadonlyTable<NodeRow, string>;
   readonly clock: Clock;
+  /** Addresses of nodes to which something was sent since it was asked before; absent where nobody knows. */
+  readonly sentTo?: () => ReadonlySet<string>;
 }
 
 export interface HealthConfig extends TargetOptions {
@@ -68,6 +73,10 @@ class HealthProber implements HealthModule {
   readonly #responder = new Responder();
   readonly #endpointResponder = new Responder();
   readonly #pinger = new Pinger();
+  readonly #nodesInUse = new NodesInUse();
+  /** Of each node, when it was probed last. */
+  readonly #probedAt = new Map<string, number>();
+  #look: Disposable | undefined;
   readonly #halfOpen: Readonly<Record<TargetKind, HalfOpen>>;
   #watch: Disposable | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -96,11 +105,13 @@ class HealthProber implements HealthModule {
       for (const { kind, row } of batch) kind === "upsert" ? this.#setNode(row) : this.#setTargets(nodeKey(row), []);
     });
     this.#turns.start();
+    this.#lookLater();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#turns[Symbol.dispose]();
+    this.#look?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#pinger[Symbol.dispose]();
     await Promise.all([this.#responder.stop(), this.#endpointResponder.stop()]);
@@ -153,12 +164,36 @@ class HealthProber implements HealthModule {
     }
   }
 
+  /** While a round is longer than it should be, those whom pods talk to come first. */
+  #lookLater(): void {
+    const { clock, sentTo } = this.#deps;
+    if (sentTo === undefined) return;
+    this.#look = clock.after(lookIntervalMs, () => {
+      this.#turns.prefer(this.#turns.isTight ? this.#targetsInUse(sentTo) : []);
+      this.#lookLater();
+    });
+  }
+
+  #targetsInUse(sentTo: () => ReadonlySet<string>): readonly string[] {
+    try {
+      const now = this.#deps.clock.monotonic();
+      const nodesAt = (ip: string) => this.#deps.nodes.by("ip", ip).map(nodeKey);
+      const probed = (ip: string) => nodesAt(ip).some((node) => (this.#probedAt.get(node) ?? 0) > now - ownTrafficMs);
+      const nodes = new Set(this.#nodesInUse.look(sentTo(), now, probed).flatMap(nodesAt));
+      return [...nodes].flatMap((node) => this.table.by("node", node).map(healthKey));
+    } catch (error) {
+      log.debug("Cannot tell which nodes are in use", { error: toError(error).message });
+      return [];
+    }
+  }
+
   #setNode(node: NodeRow): void {
     this.#setTargets(nodeKey(node), targetsOf(node, this.#config));
   }
 
   #setTargets(node: string, targets: ReturnType<typeof targetsOf>): void {
     const wanted = new Set(targets.map(healthKey));
+    if (targets.length === 0) this.#probedAt.delete(node);
     for (const row of this.table.by("node", node)) {
       const key = healthKey(row);
       if (wanted.has(key)) continue;
@@ -179,6 +214,7 @@ class HealthProber implements HealthModule {
   async #probe(key: string): Promise<void> {
     const target = this.table.get(key);
     if (target === undefined) return;
+    this.#probedAt.set(target.node, this.#deps.clock.monotonic());
     const [icmp, http] = await Promise.all([
       this.#pinger.ping(target.ip, probeTimeoutMs),
       askHello(target.ip, this.#config.port, probeTimeoutMs),

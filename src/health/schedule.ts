@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// When whom to probe: everybody in turn, evenly spread, never faster than the rate, newcomers first. Pure.
+// When whom to probe: everybody in turn, evenly spread, never faster than the rate, newcomers first. When there are more
+// than the rate allows in the shortest round, those that are preferred keep that one and the others share the rest. Pure.
 import { probeProtocols } from "./types.ts";
 
 export interface ScheduleOptions {
@@ -9,6 +10,9 @@ export interface ScheduleOptions {
   readonly minIntervalMs: number;
 }
 
+/** Of the turns that the preferred may have while others wait, at most four of five. */
+const preferredInARow = 4;
+
 /** Targets by key. Each has a turn a round; the rounds grow with their number. */
 export class ProbeSchedule {
   readonly #options: ScheduleOptions;
@@ -16,6 +20,9 @@ export class ProbeSchedule {
   readonly #turns = new Set<string>();
   /** Not probed yet. */
   readonly #new = new Set<string>();
+  /** Who is preferred, with the time of the last turn, in turn. */
+  #preferred: Map<string, number> = new Map();
+  #inARow = 0;
   /** Time of the last turn. */
   #last = Number.NEGATIVE_INFINITY;
 
@@ -23,10 +30,21 @@ export class ProbeSchedule {
     this.#options = options;
   }
 
-  /** How long a round takes now, ms. */
+  /** How long a round takes now for those who are not preferred, ms. */
   get intervalMs(): number {
-    const probes = this.#size * probeProtocols.length;
-    return Math.max(this.#options.minIntervalMs, (probes / this.#options.rate) * 1000);
+    const { rate, minIntervalMs } = this.#options;
+    if (!this.isTight) return minIntervalMs;
+    const turnsPerMs = rate / probeProtocols.length / 1000;
+    const share = Math.min(
+      (turnsPerMs * preferredInARow) / (preferredInARow + 1),
+      this.#preferred.size / minIntervalMs,
+    );
+    return Math.max(minIntervalMs, (this.#size - this.#preferred.size) / (turnsPerMs - share));
+  }
+
+  /** Whether the rate does not allow all of them a turn in the shortest round: being preferred makes a difference. */
+  get isTight(): boolean {
+    return this.#size * this.#fastest > this.#options.minIntervalMs;
   }
 
   /** A newcomer comes before all others; one that is there keeps its turn. */
@@ -37,16 +55,26 @@ export class ProbeSchedule {
   remove(key: string): void {
     this.#turns.delete(key);
     this.#new.delete(key);
+    this.#preferred.delete(key);
+  }
+
+  /** Who keeps the shortest round from now on, nobody else; keys that are not there are left out. */
+  prefer(keys: Iterable<string>): void {
+    const wanted = new Set([...keys].filter((key) => this.#turns.has(key) || this.#new.has(key)));
+    const before = [...this.#preferred].filter(([key]) => wanted.has(key));
+    const fresh = [...wanted].filter((key) => !this.#preferred.has(key));
+    this.#preferred = new Map([...fresh.map((key) => [key, Number.NEGATIVE_INFINITY] as const), ...before]);
   }
 
   /** Whose turn it is at `now`, if anybody's; ask again at `dueAt()`. */
   take(now: number): string | undefined {
     const due = this.dueAt();
     if (due === undefined || now < due) return undefined;
-    const [key = ""] = this.#new.size > 0 ? this.#new : this.#turns;
+    const key = this.#next(due);
     this.#new.delete(key);
     this.#turns.delete(key);
     this.#turns.add(key);
+    if (this.#preferred.delete(key)) this.#preferred.set(key, due);
     // A pause (a suspended machine) is not made up for.
     this.#last = Math.max(due, now - this.#gap);
     return key;
@@ -57,9 +85,23 @@ export class ProbeSchedule {
     return this.#size === 0 ? undefined : this.#last + this.#gap;
   }
 
+  #next(now: number): string {
+    const [preferred] = this.#preferred;
+    const isDue = preferred !== undefined && this.isTight && preferred[1] + this.#options.minIntervalMs <= now;
+    this.#inARow = isDue && this.#inARow < preferredInARow ? this.#inARow + 1 : 0;
+    if (preferred !== undefined && this.#inARow > 0) return preferred[0];
+    const [key = ""] = this.#new.size > 0 ? this.#new : this.#turns;
+    return key;
+  }
+
   /** Newcomers are probed as fast as the rate allows, the others once a round. */
   get #gap(): number {
-    return this.#new.size > 0 ? (probeProtocols.length / this.#options.rate) * 1000 : this.intervalMs / this.#size;
+    return this.#new.size > 0 || this.isTight ? this.#fastest : this.#options.minIntervalMs / this.#size;
+  }
+
+  /** From one turn to the next, ms, when the rate is used up. */
+  get #fastest(): number {
+    return (probeProtocols.length / this.#options.rate) * 1000;
   }
 
   get #size(): number {

@@ -37,6 +37,16 @@ export class Turns implements Disposable {
     this.#arm();
   }
 
+  /** Whether being preferred makes a difference. */
+  get isTight(): boolean {
+    return this.#schedule.isTight;
+  }
+
+  /** Who keeps the shortest round, whatever the number of the others. */
+  prefer(keys: Iterable<string>): void {
+    this.#schedule.prefer(keys);
+  }
+
   start(): void {
     this.#running = true;
     this.#arm();

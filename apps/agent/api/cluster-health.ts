@@ -55,7 +55,7 @@ function toStatus(health: HealthModule, pathMtu: PathMtus, self: string): Health
   });
   return {
     timestamp: new Date(newest).toISOString(),
-    probeInterval: formatDuration(health.intervalMs),
+    probeInterval: formatDuration(Math.round(health.intervalMs)),
     local: { name: self },
     nodes: nodesHealth(health.table).map(({ node, host, endpoint }) => ({
       name: node,

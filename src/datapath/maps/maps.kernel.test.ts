@@ -2,7 +2,7 @@
 // Map wrappers over real pinned maps of the real objects.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { CT_ENTRY_SIZE, CT4_KEY_SIZE, encodeCt4Key, encodeCtEntry } from "../../abi/index.ts";
+import { CT_ENTRY_SIZE, CT4_KEY_SIZE, encodeCt4Key, encodeCtEntry, encodeUnderlay4Way } from "../../abi/index.ts";
 import { type BpfMap, ktimeNs, Rtnetlink } from "../../kernel/index.ts";
 import { hookWays } from "../loader/device-hooks.ts";
 import { NodePrograms } from "../loader/programs.ts";
@@ -161,6 +161,24 @@ function tests(): void {
       [seen.ipcacheRevision, seen.monitorAggregation, seen.monitorInterval, seen.monitorEvents.trace],
       [before + 1n, "maximum", 7, false],
     );
+  });
+
+  test("underlay tells to which nodes any CPU has sent something since", () => {
+    const map = maps.raw(mapNames.underlay4);
+    const ways = [
+      { node: 0xc0000201, second: 90 },
+      { node: 0xc0000202, second: 100 },
+    ].map((way) => encodeUnderlay4Way({ ifindex: 1, source: 0, nextHop: 0, mtu: 1500, ...way }));
+    const key = (slot: number) => new Uint8Array(new Uint32Array([slot]).buffer);
+    for (const [slot, way] of ways.entries()) {
+      const value = new Uint8Array(map.valueBytes);
+      // The last CPU's.
+      value.set(way, value.length - way.length);
+      map.update(key(slot), value);
+    }
+    assert.deepEqual([...maps.underlay.sentToSince(89)].sort(), ["192.0.2.1", "192.0.2.2"]);
+    assert.deepEqual([...maps.underlay.sentToSince(90)], ["192.0.2.2"]);
+    assert.deepEqual([...maps.underlay.sentToSince(100)], []);
   });
 
   const nowSeconds = () => Number(ktimeNs() / 1_000_000_000n);

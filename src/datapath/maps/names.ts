@@ -28,6 +28,7 @@ export const mapNames = {
   runtimeConfig: "cilium_runtime_config",
   fragments4: "cilium_ipv4_frag_datagrams",
   fragments6: "cilium_ipv6_frag_datagrams",
+  underlay4: "cilium_underlay4",
   events: "cilium_events",
   calls: "cilium_calls",
 } as const;

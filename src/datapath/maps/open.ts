@@ -21,6 +21,7 @@ import { createPolicyMap } from "./policy.ts";
 import { createPolicyHitsMap } from "./policy-hits.ts";
 import { createRuntimeConfigMap } from "./runtime-config.ts";
 import type { OpenedMaps } from "./types.ts";
+import { createUnderlayMap } from "./underlay.ts";
 
 /** Opens pins below `bpfRoot`; without them, using a map throws DatapathError. Disposing closes what was opened. */
 export function openPinnedMaps(bpfRoot: string): OpenedMaps {
@@ -102,6 +103,9 @@ export class PinnedMaps implements OpenedMaps {
   }
   get metrics() {
     return this.#once("metrics", () => createMetricsMap(this.raw(mapNames.metrics), this.raw(mapNames.forwarded)));
+  }
+  get underlay() {
+    return this.#once("underlay", () => createUnderlayMap(this.raw(mapNames.underlay4)));
   }
   get runtimeConfig() {
     return this.#once("runtimeConfig", () => createRuntimeConfigMap(this.raw(mapNames.runtimeConfig)));

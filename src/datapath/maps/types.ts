@@ -339,6 +339,12 @@ export interface RuntimeConfigMap {
   setAgentLiveness(nanoseconds: bigint): void;
 }
 
+/** Ways to other nodes, through a tunnel over IPv4. */
+export interface UnderlayMap {
+  /** Addresses of nodes that programs sent something to after that second of CLOCK_MONOTONIC. */
+  sentToSince(second: number): ReadonlySet<string>;
+}
+
 /** Every map of the datapath. Owns their file descriptors when it comes from `openPinnedMaps`. */
 export interface DatapathMaps {
   readonly lxc: LxcMap;
@@ -355,6 +361,7 @@ export interface DatapathMaps {
   readonly masqueradeDevices: MasqueradeDevicesMap;
   readonly policyHits: PolicyHitsMap;
   readonly metrics: MetricsMap;
+  readonly underlay: UnderlayMap;
   readonly runtimeConfig: RuntimeConfigMap;
 }
 
