@@ -2,6 +2,7 @@
 // What the REST API's parts get of the agent.
 import { type Health, type Metrics, systemClock } from "../../src/core/index.ts";
 import { mapPinRoot } from "../../src/datapath/index.ts";
+import { isAudited } from "../../src/endpoint/index.ts";
 import type { AgentApiDeps } from "./api/agent-api.ts";
 import { policyAttribution } from "./api/endpoint-policy.ts";
 import { mapCaches } from "./api/map-caches.ts";
@@ -47,7 +48,7 @@ export function agentApiDeps(parts: Parts, { modules, metrics }: RunningState): 
     endpoints: {
       ...{ endpoints, manager, ipam, resources, podLabels },
       identityArrived: (identity) => parts.arrivals.arrived(identity),
-      policyOf: (row) => policyAttribution(engine, row),
+      policyOf: (row) => policyAttribution({ engine, policies }, row, isAudited(row, parts.switches)),
       hasPodSource: parts.sources.length > 0,
       isMaster: (ifindex) => ipvlanConfiguration(config)?.masterDeviceIndex === ifindex,
     },

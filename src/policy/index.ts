@@ -61,6 +61,7 @@ export { createPolicyTable, type PolicyRow, type PolicySourceKind } from "./tabl
 export type { SideTrace, TracedPolicy, TracedRule } from "./trace/trace.ts";
 export {
   type Direction,
+  type DirectionRule,
   directions,
   type EndpointPolicy,
   type EnforcementMode,

@@ -39,14 +39,20 @@ const options: ReadonlyMap<string, EndpointOption> = new Map([
 /** Leaves an option to the agent again. */
 const AGENTS = "default";
 
+/** Options of an endpoint by name; `agent`: those that it follows where it says nothing itself. */
+export function endpointOptions(
+  { options: own = {} }: EndpointRow,
+  agent: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Array.from(options, ([name, { get }]) => [name, get(own) ?? agent[name] ?? ""]));
+}
+
 export function createEndpointConfigCalls(
   deps: EndpointConfigDeps,
 ): Pick<AgentApi, "endpointConfig" | "patchEndpointConfig"> {
-  const status = (row: EndpointRow): EndpointConfigurationStatus => {
-    const agent = deps.agentOptions();
-    const values = Array.from(options, ([name, { get }]) => [name, get(row.options ?? {}) ?? agent[name] ?? ""]);
-    return { realized: { options: Object.fromEntries(values) } };
-  };
+  const status = (row: EndpointRow): EndpointConfigurationStatus => ({
+    realized: { options: endpointOptions(row, deps.agentOptions()) },
+  });
   return {
     endpointConfig(ref) {
       const row = deps.find(ref);

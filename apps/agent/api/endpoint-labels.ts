@@ -3,6 +3,7 @@
 import { type AgentApi, ApiError, type EndpointRef, type LabelConfiguration } from "../../../src/api/index.ts";
 import type { Labels } from "../../../src/core/index.ts";
 import type { EndpointManager, EndpointRow } from "../../../src/endpoint/index.ts";
+import { toLabelModel } from "./endpoint-model.ts";
 
 export interface EndpointLabelsDeps {
   readonly find: (ref: EndpointRef) => EndpointRow | undefined;
@@ -16,13 +17,7 @@ export interface EndpointLabelsDeps {
 export function createEndpointLabelsCalls(
   deps: EndpointLabelsDeps,
 ): Pick<AgentApi, "endpointLabels" | "patchEndpointLabels"> {
-  const model = (row: EndpointRow): LabelConfiguration => {
-    const labels = row.labels.toStrings();
-    const given = row.labels.toStrings().filter((label) => !/^(reserved|cidr):/.test(label));
-    const user = deps.orchestrated(row) ? [] : given;
-    const derived = deps.orchestrated(row) ? labels : [];
-    return { spec: { user }, status: { "security-relevant": labels, derived, disabled: [], realized: { user } } };
-  };
+  const model = (row: EndpointRow): LabelConfiguration => toLabelModel(row, deps.orchestrated(row));
   return {
     endpointLabels(ref) {
       const row = deps.find(ref);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoint rows in the form of the REST API.
 import type {
+  ControllerStatus,
   Endpoint,
   EndpointHealth,
   EndpointStatusChange,
+  LabelConfiguration,
   NodeAddressing,
   PolicyEnabled,
 } from "../../../src/api/index.ts";
@@ -14,6 +16,9 @@ import {
   endpointState,
   isAudited,
 } from "../../../src/endpoint/index.ts";
+import type { PodPort } from "../../../src/ipcache/index.ts";
+import { protocolName } from "../../../src/policy/index.ts";
+import { endpointOptions } from "./endpoint-config.ts";
 
 /** What an endpoint's model needs beside its row. */
 export interface EndpointModelContext {
@@ -21,10 +26,17 @@ export interface EndpointModelContext {
   readonly defaults: EndpointDefaults;
   /** Of the policy engine, now. It says at once which endpoints a change concerns; all others are up to date. */
   readonly policyRevision: () => number;
+  readonly namedPorts: (row: EndpointRow) => readonly PodPort[];
+  /** Whether the orchestrator's objects say the labels of an endpoint, all of them. */
+  readonly orchestrated: (row: EndpointRow) => boolean;
+  /** The agent's own options by name. */
+  readonly agentOptions: Readonly<Record<string, string>>;
 }
 
 export function toEndpointModel(row: EndpointRow, context: EndpointModelContext): Endpoint {
-  const labels = row.labels.toStrings();
+  const options = endpointOptions(row, context.agentOptions);
+  const { status: labels } = toLabelModel(row, context.orchestrated(row));
+  const config = { options, "label-configuration": labels.realized ?? {} };
   const pod =
     row.podName === ""
       ? {}
@@ -35,6 +47,7 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
         };
   return {
     id: row.id,
+    spec: config,
     status: {
       "external-identifiers": {
         "cni-attachment-id": attachmentId(row),
@@ -45,7 +58,8 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
       ...(row.identity === undefined
         ? {}
         : { identity: { id: row.identity, labels: (row.identityLabels ?? row.labels).toStrings() } }),
-      labels: { "security-relevant": labels, derived: [], disabled: [] },
+      labels,
+      realized: config,
       networking: {
         addressing: [
           {
@@ -66,12 +80,46 @@ export function toEndpointModel(row: EndpointRow, context: EndpointModelContext)
           "policy-enabled": policyEnabled(row, isAudited(row, context.defaults)),
           ...(row.identity === undefined ? {} : { id: row.identity }),
         },
+        // There is no proxy.
+        "proxy-statistics": [],
       },
       log: toLogModel(row),
+      controllers: [toController(row)],
+      namedPorts: context.namedPorts(row).map(({ name, port, protocol }) => ({
+        ...{ name, port, protocol: protocolName(protocol) },
+      })),
       state: endpointState(row.phase, row.status),
       health: toHealthModel(row),
     },
   };
+}
+
+/** What brings the kernel to what the endpoint's row says. */
+function toController({ id, status }: EndpointRow): ControllerStatus {
+  const time = new Date(status.since).toISOString();
+  const name = `sync-endpoint-${id}`;
+  switch (status.kind) {
+    case "pending":
+      return { name, status: {} };
+    case "done":
+      return { name, status: { "last-success-timestamp": time, "consecutive-failure-count": 0 } };
+    case "error":
+      return {
+        name,
+        status: {
+          ...{ "consecutive-failure-count": 1, "failure-count": 1 },
+          ...{ "last-failure-msg": status.error, "last-failure-timestamp": time },
+        },
+      };
+  }
+}
+
+/** `orchestrated`: users give such an endpoint no labels. */
+export function toLabelModel(row: EndpointRow, orchestrated: boolean): LabelConfiguration {
+  const labels = row.labels.toStrings();
+  const user = orchestrated ? [] : labels.filter((label) => !/^(reserved|cidr):/.test(label));
+  const derived = orchestrated ? labels : [];
+  return { spec: { user }, status: { "security-relevant": labels, derived, disabled: [], realized: { user } } };
 }
 
 export function toLogModel(row: EndpointRow): EndpointStatusChange[] {
@@ -91,7 +139,14 @@ export function toHealthModel(row: EndpointRow): EndpointHealth {
 
 /** In which directions policy is enforced, or would be but for audit mode. */
 export function policyEnabled(row: EndpointRow, auditMode: boolean): PolicyEnabled {
-  const { ingressEnforced = false, egressEnforced = false } = row.policy ?? {};
+  return enforcement(row.policy ?? { ingressEnforced: false, egressEnforced: false }, auditMode);
+}
+
+/** Cilium's word for the directions of a policy. */
+export function enforcement(
+  { ingressEnforced, egressEnforced }: { readonly ingressEnforced: boolean; readonly egressEnforced: boolean },
+  auditMode: boolean,
+): PolicyEnabled {
   const which = ingressEnforced ? (egressEnforced ? "both" : "ingress") : egressEnforced ? "egress" : "none";
   return which === "none" || !auditMode ? which : `audit-${which}`;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { doneStatus } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
-import { PolicyEngine } from "../../../src/policy/index.ts";
+import { createPolicyTable, PolicyEngine, parsePolicy } from "../../../src/policy/index.ts";
 import { cnp, pod, selector, tcp } from "../../../src/policy/testing.ts";
 import { policyAttribution } from "./endpoint-policy.ts";
 
@@ -19,8 +19,12 @@ test("ports name the rules that they come from, and default deny its policies", 
   engine.upsertIdentities([web, pod(301, "default", "app=api")]);
   const rule = { fromEndpoints: [selector("app=api")], toPorts: [tcp(80)] };
   const deny = { fromEndpoints: [selector("app=api")], toPorts: [tcp(22)] };
-  engine.upsertPolicy(cnp("p", { endpointSelector: selector("app=web"), ingress: [rule], ingressDeny: [deny] }));
-  const found = policyAttribution(engine, row);
+  const resource = cnp("p", { endpointSelector: selector("app=web"), ingress: [rule], ingressDeny: [deny] });
+  const parsed = parsePolicy(resource);
+  engine.upsertPolicy(resource);
+  const policies = createPolicyTable();
+  policies.upsert({ uid: "", resource, source: "api", revision: 1, ...parsed });
+  const { spec, realized: found = {} } = policyAttribution({ engine, policies }, row, true);
   const derived = found.l4?.ingress.map(({ rule: text, ...item }) => [text, item["derived-from-rules"]]);
   const labels = (section: string) => [
     "k8s:io.cilium.k8s.policy.derived-from=CiliumNetworkPolicy",
@@ -31,11 +35,19 @@ test("ports name the rules that they come from, and default deny its policies", 
   assert.deepEqual(
     new Map(derived as [string, unknown][]),
     new Map<string, unknown>([
-      ['{"ports":"ANY"}', []],
-      ['{"ports":"22/TCP"}', [labels("ingressDeny[0].toPorts[0]")]],
-      ['{"ports":"80/TCP"}', [labels("ingress[0].toPorts[0]")]],
+      ['{"port":0,"protocol":"ANY"}', []],
+      ['{"port":22,"protocol":"TCP"}', [labels("ingressDeny[0].toPorts[0]")]],
+      ['{"port":80,"protocol":"TCP"}', [labels("ingress[0].toPorts[0]")]],
     ]),
   );
+  const api =
+    "&LabelSelector{MatchLabels:map[string]string{any.app: api,k8s.io.cilium.k8s.policy.cluster: default,k8s.io.kubernetes.pod.namespace: default,},MatchExpressions:[]LabelSelectorRequirement{},}";
+  assert.deepEqual(
+    found.l4?.ingress.map((item) => item["rules-by-selector"]),
+    [{}, { [api]: [labels("ingressDeny[0].toPorts[0]")] }, { [api]: [labels("ingress[0].toPorts[0]")] }],
+  );
+  assert.deepEqual(found["cidr-policy"], { ingress: [], egress: [] });
+  assert.deepEqual([spec?.["policy-enabled"], spec?.["policy-revision"]], ["audit-ingress", engine.revision]);
   assert.deepEqual(found["default-deny-by"], { ingress: ["default/p"], egress: [] });
   assert.deepEqual([found["allowed-ingress-identities"], found["denied-ingress-identities"]], [[1, 301], [301]]);
   assert.deepEqual(found.l4?.egress, []);
@@ -43,5 +55,8 @@ test("ports name the rules that they come from, and default deny its policies", 
 
 test("an endpoint without an identity has no policy to tell of", () => {
   const { identity: _, ...without } = row;
-  assert.deepEqual(policyAttribution(new PolicyEngine(), without), {});
+  assert.deepEqual(
+    policyAttribution({ engine: new PolicyEngine(), policies: createPolicyTable() }, without, false),
+    {},
+  );
 });

@@ -5,7 +5,6 @@ import {
   ApiError,
   type Endpoint,
   type EndpointChangeRequest,
-  type EndpointPolicy,
   type EndpointRef,
 } from "../../../src/api/index.ts";
 import { Labels, parseIp, parseMac, type ReadonlyTable, toError } from "../../../src/core/index.ts";
@@ -20,10 +19,12 @@ import {
 } from "../../../src/endpoint/index.ts";
 import type { Ipam } from "../../../src/ipam/index.ts";
 import type { ResourceRow } from "../../../src/kubernetes/index.ts";
+import { portsOfPod } from "../named-ports.ts";
 import { deviceTraits } from "./device-traits.ts";
 import { createEndpointConfigCalls } from "./endpoint-config.ts";
 import { createEndpointLabelsCalls } from "./endpoint-labels.ts";
 import { type EndpointModelContext, toEndpointModel, toHealthModel, toLogModel } from "./endpoint-model.ts";
+import type { PolicyModels } from "./endpoint-policy.ts";
 import { hasLabels } from "./labels.ts";
 import { withStatus } from "./with-status.ts";
 
@@ -33,7 +34,7 @@ export interface EndpointApiDeps {
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly manager: EndpointManager;
   /** What one endpoint's policy says, and which rules it comes from. */
-  readonly policyOf?: (row: EndpointRow) => Partial<EndpointPolicy>;
+  readonly policyOf?: (row: EndpointRow) => PolicyModels;
   readonly ipam: Ipam;
   /** Resolves when no node denies packets of this identity for not knowing it; never rejects. */
   readonly identityArrived?: (identity: number) => Promise<void>;
@@ -41,7 +42,7 @@ export interface EndpointApiDeps {
   /** Whether pods' labels come from Pod objects. */
   readonly hasPodSource: boolean;
   readonly podLabels: PodLabelConfig;
-  readonly model: EndpointModelContext;
+  readonly model: Pick<EndpointModelContext, "hostAddressing" | "defaults" | "policyRevision">;
   /** The agent's own options by name, as the API has them. */
   readonly agentOptions: () => Readonly<Record<string, string>>;
   /** Whether a device is the one whose ipvlan slaves new pods get; absent: none is. */
@@ -65,7 +66,7 @@ type EndpointCalls = Pick<
 >;
 
 export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
-  const model = (row: EndpointRow): Endpoint => toEndpointModel(row, deps.model);
+  const model = (row: EndpointRow): Endpoint => modelsOf(deps)(row);
   const find = (ref: EndpointRef) => findEndpoint(deps.endpoints, ref);
 
   async function remove(rows: readonly EndpointRow[]) {
@@ -86,13 +87,17 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       [...deps.endpoints.all()]
         .filter(hasLabels(labels))
         .sort((a, b) => a.id - b.id)
-        .map(model),
+        .map(modelsOf(deps)),
     getEndpoint(ref) {
       const row = find(ref);
       if (row === undefined) return undefined;
       const { status, ...rest } = model(row);
-      const realized = { ...status.policy.realized, ...deps.policyOf?.(row) };
-      return { ...rest, status: { ...status, policy: { ...status.policy, realized } } };
+      const { spec, realized } = deps.policyOf?.(row) ?? {};
+      const policy = {
+        ...status.policy,
+        ...{ spec: { ...status.policy.realized, ...spec }, realized: { ...status.policy.realized, ...realized } },
+      };
+      return { ...rest, status: { ...status, policy } };
     },
     putEndpoint: (id, request) => putEndpoint(deps, id, request),
     patchEndpoint(ref, request) {
@@ -108,7 +113,7 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
     },
     deleteEndpoints: ({ containerId }) => remove(deps.endpoints.by("container", containerId)),
     ...createEndpointLabelsCalls({
-      ...{ find, manager: deps.manager, orchestrated: (row) => deps.hasPodSource && row.podName !== "" },
+      ...{ find, manager: deps.manager, orchestrated: isOrchestrated(deps) },
       read: (row, given) => newLabels(deps, row, given),
     }),
     ...createEndpointConfigCalls({ ...deps, find }),
@@ -121,6 +126,21 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
       return row === undefined ? undefined : toLogModel(row);
     },
   };
+}
+
+/** Whether Pod objects say an endpoint's labels. */
+function isOrchestrated({ hasPodSource }: EndpointApiDeps): (row: EndpointRow) => boolean {
+  return (row) => hasPodSource && row.podName !== "";
+}
+
+/** What makes models of rows, by the agent's options as they are now. */
+function modelsOf(deps: EndpointApiDeps): (row: EndpointRow) => Endpoint {
+  const context: EndpointModelContext = {
+    ...{ ...deps.model, orchestrated: isOrchestrated(deps), agentOptions: deps.agentOptions() },
+    namedPorts: ({ podName, podNamespace }) =>
+      podName === "" ? [] : portsOfPod(deps.resources, podNamespace, podName),
+  };
+  return (row) => toEndpointModel(row, context);
 }
 
 /** What an endpoint was made with stays; saying it again is no change. ApiError 400 names what is different. */
@@ -154,11 +174,11 @@ function checkUnchanged(row: EndpointRow, request: EndpointChangeRequest): void 
 
 async function putEndpoint(deps: EndpointApiDeps, id: number, request: EndpointChangeRequest): Promise<Endpoint> {
   const created = withStatus(() => create(deps, id, request));
-  if (request["sync-build-endpoint"] !== true) return toEndpointModel(created, deps.model);
+  if (request["sync-build-endpoint"] !== true) return modelsOf(deps)(created);
   try {
     const ready = await deps.manager.ready(created.id, buildTimeoutMs);
     if (ready.identity !== undefined) await deps.identityArrived?.(ready.identity);
-    return toEndpointModel(ready, deps.model);
+    return modelsOf(deps)(ready);
   } catch (error) {
     await deps.manager.delete(created.id);
     throw new ApiError(500, `Cannot create endpoint: ${toError(error).message}`, error);

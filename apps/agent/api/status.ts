@@ -38,6 +38,19 @@ export interface StatusApiDeps {
   readonly self: string;
 }
 
+/** What Cilium has and is not here, as it shows what is off. */
+const absent = {
+  kubernetes: { state: "Disabled" },
+  "kube-proxy-replacement": { mode: "False" },
+  "cni-file": { state: "Disabled", msg: "CNI configuration management disabled" },
+  srv6: { enabled: false },
+  ...{ "ipv4-big-tcp": { enabled: false }, "ipv6-big-tcp": { enabled: false } },
+  "bandwidth-manager": { enabled: false },
+  encryption: { mode: "Disabled" },
+  "auth-certificate-provider": { state: "Disabled" },
+  ...{ hubble: { state: "Disabled" }, "hubble-metrics": { state: "Disabled" } },
+} as const satisfies Partial<StatusResponse>;
+
 export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"> {
   return {
     healthz({ brief }): StatusResponse {
@@ -50,8 +63,6 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
       return {
         cilium,
         kvstore,
-        kubernetes: { state: "Disabled" },
-        "kube-proxy-replacement": { mode: "False" },
         "host-firewall": deps.hostFirewall
           ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
           : { mode: "Disabled" },
@@ -66,14 +77,14 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "ipv6-big-tcp": { enabled: false },
         "bandwidth-manager": { enabled: false },
         "datapath-mode": deps.datapathMode,
+        "configured-datapath-mode": deps.datapathMode,
         "attach-mode": deps.datapath.attachMode,
         masquerading: deps.masquerading(),
         routing: deps.routing,
         // Programs ask for the monotonic clock.
         "clock-source": { mode: "ktime" },
         "bpf-maps": deps.mapSizes,
-        encryption: { mode: "Disabled" },
-        hubble: { state: "Disabled" },
+        ...absent,
         "missing-features": usedFeatures().flatMap(({ name, fallback = "", replaced }) =>
           replaced ? [{ name, fallback }] : [],
         ),

@@ -60,6 +60,7 @@ export const EndpointPolicy = z.strictObject({
       .describe("Policies (namespace/name) that made a direction default deny"),
   ),
   l4: optional(z.strictObject({ ingress: rules, egress: rules })),
+  "cidr-policy": optional(z.strictObject({ ingress: rules, egress: rules })),
 });
 
 export const EndpointPolicyStatus = z.strictObject({

@@ -15,9 +15,9 @@ export const PolicyEnabled = z.enum([
 ]);
 
 export const PolicyRuleStatus = z.strictObject({
-  rule: longText.describe("JSON text of the resolved filter"),
+  rule: longText.describe("JSON text of the resolved filter: port, endPort, protocol"),
   "derived-from-rules": optional(z.array(texts)),
-  "rules-by-selector": optional(z.record(longText, z.array(texts))),
+  "rules-by-selector": optional(z.record(longText, z.array(texts)).describe("Of peers")),
 });
 
 export const Policy = z

@@ -148,6 +148,7 @@ export const StatusResponse = z.strictObject({
   stale: optional(z.record(longText, time).describe("Probe to the time since which it gave nothing new")),
   "bpf-maps": optional(BPFMapStatus),
   encryption: optional(EncryptionStatus),
+  "auth-certificate-provider": optional(Status),
   "client-id": optional(count),
   "missing-features": optional(
     z
