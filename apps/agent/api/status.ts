@@ -66,16 +66,12 @@ export function createStatusCalls(deps: StatusApiDeps): Pick<AgentApi, "healthz"
         "host-firewall": deps.hostFirewall
           ? { mode: "Enabled", devices: deps.datapath.hostFirewallDevices() }
           : { mode: "Disabled" },
-        srv6: { enabled: false },
         "cni-chaining": { mode: deps.cniChaining },
         ipam: ipamStatus(deps.ipam),
         nodeMonitor: { cpus: cpuCount, npages: 64, pagesize: 4096, lost: deps.events().lost, unknown: 0 },
         cluster: { self: deps.self, ciliumHealth },
         controllers,
         "identity-range": { "min-identity": clusterIdentityRange.min, "max-identity": clusterIdentityRange.max },
-        "ipv4-big-tcp": { enabled: false },
-        "ipv6-big-tcp": { enabled: false },
-        "bandwidth-manager": { enabled: false },
         "datapath-mode": deps.datapathMode,
         "configured-datapath-mode": deps.datapathMode,
         "attach-mode": deps.datapath.attachMode,
