@@ -164,6 +164,13 @@ test("status and the bpf commands tell what is masqueraded, for whom, and how po
   const out = `TCP OUT ${a}:50001 -> ${NEIGHBOUR[0]}:7002 XLATE_SRC ${NODE[0]}:50001 Created=\\d+sec ago NeedsCT=0`;
   assert.match(list, new RegExp(`^${out}$`, "m"));
   assert.match(list, new RegExp(`^TCP IN ${NEIGHBOUR[0]}:7002 -> ${NODE[0]}:50001 XLATE_DST ${a}:50001 Created=`, "m"));
+  assert.equal(await dbg("bpf nat list cluster 3"), "");
+  const records = JSON.parse(await dbg("bpf nat list -o json")) as { Key: { DestPort: number }; Value: { Addr: string } }[];
+  const record = records.find(({ Key, Value }) => Value.Addr === a && Key.DestPort === 50_001);
+  assert.deepEqual(record?.Key, {
+    ...{ SourceAddr: NEIGHBOUR[0], DestAddr: NODE[0], SourcePort: 7002 },
+    ...{ DestPort: 50001, NextHeader: 6, Flags: 1 },
+  });
   const stats = await dbg("bpf nat stats --top 3");
   assert.match(stats, /^FLOWS +PORTS +PROTO +EGRESS IP +DESTINATION$/m);
   assert.match(stats, new RegExp(`^\\d+ +\\d+\\.\\d% +TCP +${NODE[0]} +${NEIGHBOUR[0]}:7002$`, "m"));
@@ -175,6 +182,10 @@ test("status and the bpf commands tell what is masqueraded, for whom, and how po
   assert.match(await dbg("metrics list -p nat_endpoint"), /nat_endpoint_max_connection +family=ipv4 +0\.0\d+$/m);
   const table = await dbg("statedb show nat-stats --columns IPFamily,Proto,EgressIP,RemoteAddr");
   assert.match(table, new RegExp(`^ipv4 +TCP +${NODE[0]} +${NEIGHBOUR[0]}:7002$`, "m"));
+  assert.match(
+    await dbg("bpf nat retries list -o json"),
+    /"Key": \{\n +"Key": 128\n +\},\n +"Value": \{\n +"Value": 0/,
+  );
   assert.match(await dbg("bpf nat retries flush"), /^Flushed 129 entries from .*cilium_snat_v4_alloc_retries$/m);
   assert.match(await dbg("bpf nat flush"), /^Flushed [1-9]\d* entries from .*cilium_snat_v4_external$/m);
 });

@@ -50,6 +50,7 @@ export type { MasqueradeState } from "./masquerade/masquerade.ts";
 export { type NatDestination, type NatSource, type NatStats, natStats } from "./masquerade/stats.ts";
 export { computeMtu } from "./mtu.ts";
 export { dissect } from "./packet/dissect.ts";
+export { icmpName } from "./packet/icmp-names.ts";
 export { protocolName, protocolNumber } from "./packet/protocols.ts";
 export { summarize } from "./packet/summary.ts";
 export type * from "./packet/types.ts";

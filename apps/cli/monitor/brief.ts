@@ -75,9 +75,9 @@ function formatDrop(event: DropEvent, knowledge: Knowledge): string {
 }
 
 function formatTrace(event: TraceEvent, knowledge: Knowledge): string {
-  const encrypted = event.encrypted ? "encrypted " : "";
+  const encrypted = event.encrypted ? " encrypted" : "";
   const traceId = event.ipTraceId === 0n ? "" : ` [ ip-trace-id = ${event.ipTraceId} ]`;
-  const where = `${pointText(event)} flow ${hash(event.hash)} ${encrypted}`;
+  const where = `${pointText(event)}${encrypted} flow ${hash(event.hash)} `;
   const state = `state ${traceReasonName(event.reason)} ifindex ${knowledge.deviceName(event.ifindex)}`;
   return `${where}, ${identities(event, knowledge)}${traceId} ${state} orig-ip ${originalAddress(event)}: ${event.summary}`;
 }
@@ -97,7 +97,7 @@ function formatVerdict(event: PolicyVerdictEvent, knowledge: Knowledge): string 
 }
 
 /** What stands in front of a trace line, by observation point. */
-function pointText({ observationPoint, destinationEndpoint, source }: TraceEvent): string {
+export function pointText({ observationPoint, destinationEndpoint, source }: TraceEvent): string {
   const fixed: Readonly<Record<number, string>> = {
     1: "-> proxy",
     2: "-> host from",

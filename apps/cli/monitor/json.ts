@@ -13,9 +13,10 @@ import {
   traceReasonName,
   translationPointName,
 } from "../../../src/datapath/index.ts";
-import { cpuText, debugText, hash, originalAddress, reasonText } from "./brief.ts";
+import { cpuText, debugText, hash, originalAddress, pointText, reasonText } from "./brief.ts";
 import { agentKind, type MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
+import { layersOf } from "./layers.ts";
 
 /** The object of an event. */
 export function eventModel(cpu: number, event: MonitorEvent, knowledge: Knowledge): Record<string, unknown> {
@@ -68,7 +69,7 @@ function traceModel(event: TraceEvent, knowledge: Knowledge): Record<string, unk
     ifindex: knowledge.deviceName(event.ifindex),
     state: traceReasonName(event.reason),
     observationPoint: observationPointName(event.observationPoint),
-    traceSummary: event.summary,
+    traceSummary: pointText(event),
     source: event.source,
     bytes: event.originalLength,
     srcLabel: event.sourceIdentity,
@@ -108,20 +109,16 @@ function messageOf(text: string): unknown {
 }
 
 /** Layers as text, and who talks to whom. */
-function packetModel({ ethernet, ip, transport }: Packet): Record<string, unknown> {
-  const model: Record<string, unknown> = {};
-  if (ethernet !== undefined) {
-    model.ethernet = `${ethernet.source} -> ${ethernet.destination}`;
-    model.l2 = { src: ethernet.source, dst: ethernet.destination };
-  }
-  if (ip !== undefined) {
-    model[ip.version === 4 ? "ipv4" : "ipv6"] = `${ip.source} -> ${ip.destination}`;
-    model.l3 = { src: ip.source, dst: ip.destination };
-  }
-  if (transport === undefined || transport.kind === "other") return model;
-  if ("sourcePort" in transport) {
-    model[transport.kind] = `${transport.sourcePort} -> ${transport.destinationPort}`;
-    model.l4 = { src: String(transport.sourcePort), dst: String(transport.destinationPort) };
-  } else model[transport.kind === "icmp4" ? "icmpv4" : "icmpv6"] = `${transport.type}(${transport.code})`;
-  return model;
+function packetModel(packet: Packet): Record<string, unknown> {
+  const { ethernet, ip, transport } = packet;
+  const flow = (source: string | number, destination: string | number) => ({
+    src: String(source),
+    dst: String(destination),
+  });
+  return {
+    ...Object.fromEntries(layersOf(packet).map(({ layer, fields }) => [layer.toLowerCase(), `${layer}\t${fields}`])),
+    ...(ethernet && { l2: flow(ethernet.source, ethernet.destination) }),
+    ...(ip && { l3: flow(ip.source, ip.destination) }),
+    ...(transport && "sourcePort" in transport && { l4: flow(transport.sourcePort, transport.destinationPort) }),
+  };
 }

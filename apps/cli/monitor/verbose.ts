@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form of `-v`: a line of dashes, one about the event, then the packet layer by layer or as hex.
-import {
-  observationPointName,
-  type Packet,
-  protocolName,
-  type TraceEvent,
-  traceReasonName,
-} from "../../../src/datapath/index.ts";
+import { observationPointName, type Packet, type TraceEvent, traceReasonName } from "../../../src/datapath/index.ts";
 import { cpuText, formatBrief, hash, identities, originalAddress, reasonText } from "./brief.ts";
 import type { MonitorEvent } from "./event.ts";
 import type { Knowledge } from "./knowledge.ts";
+import { layersOf } from "./layers.ts";
 
 const separator = "-".repeat(78);
 
@@ -48,48 +43,9 @@ function traceText(event: TraceEvent, size: string, knowledge: Knowledge): strin
 }
 
 /** One line a layer. */
-function layers({ ethernet, arp, ip, transport, truncated }: Packet): string[] {
-  const lines: string[] = [];
-  if (ethernet !== undefined) {
-    const { source, destination, etherType } = ethernet;
-    lines.push(`Ethernet\t{SrcMAC=${source} DstMAC=${destination} EthernetType=0x${etherType.toString(16)}}`);
-  }
-  if (arp !== undefined) {
-    const sender = `SourceHwAddress=${arp.senderMac} SourceProtAddress=${arp.senderIp}`;
-    lines.push(
-      `ARP\t{Operation=${arp.operation} ${sender} DstHwAddress=${arp.targetMac} DstProtAddress=${arp.targetIp}}`,
-    );
-  }
-  if (ip !== undefined) {
-    const hops = ip.version === 4 ? `TTL=${ip.ttl}` : `HopLimit=${ip.hopLimit}`;
-    const addresses = `SrcIP=${ip.source} DstIP=${ip.destination}`;
-    lines.push(`IPv${ip.version}\t{Length=${ip.length} ${hops} Protocol=${protocolName(ip.protocol)} ${addresses}}`);
-  }
-  if (transport !== undefined) lines.push(transportLine(transport));
-  if (truncated) lines.push("  (cut off)");
-  return lines;
-}
-
-function transportLine(transport: NonNullable<Packet["transport"]>): string {
-  switch (transport.kind) {
-    case "tcp": {
-      const flags = Object.entries(transport.flags).flatMap(([name, on]) => (on ? [name.toUpperCase()] : []));
-      const ports = `SrcPort=${transport.sourcePort} DstPort=${transport.destinationPort}`;
-      const numbers = `Seq=${transport.sequence} Ack=${transport.acknowledgment} Window=${transport.window}`;
-      return `TCP\t{${ports} ${numbers} Flags=${flags.join(",")}}`;
-    }
-    case "udp":
-      return `UDP\t{SrcPort=${transport.sourcePort} DstPort=${transport.destinationPort} Length=${transport.length}}`;
-    case "sctp":
-      return `SCTP\t{SrcPort=${transport.sourcePort} DstPort=${transport.destinationPort}}`;
-    case "icmp4":
-    case "icmp6": {
-      const echo = transport.id === undefined ? "" : ` Id=${transport.id} Seq=${transport.sequence ?? 0}`;
-      return `ICMPv${transport.kind.slice(4)}\t{TypeCode=${transport.type}(${transport.code})${echo}}`;
-    }
-    case "other":
-      return `${protocolName(transport.protocol)}\t{}`;
-  }
+function layers(packet: Packet): string[] {
+  const lines = layersOf(packet).map(({ layer, fields }) => `${layer}\t${fields}`);
+  return packet.truncated ? [...lines, "  Packet has been truncated"] : lines;
 }
 
 /** Sixteen bytes a line: offset, hex in two halves, text. */

@@ -13,6 +13,7 @@ const flagNames: readonly (readonly [bit: number, name: string])[] = [
   [CtFlags.CT_F_RESET, "Reset"],
   [CtFlags.CT_F_AUDITED, "Audited"],
   [CtFlags.CT_F_REPLIED, "Replied"],
+  [CtFlags.CT_F_DENIED, "Denied"],
 ];
 
 const routes: Readonly<Record<number, ConntrackRow["route"]>> = {

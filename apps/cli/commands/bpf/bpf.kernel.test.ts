@@ -112,6 +112,9 @@ function tests(): void {
     assert.equal((await cli("ipcache", "get", "nonsense")).code, 1);
     assert.equal((await cli("tunnel", "list")).stdout, "TUNNEL        VALUE\n10.2.0.0/24   192.0.2.2\n");
     assert.match((await cli("nodeid", "list")).stdout, /^0x1a {3,}192\.0\.2\.2 {3,}0$/m);
+    assert.deepEqual(JSON.parse((await cli("nodeid", "list", "-o", "json")).stdout), [
+      { ID: 0x1a, Address: "192.0.2.2", SPI: 0 },
+    ]);
   });
 
   test("bpf policy get and list", async () => {
@@ -126,6 +129,14 @@ function tests(): void {
       (await cli("policy", "list")).stdout,
       /^Endpoint ID: 12\nPath: .*\(ingress set 3, egress set 0\)\n\nPOLICY/,
     );
+    const deny = {
+      ...{ ProxyPortNetwork: 0, Flags: 1 | (21 << 3), AuthRequirement: 0, Cookie: 0 },
+      Key: { Prefixlen: 61, Identity: 0, TrafficDirection: 0, Nexthdr: 17, DestPortNetwork: 0x401f },
+    };
+    const content = JSON.parse((await cli("policy", "get", "12", "-o", "json")).stdout) as unknown[];
+    assert.deepEqual([content.length, content[0]], [3, deny]);
+    const all = JSON.parse((await cli("policy", "get", "--all", "-o", "json")).stdout) as Record<string, unknown>[];
+    assert.deepEqual([all[0]?.EndpointID, all[0]?.Content], ["12", content]);
     assert.equal((await cli("policy", "get", "13")).code, 1);
   });
 
@@ -178,7 +189,8 @@ function tests(): void {
       ...{ Packets: 3, Bytes: 180, Lifetime: 4_000_000, Flags: 16, RevNAT: 0, TxFlagsSeen: 0x12, RxFlagsSeen: 2 },
       ...{ SourceSecurityID: 4711, LastTxReport: 11, LastRxReport: 12, BackendID: 0 },
     });
-    assert.match((await cli("ct", "list", "-d")).stdout, / expires=4000000 \(remaining: \d+h/);
+    assert.match((await cli("ct", "list", "-d")).stdout, / expires=4000000 \(remaining: \d+ sec\(s\)\) P/);
+    assert.equal((await cli("ct", "list", "-d", "--time-diff-clocksource-mode", "jiffies")).code, 1);
     map.update(encodeCt4Key({ local: 0, remote: 0, localPort: 1, remotePort: 2, protocol: 6 }), entry);
     const gone = await cli("ct", "list");
     assert.match(gone.stdout, /^TCP OUT 0\.0\.0\.0:1 -> .* SourceSecurityID=0 /m, gone.stderr);
@@ -308,7 +320,7 @@ function tests(): void {
     assert.match(await entries(), /^Allow {3,}Ingress {3,}99 {3,}443\/TCP .* 24 {3,}5$/m);
     assert.match(await entries(), /^Allow {3,}Ingress {3,}4711 {3,}80\/TCP /m);
     assert.equal((await cli("policy", "add", "12", "egress", "99", "--deny")).code, 0);
-    assert.match(await entries(), /^Allow {3,}Egress {3,}ANY {3,}ANY .*\nDeny {3,}Egress {3,}99 {3,}ANY/m);
+    assert.match(await entries(), /^Deny {3,}Egress {3,}99 {3,}ANY[\s\S]*^Allow {3,}Egress {3,}ANY {3,}ANY /m);
     assert.equal((await cli("policy", "delete", "12", "ingress", "99", "443/TCP")).code, 0);
     assert.doesNotMatch(await entries(), /443\/TCP/);
     assert.equal((await cli("policy", "delete", "12", "ingress", "99", "443/TCP")).code, 1);

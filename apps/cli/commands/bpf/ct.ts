@@ -6,9 +6,8 @@ import { hostPort } from "../../../../src/core/index.ts";
 import { type ConntrackRow, mapPinRoot, protocolName } from "../../../../src/datapath/index.ts";
 import { ktimeNs } from "../../../../src/kernel/index.ts";
 import type { Context } from "../../context.ts";
-import { type Call, type CommandSpec, flag } from "../../define.ts";
+import { type Call, type CommandSpec, flag, textOption } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
-import { duration } from "../../time.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 
 export const ct: CommandSpec = {
@@ -19,7 +18,12 @@ export const ct: CommandSpec = {
       usage: "list [scope] [id]",
       aliases: ["ls"],
       summary: "List flows: global (default), endpoint ID, or cluster ID",
-      options: [["-d, --time-diff", "show how long entries will stay"], bpfRootOption],
+      options: [
+        ["-d, --time-diff", "show how long entries will stay"],
+        ["--time-diff-clocksource-mode <mode>", "clock of the entries: ktime, which they always have"],
+        ["--time-diff-clocksource-hz <hz>", "accepted for compatibility"],
+        bpfRootOption,
+      ],
       run: listFlows,
     },
     {
@@ -34,6 +38,8 @@ export const ct: CommandSpec = {
 
 async function listFlows(context: Context, call: Call): Promise<void> {
   const scope = scopeOf(call.args, "list");
+  const clock = textOption(call, "timeDiffClocksourceMode") ?? "ktime";
+  if (clock !== "ktime") throw new UsageError(`Cannot use clock "${clock}": entries are in seconds of ktime`);
   using maps = await openMaps(context, call);
   if (scope.kind === "cluster") {
     // Addresses of clusters do not overlap here, so none has maps of its own.
@@ -104,7 +110,7 @@ function modelOf(row: ConntrackRow, identityOf: (address: string) => number): Re
       Packets: row.txPackets + row.rxPackets,
       Bytes: row.txBytes + row.rxBytes,
       Lifetime: row.expires,
-      Flags: row.flags,
+      Flags: shownFlags(row),
       RevNAT: row.revNatIndex,
       TxFlagsSeen: row.txFlagsSeen,
       RxFlagsSeen: row.rxFlagsSeen,
@@ -140,7 +146,7 @@ export function keyText(row: ConntrackRow): string {
 
 /** What stands behind the key. `now`, in seconds of CLOCK_MONOTONIC, adds the remaining time. */
 export function valueText(row: ConntrackRow, identityOf: (address: string) => number, now?: number): string {
-  const remaining = now === undefined ? "" : ` (remaining: ${duration((row.expires - now) * 1000)})`;
+  const remaining = now === undefined ? "" : ` (remaining: ${row.expires - now} sec(s))`;
   return [
     `expires=${row.expires}${remaining}`,
     `Packets=${row.txPackets + row.rxPackets}`,
@@ -149,12 +155,19 @@ export function valueText(row: ConntrackRow, identityOf: (address: string) => nu
     `LastRxReport=${row.lastRxReport}`,
     `TxFlagsSeen=${hex(row.txFlagsSeen, 2)}`,
     `LastTxReport=${row.lastTxReport}`,
-    `Flags=${hex(row.flags, 4)} [ ${row.flagNames.map((name) => `${name} `).join("")}]`,
+    `Flags=${hex(shownFlags(row), 4)} [ ${row.flagNames.map((name) => `${name} `).join("")}]`,
     `RevNAT=${row.revNatIndex}`,
     `SourceSecurityID=${sourceIdentity(row, identityOf)}`,
     `BackendID=${row.backendId}`,
     `NatPort=${row.natPort}`,
   ].join(" ");
+}
+
+/** Bits of Cilium's entries by the word; flags that only ours have are words without a bit. */
+const flagBits: Readonly<Record<string, number>> = { RxClosing: 1, TxClosing: 2, SeenNonSyn: 16 };
+
+function shownFlags({ flagNames }: ConntrackRow): number {
+  return flagNames.reduce((flags, name) => flags | (flagBits[name] ?? 0), 0);
 }
 
 function hex(value: number, digits: number): string {

@@ -11,6 +11,7 @@ import {
   protocolName,
 } from "../../../../src/datapath/index.ts";
 import { ktimeNs } from "../../../../src/kernel/index.ts";
+import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, textOption } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
 import { alignTable } from "../../output/table.ts";
@@ -28,18 +29,11 @@ export const nat: CommandSpec = {
   summary: "Masqueraded flows",
   commands: [
     {
-      usage: "list [scope]",
+      usage: "list [scope] [id]",
       aliases: ["ls"],
-      summary: "List translations, one for each direction of a flow",
+      summary: "List translations, one for each direction of a flow (or of cluster ID)",
       options: [bpfRootOption],
-      run: async (context, call) => {
-        const [scope] = call.args;
-        if (scope !== undefined) throw new UsageError(`Cannot list translations of "${scope}": expected no argument`);
-        using maps = await openMaps(context, call);
-        const now = seconds();
-        const models = maps.nat.list().map((row) => ({ Key: keyText(row), Value: valueText(row, now) }));
-        await context.result(models, () => models.map(({ Key, Value }) => `${Key} ${Value}`));
-      },
+      run: listTranslations,
     },
     flush("Forget all translations; flows that go on get new ones", (maps) => maps.nat.flush()),
     {
@@ -54,8 +48,9 @@ export const nat: CommandSpec = {
           run: async (context, call) => {
             using maps = await openMaps(context, call);
             const counts = ([4, 6] as const).map((family) => maps.natRetries.list(family));
-            const models = counts.flat().map((Value, index) => ({ Key: index % (counts[0]?.length ?? 1), Value }));
-            await context.result(models, () => models.map(({ Key, Value }) => `${Key}:\t${Value}`));
+            const rows = counts.flatMap((family) => family.map((count, tries) => ({ tries, count })));
+            const models = rows.map(({ tries, count }) => ({ Key: { Key: tries }, Value: { Value: count } }));
+            await context.result(models, () => rows.map(({ tries, count }) => `${tries}:\t${count}`));
           },
         },
         flush("Begin counting anew", (maps) => maps.natRetries.flush()),
@@ -74,6 +69,41 @@ export const nat: CommandSpec = {
     },
   ],
 };
+
+async function listTranslations(context: Context, call: Call): Promise<void> {
+  const [scope, id = ""] = call.args;
+  if (scope !== undefined) {
+    if (scope !== "cluster" || !/^\d+$/.test(id)) {
+      throw new UsageError(`Cannot list translations of "${call.args.join(" ")}": expected nothing, or cluster ID`);
+    }
+    // Addresses of clusters do not overlap here, so none has maps of its own.
+    const path = join(mapPinRoot(await bpfRoot(context, call)), `cilium_per_cluster_snat_v4_${id}`);
+    context.io.stderr(`Unable to open ${path}: no such file or directory. Skipping.\n`);
+    await context.result([], () => []);
+    return;
+  }
+  using maps = await openMaps(context, call);
+  const now = seconds();
+  const rows = maps.nat.list();
+  await context.result(rows.map(modelOf), () => rows.map((row) => `${keyText(row)} ${valueText(row, now)}`));
+}
+
+const TUPLE_IN = 1;
+
+/** As `-o` gives it: field names of Cilium's map types. */
+function modelOf(row: NatRow) {
+  return {
+    Key: {
+      SourceAddr: row.source,
+      DestAddr: row.destination,
+      SourcePort: row.sourcePort,
+      DestPort: row.destinationPort,
+      NextHeader: row.protocol,
+      Flags: row.direction === "in" ? TUPLE_IN : 0,
+    },
+    Value: { Created: row.created, NeedsCT: 0, Addr: row.address, Port: row.port },
+  };
+}
 
 function seconds(): number {
   return Number(ktimeNs() / 1_000_000_000n);

@@ -17,6 +17,7 @@ import { alignTable, type Line } from "../../output/table.ts";
 import { ruleText } from "../../rule-text.ts";
 import { bpfRoot, bpfRootOption, openMaps } from "./maps.ts";
 import { addPolicy, deletePolicy } from "./policy-change.ts";
+import { entryModel, prefixLength } from "./policy-model.ts";
 
 const numeric = ["-n, --numeric", "identities as numbers"] as const;
 const emptyText = "Policy stats empty. Perhaps the policy enforcement is disabled?";
@@ -61,12 +62,15 @@ async function show(context: Context, call: Call, wanted: readonly number[] | un
   const found = configs.map((config) => ({ config, rows: entriesOf(maps, config) }));
   const root = await bpfRoot(context, call);
   const rules = await rulesByCookie(context);
-  const named = (rows: readonly PolicyMapRow[]) => rows.map((row) => ({ ...row, rule: rules.get(row.cookie) }));
-  await context.result(Object.fromEntries(found.map(({ config, rows }) => [config.id, named(rows)])), () =>
+  const several = wanted === undefined || wanted.length > 1;
+  const models = found.map(({ config, rows }) => ({
+    ...{ EndpointID: String(config.id), Path: pathOf(root) },
+    Content: rows.map((row) => entryModel(row, rules.get(row.cookie))),
+  }));
+  await context.result(several ? models : (models[0]?.Content ?? []), () =>
     found.flatMap(({ config, rows }) => {
       const entries = formatEntries(rows, labels, rules);
-      const several = wanted === undefined || wanted.length > 1;
-      return several ? [...heading(config, root), "", ...entries, ""] : entries;
+      return several ? [...heading(config, root), "", ...entries, "", ""] : entries;
     }),
   );
 }
@@ -77,11 +81,15 @@ function endpointOf(maps: OpenedMaps, id: number): EndpointConfigRow {
   throw new UsageError(`Cannot get policy of endpoint ${id}: no such endpoint on this node`);
 }
 
+/** All endpoints share a map of sets. */
+function pathOf(root: string): string {
+  return join(root, "tc/globals/cilium_policy_v2_peers");
+}
+
 function heading(config: EndpointConfigRow, root: string): string[] {
-  const path = join(root, "tc/globals/cilium_policy_v2");
   return [
     `Endpoint ID: ${config.id}`,
-    `Path: ${path} (ingress set ${config.ingressSet}, egress set ${config.egressSet})`,
+    `Path: ${pathOf(root)} (ingress set ${config.ingressSet}, egress set ${config.egressSet})`,
   ];
 }
 
@@ -91,9 +99,11 @@ function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] 
     { direction: "ingress", set: config.enforceIngress ? config.ingressSet : 0 },
     { direction: "egress", set: config.enforceEgress ? config.egressSet : 0 },
   ];
-  return sets.flatMap(({ direction, set }) =>
-    set === 0 ? [] : maps.policy.list(set).filter((row) => row.direction === direction),
-  );
+  return sets
+    .flatMap(({ direction, set }) =>
+      set === 0 ? [] : maps.policy.list(set).filter((row) => row.direction === direction),
+    )
+    .sort(compare);
 }
 
 /** The table of one endpoint. */
@@ -103,7 +113,7 @@ function formatEntries(
   rules: ReadonlyMap<number, PolicyRuleName>,
 ): string[] {
   if (rows.length === 0) return [emptyText];
-  const lines = [...rows].sort(compare).flatMap((row): Line[] => {
+  const lines = rows.flatMap((row): Line[] => {
     const [first = "ANY", ...others] =
       row.identity === 0 ? ["ANY"] : (labels.get(row.identity) ?? [String(row.identity)]);
     return [
@@ -116,7 +126,7 @@ function formatEntries(
         authTypeName(row.authType),
         "-",
         "-",
-        String(row.protocol === 0 ? 0 : 8 + row.portPrefix),
+        String(prefixLength(row)),
         String(row.cookie),
         ...(rules.size === 0 ? [] : [ruleOf(rules, row.cookie)]),
       ],
@@ -137,9 +147,11 @@ function portText({ protocol, port, portPrefix }: PolicyMapRow): string {
   return `${start === end ? start : `${start}-${end}`}/${protocolName(protocol)}`;
 }
 
+/** Denies first, then by direction and identity. */
 function compare(a: PolicyMapRow, b: PolicyMapRow): number {
+  const denies = Number(b.verdict === "deny") - Number(a.verdict === "deny");
   const direction = a.direction === b.direction ? 0 : a.direction === "ingress" ? -1 : 1;
-  return direction || a.identity - b.identity || a.protocol - b.protocol || a.port - b.port;
+  return denies || direction || a.identity - b.identity || a.protocol - b.protocol || a.port - b.port;
 }
 
 function capitalized(word: string): string {
