@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // kvstore against a real etcd, found through the agent's configuration or by options.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { createMemoryAgent } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
@@ -41,4 +46,27 @@ test("kvstore set, get and delete", async (t) => {
 test("kvstore without a store says so", async (t) => {
   const { run } = await startCli(t, createMemoryAgent().api);
   assert.match((await run(["kvstore", "get", "a"])).stderr, /^Error: Cannot reach the key-value store: the agent has/);
+});
+
+test("kvstore tries until it is told to stop, where nobody answers", async (t) => {
+  const again = Promise.withResolvers<void>();
+  let tries = 0;
+  const server = createServer((socket) => {
+    socket.destroy();
+    if (++tries > 1) again.resolve();
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const args = ["kvstore", "get", "a", "--kvstore", "etcd", "--kvstore-opt", `etcd.address=${url}`];
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const stderr = text(child.stderr);
+  const ended = once(child, "close");
+  await Promise.race([again.promise, ended]);
+  child.kill("SIGTERM");
+  const [code] = (await ended) as [number | null];
+  assert.match(await stderr, /^Error: Cannot reach the key-value store: etcd: 0\/1 connected[^\n]*\n$/);
+  assert.equal(code, 1);
 });

@@ -75,7 +75,10 @@ function modelOf({ value, modRevision, lease }: KvEntry): Record<string, unknown
 /** Opens the store that the options name, else the agent's; closed in any case. */
 async function withStore(context: Context, call: Call, use: (store: Kvstore) => Promise<void>): Promise<void> {
   const store = openKvstore(await storeConfig(context, call));
-  const signal = AbortSignal.any([context.io.signal, AbortSignal.timeout(TIMEOUT)]);
+  // A timer of its own, for that of AbortSignal.timeout() keeps no program alive, and waiting to connect does not either.
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), TIMEOUT);
+  const signal = AbortSignal.any([context.io.signal, deadline.signal]);
   try {
     await store.connected(signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
@@ -83,6 +86,7 @@ async function withStore(context: Context, call: Call, use: (store: Kvstore) => 
     });
     await use(store);
   } finally {
+    clearTimeout(timer);
     await store.close({ revoke: true });
   }
 }
