@@ -5,11 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { Command } from "commander";
 import type { AgentApi } from "../../src/api/index.ts";
 import { createMemoryAgent, type MemoryAgent, type MemoryAgentOptions, streamOf } from "../../src/api/testing.ts";
 import { configureLogging } from "../../src/core/index.ts";
 import { cgroups, endpoints, identities, ips, mapEvents, maps, nodes, selectors, status } from "./fixtures.ts";
 import { type Cli, golden, startCli } from "./harness.ts";
+import { createProgram } from "./program.ts";
 
 configureLogging({ level: "silent" });
 
@@ -177,6 +179,20 @@ test("a group without a subcommand prints its help", async (t) => {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
     assert.match(stdout, new RegExp(`^Usage: ${name} \\[options\\] \\[command\\]\n`));
+  }
+  const asDebug = await run(["endpoint", "--help"], { env: { CILIUM_PROGRAM: "cilium-dbg" } });
+  assert.match(asDebug.stdout, /^Usage: cilium-dbg endpoint /);
+});
+
+test("every list is ls too", async () => {
+  const lists = (command: Command): readonly Command[] => [
+    ...command.commands.filter((child) => child.name() === "list" && child.commands.length === 0),
+    ...command.commands.flatMap(lists),
+  ];
+  const io = { env: {}, stdout: () => {}, stderr: () => {}, stdin: async () => "", now: () => 0 };
+  const groups = (await createProgram({ ...io, signal: new AbortController().signal }, [])).commands;
+  for (const group of groups.filter((each) => !["statedb", "sandbox"].includes(each.name()))) {
+    for (const list of lists(group)) assert.deepEqual(list.aliases(), ["ls"], `${list.parent?.name()} list`);
   }
 });
 

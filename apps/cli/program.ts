@@ -49,7 +49,7 @@ function programOf({ env }: Io): { name: string; description: string; commands: 
     return { name: "cilium-health", description: "Which nodes and health endpoints answer", commands: healthRegistry };
   }
   const description = "eBPF networking, security and observability: commands of the agent on this node";
-  return { name: "cilium", description, commands: registry };
+  return { name: env.CILIUM_PROGRAM === "cilium-dbg" ? "cilium-dbg" : "cilium", description, commands: registry };
 }
 
 /**
