@@ -195,6 +195,6 @@ test("the last DEL leaves only the node's own addresses in the kernel", async ()
   // Sets go when no program can be reading them any more.
   await node.until("the policy is gone", async () => node.kernel().policy.length === 0);
   assert.deepEqual(readdirSync(join(node.bpfRoot, "cilium", "endpoints")), []);
-  assert.deepEqual(readdirSync(join(node.stateDir, "state")), []);
+  assert.deepEqual(readdirSync(join(node.stateDir, "state")), ["agent-runtime-config.json"]);
   assert.deepEqual(await node.client.listEndpoints(), []);
 });

@@ -33,6 +33,7 @@ import { createParts, type Parts } from "./parts.ts";
 import { createPolicyDelays } from "./policy-delays.ts";
 import { createPolicyLink } from "./policy-link.ts";
 import { createPrefilterModule } from "./prefilter.ts";
+import { createRuntimeConfig } from "./runtime-config.ts";
 import { createServers } from "./servers.ts";
 import { deviceExists, statePaths } from "./settings.ts";
 
@@ -64,6 +65,7 @@ export function createAgentModules(config: Config): Agent {
   return {
     modules: [
       createLock(paths.stateDir),
+      createRuntimeConfig(config, paths.endpoints),
       ...sources,
       createChangeMetrics(metrics, { endpoints, ...cluster }),
       datapathModule(datapath),
