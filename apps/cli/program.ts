@@ -13,10 +13,10 @@ const valueOptions = ["-H", "--host", "--config", "--log-driver", "--log-opt"];
 
 /** Makes the tree; only the command that `args` names is loaded, or all when it names none. */
 export async function createProgram(io: Io, args: readonly string[]): Promise<Command> {
-  const { name, description, commands } = programOf(io);
+  const { name, description, host, commands } = programOf(io);
   const program = new Command(name)
     .description(description)
-    .option("-H, --host <uri>", "agent's socket, unix:///path (default: CILIUM_SOCK, or /var/run/cilium/cilium.sock)")
+    .option("-H, --host <uri>", `${host}, unix:///path`)
     .option("--config <file>", "accepted for compatibility")
     .option("-D, --debug", "show the stack of an error")
     .option("--log-driver <driver>", "accepted for compatibility")
@@ -43,13 +43,24 @@ export async function commandPaths(io: Io): Promise<readonly string[]> {
   return below(await createProgram(io, []), "");
 }
 
+interface Program {
+  readonly name: string;
+  readonly description: string;
+  /** Help of --host. */
+  readonly host: string;
+  readonly commands: readonly Entry[];
+}
+
 /** Which program this is: the launcher says so in CILIUM_PROGRAM. */
-function programOf({ env }: Io): { name: string; description: string; commands: readonly Entry[] } {
+function programOf({ env }: Io): Program {
   if (env.CILIUM_PROGRAM === "cilium-health") {
-    return { name: "cilium-health", description: "Which nodes and health endpoints answer", commands: healthRegistry };
+    const description = "Which nodes and health endpoints answer";
+    const host = "health socket (default: CILIUM_HEALTH_SOCK, or health.sock beside the agent's)";
+    return { name: "cilium-health", description, host, commands: healthRegistry };
   }
   const description = "eBPF networking, security and observability: commands of the agent on this node";
-  return { name: env.CILIUM_PROGRAM === "cilium-dbg" ? "cilium-dbg" : "cilium", description, commands: registry };
+  const host = "agent's socket (default: CILIUM_SOCK, or /var/run/cilium/cilium.sock)";
+  return { name: env.CILIUM_PROGRAM === "cilium-dbg" ? "cilium-dbg" : "cilium", description, host, commands: registry };
 }
 
 /**

@@ -47,7 +47,8 @@ function formatSelectors(
 }
 
 function allLabels(labels: RuleLabels): string {
-  return `[${labels.map(({ source, key, value }) => `${source}:${key}${value === "" ? "" : `=${value}`}`).join(" ")}]`;
+  const texts = labels.map(({ source, key, value }) => `${source}:${key}${value === "" ? "" : `=${value}`}`);
+  return `[${texts.sort().join(" ")}]`;
 }
 
 /** `namespace/name`; of cluster-wide policies the name, where Cilium shows nothing. */
