@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real agent: every call of its API, with what it answers and refuses, is as its OpenAPI description says.
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { healthSocketPath } from "../../src/api/index.ts";
 import { type DescribedApi, describedApi } from "../../src/api/testing.ts";
+import { mountBpffs, unmount } from "../../src/kernel/index.ts";
 import { AgentNode } from "./testing.ts";
 
 const manifests = `
@@ -22,22 +25,22 @@ spec:
 
 /** What no call can bring about here, and why. */
 const unprovoked: readonly RegExp[] = [
-  / 206$/, // an endpoint of which something cannot be removed
-  / 429$/, // src/api/server.test.ts
-  / (500|503)$/, // faults of the agent
-  / 501$/, // the address family and the prefilter are on
-  /^POST \/v1\/ipam 409$/, // an owner's addresses are as many as it asks for
+  / (500|503)$/, // faults of the agent, and more calls at once than it takes: tests/fuzz/api.test.ts
+  /^\w+ \/v1beta\/.* 501$/, // when nodes are not probed, this socket is not there
 ];
 
 let node: AgentNode;
 let agent: DescribedApi;
+let health: DescribedApi;
+let running: ChildProcess;
 
 before(async () => {
   node = new AgentNode({ "enable-xdp-prefilter": "true", "ipv4-range": "10.99.0.0/29" });
   node.writeManifest("pods.yaml", manifests);
-  await node.startAgent();
+  ({ child: running } = await node.startAgent());
   await node.cni("ADD", "a");
   agent = await describedApi(node.client.socketPath, "/v1");
+  health = await describedApi(healthSocketPath(node.client.socketPath), "/v1beta");
 });
 
 after(async () => await node?.close());
@@ -124,6 +127,14 @@ async function remake(id: string): Promise<void> {
     },
   });
   await agent.call("DELETE", "/v1/endpoint", 400, { body: {} });
+  const stored = join(node.stateDir, "state", params.id);
+  mountBpffs(stored);
+  try {
+    assert.equal(await agent.call("DELETE", "/v1/endpoint/{id}", 206, { params }), 1);
+    assert.equal(await agent.call("DELETE", "/v1/endpoint", 206, { body: { "container-id": "made" } }), 1);
+  } finally {
+    unmount(stored);
+  }
   await agent.call("DELETE", "/v1/endpoint", 200, { body: { "container-id": "made" } });
   await agent.call("DELETE", "/v1/endpoint", 404, { body: { "container-id": "made" } });
 }
@@ -140,6 +151,9 @@ test("identities, addresses and nodes", async () => {
   await agent.call("GET", "/v1/ip", 200, { query: "?cidr=10.99.0.0/16" });
   await agent.call("GET", "/v1/ip", 400, { query: "?cidr=x" });
   await agent.call("GET", "/v1/ip", 404, { query: "?cidr=192.0.2.0/24" });
+  await agent.call("GET", "/v1/ip", 404, { body: ["k8s:app=z"] });
+  const [router] = (await agent.call("GET", "/v1/ip", 200, { query: "?cidr=10.99.0.1" })) as { cidr: string }[];
+  assert.equal(router?.cidr, "10.99.0.1/32");
   await agent.call("GET", "/v1/node/ids", 200);
   await agent.call("GET", "/v1/cluster/nodes", 400, { headers: { "client-id": "x" } });
   const all = (await agent.call("GET", "/v1/cluster/nodes", 200)) as { "client-id": number; "nodes-added": unknown[] };
@@ -161,6 +175,9 @@ test("addresses are lent, taken, given back, and run out", async () => {
   await agent.call("DELETE", "/v1/ipam/{ip}", 200, { params });
   await agent.call("DELETE", "/v1/ipam/{ip}", 404, { params });
   await agent.call("POST", "/v1/ipam/{ip}", 200, { params, query });
+  for (const method of ["POST", "DELETE"]) {
+    await agent.call(method, "/v1/ipam/{ip}", 400, { params, query: `${query}&pool=other` });
+  }
   await agent.call("POST", "/v1/ipam/{ip}", 400, { params: { ip: "10.1.2.3" }, query });
   await agent.call("DELETE", "/v1/ipam/{ip}", 400, { params: { ip: "x" } });
   // A /29 has no more.
@@ -244,13 +261,56 @@ test("who asks over TCP on the node learns whether the agent is well", async () 
 });
 
 test("the health socket", async () => {
-  const health = await describedApi(healthSocketPath(node.client.socketPath), "/v1beta");
   for (const path of ["openapi.json", "healthz", "status"]) await health.call("GET", `/v1beta/${path}`, 200);
   await health.call("PUT", "/v1beta/status/probe", 200);
-  assert.deepEqual(left(health), []);
 });
 
-test("nothing that is described was left out", () => assert.deepEqual(left(agent), []));
+test("what is off or comes too often is refused as described", async () => {
+  const settings = "rate-limit:1/h,rate-burst:1,skip-initial:0,auto-adjust:false,max-wait-duration:1ms";
+  const limits = ["create", "patch", "get", "list", "delete"].map((name) => `endpoint-${name}=${settings}`);
+  await restart(`--api-rate-limit=${limits}`, "--enable-xdp-prefilter=false", "--enable-ipv6=false", "--ipv6-range=");
+  for (const method of ["GET", "PATCH", "DELETE"]) await agent.call(method, "/v1/prefilter", 501, { body: {} });
+  const params = { ip: "fd00:99::9" };
+  for (const method of ["POST", "DELETE"])
+    await agent.call(method, "/v1/ipam/{ip}", 501, { params, query: "?owner=a" });
+  await agent.call("POST", "/v1/ipam", 502, { query: "?owner=a&family=ipv6" });
+  const none = { params: { id: "1" }, body: {} };
+  for (const [method, path, status] of [
+    ["GET", "/v1/endpoint", 400],
+    ["DELETE", "/v1/endpoint", 400],
+    ["GET", "/v1/endpoint/{id}", 404],
+    ["PUT", "/v1/endpoint/{id}", 400],
+    ["PATCH", "/v1/endpoint/{id}", 404],
+  ] as const) {
+    await agent.call(method, path, status, none);
+  }
+  for (const [method, path] of described(agent, "429")) await agent.call(method, path, 429, none);
+});
+
+test("what is not to be served is refused", async () => {
+  await restart("--enable-cilium-api-server-access=", "--enable-cilium-health-api-server-access=");
+  for (const api of [agent, health]) {
+    for (const [method, path] of described(api, "403")) await api.call(method, path, 403, { body: {}, params: closed });
+  }
+});
+
+test("nothing that is described was left out", () => assert.deepEqual([...left(agent), ...left(health)], []));
+
+const closed = { id: "1", ip: "10.99.0.2", name: "cilium_lxc", table: "nodes" };
+
+async function restart(...flags: string[]): Promise<void> {
+  await node.end(running, "SIGTERM");
+  ({ child: running } = await node.startAgent(flags));
+}
+
+/** Calls that may be answered so. */
+function described(api: DescribedApi, status: string): readonly (readonly [method: string, path: string])[] {
+  return Object.entries(api.description.paths).flatMap(([path, item]) =>
+    Object.entries(item).flatMap(([method, { responses }]) =>
+      status in responses ? [[method.toUpperCase(), path] as const] : [],
+    ),
+  );
+}
 
 function left(api: DescribedApi): readonly string[] {
   return api.unseen().filter((what) => !unprovoked.some((pattern) => pattern.test(what)));

@@ -26,7 +26,7 @@ export function createLocalAgent(api: LocalApi): Agent {
       answer("allocate addresses", async () =>
         api.ipamAllocate({ ...(family === undefined ? {} : { family }), owner, pool, expiration }),
       ),
-    ipamRelease: (address) => answer("release address", async () => await api.ipamRelease(address)),
+    ipamRelease: (address) => answer("release address", async () => await api.ipamRelease(address, "")),
   };
 }
 

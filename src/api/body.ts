@@ -42,7 +42,7 @@ export class RequestBody implements Disposable {
     this.#budget = budget;
   }
 
-  /** The parsed value; undefined for an empty body. Rejects with ApiError 400 (not JSON), 413 (too large) or 503. */
+  /** The parsed value; undefined for an empty body. Rejects with ApiError 400 (not JSON), 413 (too large), 415 (another type) or 503. */
   read(): Promise<unknown> {
     this.#value ??= this.#bytes().then(parseJson);
     return this.#value;
@@ -54,6 +54,7 @@ export class RequestBody implements Disposable {
   }
 
   async #bytes(): Promise<Buffer> {
+    if (hasBody(this.#request)) checkType(this.#request.headers["content-type"]);
     if (Number(this.#request.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge();
     const chunks: Buffer[] = [];
     const iterator = this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -129,6 +130,12 @@ function depthOf(json: Uint8Array): number {
     else if (byte === 0x5d || byte === 0x7d) depth--;
   }
   return deepest;
+}
+
+/** A body without a type is taken for JSON. */
+function checkType(type: string | undefined): void {
+  if (type === undefined || /^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) return;
+  throw new ApiError(415, `Cannot read request body: "${type}" is not known (send application/json)`);
 }
 
 function tooLarge(): ApiError {

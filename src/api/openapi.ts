@@ -16,6 +16,9 @@ const refTo = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 /** What every call may be refused with. */
 const errorResponse = { description: "Refused, with why", content: { "application/json": { schema: refTo("Error") } } };
 
+/** Any call may be closed: see `allowedRoutes`. */
+const CLOSED = 403;
+
 /** Describes everything in the groups: paths with their bases, parameters, bodies, answers, models. */
 export function describe(groups: readonly RouteGroup[]): OpenApi {
   const paths: Record<string, Json> = {};
@@ -44,7 +47,7 @@ const errorSchema = {
 
 function operationOf(route: Route): Json {
   const answers = Object.entries(route.answers).map(([status, content]) => [status, responseOf(content)] as const);
-  const errors = (route.errors ?? []).map((status) => [String(status), errorResponse] as const);
+  const errors = [...(route.errors ?? []), CLOSED].map((status) => [String(status), errorResponse] as const);
   return {
     summary: route.summary,
     parameters: parametersOf(route),

@@ -172,6 +172,20 @@ test("a body above the limit is answered with 413, one that is not JSON with 400
   const head = "PUT /v1/policy HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
   assert.match(await raw(socketPath, `${head}content-length: 5\r\n\r\n{nope`), /^HTTP\/1\.1 400 .*not JSON/s);
   assert.match(await raw(socketPath, `${head}content-length: 999999999999\r\n\r\n{`), /^HTTP\/1\.1 413 /);
+  const typed = (type: string) => raw(socketPath, `${head}content-type: ${type}\r\ncontent-length: 2\r\n\r\n{}`);
+  assert.match(await typed("application/x-www-form-urlencoded"), /^HTTP\/1\.1 415 .*send application\/json/s);
+  assert.match(await typed("text/json"), /^HTTP\/1\.1 415 /);
+  for (const type of ["application/json; charset=utf-8", "Application/Merge-Patch+JSON"]) {
+    assert.match(await typed(type), /^HTTP\/1\.1 200 /, type);
+  }
+});
+
+test("a query that nobody reads changes nothing", async (t) => {
+  const { socketPath } = await serve(t);
+  assert.equal(
+    (await call(socketPath, { method: "GET", path: "/healthz?x=1&x=2&__proto__=3", timeout: 60_000 })).status,
+    200,
+  );
 });
 
 test("malformed requests are refused and the server lives on", async (t) => {

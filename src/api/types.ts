@@ -184,12 +184,12 @@ export interface AgentApi {
   /** Absent when it is off. */
   readonly prefilter?: PrefilterApi;
 
-  /** 502 when the pool is empty. */
+  /** 502 when the pool is empty, or its family is off. */
   ipamAllocate(request: IpamRequest): Awaitable<IPAMResponse>;
-  /** 409 when taken, 400 when not of the pool. */
-  ipamAllocateAddress(address: string, owner: string): Awaitable<void>;
-  /** 404 when not allocated, 400 when an endpoint uses it. */
-  ipamRelease(address: string): Awaitable<void>;
+  /** 409 when taken, 400 when not of the pool or there is no such pool, 501 when its family is off. */
+  ipamAllocateAddress(address: string, owner: string, pool: string): Awaitable<void>;
+  /** 404 when not allocated, 400 when an endpoint uses it or there is no such pool, 501 when its family is off. */
+  ipamRelease(address: string, pool: string): Awaitable<void>;
 
   mapList(): Awaitable<BPFMapList>;
   /** undefined: 404. */

@@ -16,6 +16,15 @@ export class IpamInUseError extends CiliumError {
   }
 }
 
+/** The address is of a family that is off on this node. */
+export class IpamDisabledError extends CiliumError {
+  constructor(family: 4 | 6) {
+    super(`Cannot allocate IPv${family} address: IPv${family} is off on this node (enable-ipv${family})`, {
+      code: "IPAM_DISABLED",
+    });
+  }
+}
+
 /** The address, family or pool asked for cannot be had here at all. */
 export class IpamInvalidError extends CiliumError {
   constructor(message: string) {

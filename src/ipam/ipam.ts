@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, type Family, ipFamily, tryParseIp } from "../core/index.ts";
 import { AddressPool } from "./address-pool.ts";
-import { IpamInvalidError } from "./errors.ts";
+import { IpamDisabledError, IpamInvalidError } from "./errors.ts";
 import type { Allocation, AllocationPair, FamilyChoice, PoolStatus } from "./types.ts";
 
 /** How to make the IPAM of a node. */
@@ -57,7 +57,7 @@ export class Ipam {
 
   /**
    * One free address in each family asked for; all or none. With `expiration`, each goes back by itself unless
-   * `stopExpiration` is called in time. Throws IpamExhaustedError, IpamInvalidError.
+   * `stopExpiration` is called in time. Throws IpamExhaustedError, IpamInvalidError, IpamDisabledError.
    */
   allocate(
     owner: string,
@@ -77,7 +77,7 @@ export class Ipam {
     return pair;
   }
 
-  /** Takes a given address, for restored endpoints and static ones. Throws IpamInUseError, IpamInvalidError. */
+  /** Takes a given address, for restored endpoints and static ones. Throws IpamInUseError, IpamInvalidError, IpamDisabledError. */
   allocateIp(ip: string, owner: string): Allocation {
     checkOwner(owner);
     const pool = this.#poolOf(ip);
@@ -132,6 +132,11 @@ export class Ipam {
     return Array.from(this.#pools.values(), (pool) => pool.status());
   }
 
+  /** Throws IpamDisabledError for an address of a family that is off. */
+  checkFamily(ip: string): void {
+    this.#poolOf(ip);
+  }
+
   #chosen(choice: FamilyChoice): readonly AddressPool[] {
     if (choice === "all") {
       if (this.#pools.size > 0) return [...this.#pools.values()];
@@ -144,9 +149,7 @@ export class Ipam {
   #pool(family: Family): AddressPool {
     const pool = this.#pools.get(family);
     if (pool !== undefined) return pool;
-    throw new IpamInvalidError(
-      `Cannot allocate IPv${family} address: IPv${family} is off on this node (enable-ipv${family})`,
-    );
+    throw new IpamDisabledError(family);
   }
 
   #poolOf(ip: string): AddressPool {

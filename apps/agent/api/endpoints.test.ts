@@ -73,7 +73,7 @@ test("PUT claims the addresses that POST /ipam lent", async (t) => {
   const made = await api.putEndpoint(0, endpointRequest(1, { addressing: addressing as Record<string, string> }));
   clock.advance(3_600_000);
   assert.equal(ipam.get(ipv4 ?? "")?.owner, "default/p1");
-  assert.throws(() => api.ipamRelease(ipv4 ?? ""), status(400, new RegExp(`endpoint ${made.id} uses it`)));
+  assert.throws(() => api.ipamRelease(ipv4 ?? "", ""), status(400, new RegExp(`endpoint ${made.id} uses it`)));
   assert.deepEqual(await api.deleteEndpoint({ kind: "cilium-local", id: made.id }), { deleted: 1, errors: [] });
   assert.deepEqual(ipam.list(), []);
 });

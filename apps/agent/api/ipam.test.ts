@@ -19,7 +19,10 @@ test("POST /ipam gives an address of each family, with gateway and expiration id
   assert.equal(lent.ipv6?.gateway, ipam.router(6));
   assert.match(lent.ipv4?.["expiration-uuid"] ?? "", /^[0-9a-f-]{36}$/);
   const elsewhere = { pool: "elsewhere", owner: "default/b", expiration: false };
-  assert.throws(() => api.ipamAllocate(elsewhere), status(400, /no pool "elsewhere" \(only "default"\)/));
+  assert.throws(
+    () => api.ipamAllocate(elsewhere),
+    status(400, /pool "elsewhere": there is none of that name \(only "default"\)/),
+  );
   const single = await api.ipamAllocate({ pool: "default", family: "ipv6", owner: "default/b", expiration: false });
   assert.equal(single.ipv4, undefined);
   assert.equal(single.ipv6?.["expiration-uuid"], undefined);
@@ -36,15 +39,15 @@ test("an exhausted pool is 502, and takes no address of the other family", async
 
 test("POST /ipam/ADDRESS and DELETE /ipam/ADDRESS answer what is wrong with an address", async (t) => {
   const { api } = await setUp(t);
-  await api.ipamAllocateAddress("10.1.0.4", "default/a");
+  await api.ipamAllocateAddress("10.1.0.4", "default/a", "");
   const take =
     (address: string, owner = "default/b") =>
     async () =>
-      await api.ipamAllocateAddress(address, owner);
+      await api.ipamAllocateAddress(address, owner, "");
   await assert.rejects(take("10.1.0.4"), status(409, /"10\.1\.0\.4": in use by "default\/a"/));
   await assert.rejects(take("10.9.0.1"), status(400, /outside of the pod CIDR/));
   await assert.rejects(take("nonsense"), status(400, /not an IPv4 or IPv6 address/));
   await assert.rejects(take("10.1.0.5", "router"), status(400, /owner "router" is not allowed/));
-  await api.ipamRelease("10.1.0.4");
-  assert.throws(() => api.ipamRelease("10.1.0.4"), status(404, /it is not allocated/));
+  await api.ipamRelease("10.1.0.4", "");
+  assert.throws(() => api.ipamRelease("10.1.0.4", ""), status(404, /it is not allocated/));
 });

@@ -28,10 +28,8 @@ export function createIpamCalls(
   };
   return {
     ipamAllocate({ family, owner, pool, expiration }) {
-      if (pool !== "" && pool !== defaultPoolName) {
-        throw new ApiError(400, `Cannot allocate address: there is no pool "${pool}" (only "${defaultPoolName}")`);
-      }
-      const { ipv4, ipv6 } = withStatus(() => ipam.allocate(owner, family ?? "all", { expiration }));
+      checkPool(pool);
+      const { ipv4, ipv6 } = withStatus(() => ipam.allocate(owner, family ?? "all", { expiration }), 502);
       for (const allocation of [ipv4, ipv6]) if (allocation !== undefined) deps.observe?.("allocate", allocation.ip);
       return {
         address: {
@@ -43,11 +41,14 @@ export function createIpamCalls(
         "host-addressing": deps.hostAddressing,
       };
     },
-    ipamAllocateAddress(address, owner) {
+    ipamAllocateAddress(address, owner, pool) {
+      checkPool(pool);
       withStatus(() => ipam.allocateIp(address, owner));
       deps.observe?.("allocate", address);
     },
-    ipamRelease(address) {
+    ipamRelease(address, pool) {
+      checkPool(pool);
+      withStatus(() => ipam.checkFamily(address));
       const endpoint = deps.endpoints.by("address", address)[0];
       if (endpoint !== undefined) {
         throw new ApiError(
@@ -59,4 +60,10 @@ export function createIpamCalls(
       deps.observe?.("release", address);
     },
   };
+}
+
+/** Empty: the default. Throws ApiError 400 for another. */
+function checkPool(pool: string): void {
+  if (pool === "" || pool === defaultPoolName) return;
+  throw new ApiError(400, `Cannot find pool "${pool}": there is none of that name (only "${defaultPoolName}")`);
 }

@@ -3,7 +3,7 @@
 import { ApiError } from "../../../src/api/index.ts";
 import { FormatError, toError } from "../../../src/core/index.ts";
 import { EndpointError, type EndpointErrorCode } from "../../../src/endpoint/index.ts";
-import { IpamExhaustedError, IpamInUseError, IpamInvalidError } from "../../../src/ipam/index.ts";
+import { IpamDisabledError, IpamExhaustedError, IpamInUseError, IpamInvalidError } from "../../../src/ipam/index.ts";
 import { PolicyConflictError, PolicyParseError } from "../../../src/policy/index.ts";
 
 const endpointStatus: Readonly<Record<EndpointErrorCode, number>> = {
@@ -13,12 +13,15 @@ const endpointStatus: Readonly<Record<EndpointErrorCode, number>> = {
   timeout: 500,
 };
 
-/** Runs a call; errors that the caller can do something about become an ApiError with their status. */
-export function withStatus<T>(action: () => T): T {
+/**
+ * Runs a call; errors that the caller can do something about become an ApiError with their status. `disabled`: that of an
+ * address family that is off.
+ */
+export function withStatus<T>(action: () => T, disabled: 501 | 502 = 501): T {
   try {
     return action();
   } catch (thrown) {
-    const status = statusOf(thrown);
+    const status = thrown instanceof IpamDisabledError ? disabled : statusOf(thrown);
     if (status === undefined) throw thrown;
     throw new ApiError(status, toError(thrown).message, thrown);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Endpoints: list, get, create, change, delete, configuration, labels, health, log.
+import type { z } from "zod";
 import { checkBody } from "../check-body.ts";
 import { parseEndpointId } from "../endpoint-id.ts";
 import { ApiError } from "../errors.ts";
@@ -16,6 +17,12 @@ import type { AgentApi, DeleteResult, EndpointRef } from "../types.ts";
 
 /** What may come of any call that names an endpoint. */
 const errors = [400, 404, 429];
+
+/** What the calls that delete have in common. */
+const deleting = {
+  ...{ method: "DELETE", limit: "endpoint-delete" },
+  ...{ answers: { 200: "none", 206: "number" }, errors: [...errors, 503] },
+} as const satisfies Partial<Route>;
 
 export const endpointRoutes: readonly Route[] = [
   {
@@ -36,13 +43,10 @@ export const endpointRoutes: readonly Route[] = [
     },
   },
   {
-    method: "DELETE",
+    ...deleting,
     path: "/endpoint",
     summary: "Delete all endpoints of a container",
-    limit: "endpoint-delete",
     body: "EndpointBatchDeleteRequest",
-    answers: { 200: "none", 206: "number" },
-    errors,
     handle: async ({ api, body }) => {
       const request = checkBody(EndpointBatchDeleteRequest, await body(), "endpoint selection");
       const containerId = request["container-id"];
@@ -76,36 +80,27 @@ export const endpointRoutes: readonly Route[] = [
     },
   },
   {
-    method: "DELETE",
+    ...deleting,
     path: "/endpoint/{id}",
     summary: "Delete an endpoint; it goes also when errors come up on the way (206, with their number)",
-    limit: "endpoint-delete",
-    answers: { 200: "none", 206: "number" },
-    errors,
     handle: async ({ api, params }) => {
       const result = await api.deleteEndpoint(refOf(params));
       if (result === undefined) throw notFound(params.id);
       return deleteResponse(result);
     },
   },
-  reading("/config", "the options of an endpoint", "EndpointConfigurationStatus", (api, ref) =>
-    api.endpointConfig(ref),
-  ),
-  changing(
-    ["/config", "Change options of an endpoint"],
-    ["EndpointConfigurationSpec", "EndpointConfigurationStatus"],
-    (body) => checkBody(EndpointConfigurationSpec, body, "endpoint configuration"),
-    (api, ref, spec) => api.patchEndpointConfig(ref, spec),
-  ),
-  reading("/labels", "the labels of an endpoint, and which of them users gave", "LabelConfiguration", (api, ref) =>
-    api.endpointLabels(ref),
-  ),
-  changing(
-    ["/labels", "Set the labels that users give an endpoint beside those of the orchestrator"],
-    ["LabelConfigurationSpec", "LabelConfiguration"],
-    (body) => checkBody(LabelConfigurationSpec, body, "label configuration"),
-    (api, ref, spec) => api.patchEndpointLabels(ref, spec),
-  ),
+  ...partRoutes("/config", "the options of an endpoint", {
+    answer: "EndpointConfigurationStatus",
+    read: (api, ref) => api.endpointConfig(ref),
+    body: ["EndpointConfigurationSpec", EndpointConfigurationSpec],
+    change: (api, ref, spec) => api.patchEndpointConfig(ref, spec),
+  }),
+  ...partRoutes("/labels", "the labels of an endpoint, with those that users give it beside the orchestrator's", {
+    answer: "LabelConfiguration",
+    read: (api, ref) => api.endpointLabels(ref),
+    body: ["LabelConfigurationSpec", LabelConfigurationSpec],
+    change: (api, ref, spec) => api.patchEndpointLabels(ref, spec),
+  }),
   reading("/healthz", "the health of an endpoint", "EndpointHealth", (api, ref) => api.endpointHealth(ref)),
   reading("/log", "the log of an endpoint's states", "EndpointStatusChange[]", (api, ref) => api.endpointLog(ref)),
 ];
@@ -124,21 +119,29 @@ function reading(
   };
 }
 
-/** PATCH of a part of an endpoint, which answers with the part as it is then. */
-function changing<Body>(
-  [part, summary]: readonly [part: string, summary: string],
-  [body, answer]: readonly [body: ModelName, answer: ModelName],
-  check: (body: unknown) => Body,
-  change: (api: AgentApi, ref: EndpointRef, body: Body) => unknown,
-): Route {
-  return {
-    ...{ method: "PATCH", path: `/endpoint/{id}${part}`, summary, limit: "endpoint-patch", body },
-    ...{ answers: { 200: answer }, errors: [...errors, 500] },
-    handle: async ({ api, params, body: read }) => {
-      const spec = check(await read());
-      return found(params, await change(api, refOf(params), spec));
+/** A part of an endpoint that can be changed; `change` gives the part as it is then. */
+interface ChangeablePart<Body extends z.ZodType> {
+  readonly answer: ModelName;
+  readonly read: (api: AgentApi, ref: EndpointRef) => unknown;
+  readonly body: readonly [name: ModelName, schema: Body];
+  readonly change: (api: AgentApi, ref: EndpointRef, body: z.infer<Body>) => unknown;
+}
+
+/** GET and PATCH of a part of an endpoint. */
+function partRoutes<Body extends z.ZodType>(path: string, what: string, part: ChangeablePart<Body>): readonly Route[] {
+  const { answer, read, change } = part;
+  const [body, schema] = part.body;
+  return [
+    reading(path, what, answer, read),
+    {
+      ...{ method: "PATCH", path: `/endpoint/{id}${path}`, summary: `Change ${what}`, limit: "endpoint-patch", body },
+      ...{ answers: { 200: answer }, errors: [...errors, 500] },
+      handle: async ({ api, params, body: sent }) => {
+        const spec = checkBody(schema, await sent(), what);
+        return found(params, await change(api, refOf(params), spec));
+      },
     },
-  };
+  ];
 }
 
 async function create({ api, params, body }: RouteRequest): Promise<RouteResponse> {

@@ -80,12 +80,18 @@ export const identityRoutes: readonly Route[] = [
 
 async function listIps({ api, query, body }: RouteRequest): Promise<RouteResponse> {
   const labels = checkBody(Labels, (await body()) ?? [], "labels");
-  const cidr = query.get("cidr");
-  if (cidr === null) return { status: 200, body: await api.listIps({ labels }) };
-  if (tryParseCidr(cidr) === undefined && tryParseIp(cidr) === undefined) {
-    throw new ApiError(400, `Cannot read cidr "${cidr}": not an address or prefix`);
-  }
-  const found = await api.listIps({ cidr, labels });
-  if (found.length === 0) throw new ApiError(404, `Cannot find addresses: there is none within "${cidr}"`);
-  return { status: 200, body: found };
+  const asked = query.get("cidr");
+  const cidr = asked === null ? undefined : prefixOf(asked);
+  const found = await api.listIps({ labels, ...(cidr !== undefined && { cidr }) });
+  if (found.length > 0 || (cidr === undefined && labels.length === 0)) return { status: 200, body: found };
+  const wanted = [...(cidr === undefined ? [] : [`within "${cidr}"`]), ...labels.map((label) => `with "${label}"`)];
+  throw new ApiError(404, `Cannot find addresses: there is none ${wanted.join(" and ")}`);
+}
+
+/** An address is the prefix of it alone. Throws ApiError 400. */
+function prefixOf(text: string): string {
+  const ip = tryParseIp(text);
+  if (ip !== undefined) return `${ip}/${ip.includes(":") ? 128 : 32}`;
+  if (tryParseCidr(text) !== undefined) return text;
+  throw new ApiError(400, `Cannot read cidr "${text}": not an address or prefix`);
 }

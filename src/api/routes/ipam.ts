@@ -4,6 +4,8 @@ import { tryParseIp } from "../../core/index.ts";
 import { ApiError } from "../errors.ts";
 import type { Route } from "../router.ts";
 
+const pool = { type: "string", about: "Of which pool; by default the only one" } as const;
+
 export const ipamRoutes: readonly Route[] = [
   {
     method: "POST",
@@ -12,13 +14,13 @@ export const ipamRoutes: readonly Route[] = [
     query: {
       family: { type: "string", about: "Only this one", values: ["ipv4", "ipv6"] },
       owner: { type: "string", about: "Who gets them: namespace/pod" },
-      pool: { type: "string", about: "From which pool" },
+      pool,
     },
     headers: {
       expiration: { type: "boolean", about: "They go back by themselves unless an endpoint uses them in time" },
     },
     answers: { 201: "IPAMResponse" },
-    errors: [400, 409, 502],
+    errors: [400, 502],
     handle: async ({ api, query, header }) => {
       const family = query.get("family") ?? "";
       if (family !== "" && family !== "ipv4" && family !== "ipv6") {
@@ -27,7 +29,7 @@ export const ipamRoutes: readonly Route[] = [
       const response = await api.ipamAllocate({
         ...(family === "" ? {} : { family }),
         owner: query.get("owner") ?? "",
-        pool: query.get("pool") ?? "default",
+        pool: query.get("pool") ?? "",
         expiration: header("expiration") === "true",
       });
       return { status: 201, body: response };
@@ -37,11 +39,11 @@ export const ipamRoutes: readonly Route[] = [
     method: "POST",
     path: "/ipam/{ip}",
     summary: "Take this address",
-    query: { owner: { type: "string", about: "Who gets it" } },
+    query: { owner: { type: "string", about: "Who gets it" }, pool },
     answers: { 200: "none" },
     errors: [400, 409, 500, 501],
     handle: async ({ api, params, query }) => {
-      await api.ipamAllocateAddress(address(params.ip), query.get("owner") ?? "");
+      await api.ipamAllocateAddress(address(params.ip), query.get("owner") ?? "", query.get("pool") ?? "");
       return { status: 200 };
     },
   },
@@ -49,11 +51,11 @@ export const ipamRoutes: readonly Route[] = [
     method: "DELETE",
     path: "/ipam/{ip}",
     summary: "Give an address back",
-    query: { pool: { type: "string", about: "To which pool" } },
+    query: { pool },
     answers: { 200: "none" },
     errors: [400, 404, 500, 501],
-    handle: async ({ api, params }) => {
-      await api.ipamRelease(address(params.ip));
+    handle: async ({ api, params, query }) => {
+      await api.ipamRelease(address(params.ip), query.get("pool") ?? "");
       return { status: 200 };
     },
   },
