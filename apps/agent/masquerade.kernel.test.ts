@@ -165,7 +165,10 @@ test("status and the bpf commands tell what is masqueraded, for whom, and how po
   assert.match(list, new RegExp(`^${out}$`, "m"));
   assert.match(list, new RegExp(`^TCP IN ${NEIGHBOUR[0]}:7002 -> ${NODE[0]}:50001 XLATE_DST ${a}:50001 Created=`, "m"));
   assert.equal(await dbg("bpf nat list cluster 3"), "");
-  const records = JSON.parse(await dbg("bpf nat list -o json")) as { Key: { DestPort: number }; Value: { Addr: string } }[];
+  const records = JSON.parse(await dbg("bpf nat list -o json")) as {
+    Key: { DestPort: number };
+    Value: { Addr: string };
+  }[];
   const record = records.find(({ Key, Value }) => Value.Addr === a && Key.DestPort === 50_001);
   assert.deepEqual(record?.Key, {
     ...{ SourceAddr: NEIGHBOUR[0], DestAddr: NODE[0], SourcePort: 7002 },

@@ -171,6 +171,13 @@ test("checks see the merged values", () => {
 });
 
 test("entries() and optionHelp() show every key", () => {
+  const duration = defineOption({ name: "wait", schema: configTypes.duration(), default: 60_000, description: "" });
+  assert.equal(
+    loadConfig({ options: [duration] })
+      .entries()
+      .get("wait")?.text,
+    "1m0s",
+  );
   assert.deepEqual([...loadConfig({ options }).entries().keys()], options.map((option) => option.name).sort());
   assert.match(
     optionHelp(options),

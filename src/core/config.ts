@@ -27,13 +27,20 @@ export interface RawValue {
   readonly origin: string;
 }
 
+/** A value with how a source would write it: `2h13m20s`, `a,b`, `key=value`. */
+export interface ConfigEntry {
+  readonly value: unknown;
+  readonly source: ConfigSource;
+  readonly text: string;
+}
+
 /** The merged configuration. */
 export interface Config {
   /** The value of a declared option; throws TypeError for one that `loadConfig` was not given. */
   get<T>(option: Option<T>): T;
   source(option: Option<never> | Option): ConfigSource;
   /** All values by key, sorted, for `config` and the log: without passwords in URLs and the like. */
-  entries(): ReadonlyMap<string, { readonly value: unknown; readonly source: ConfigSource }>;
+  entries(): ReadonlyMap<string, ConfigEntry>;
 }
 
 /** A rule over several keys; returns what is wrong, or undefined. */
@@ -97,7 +104,7 @@ export function loadConfig(input: LoadConfigInput): Config {
     if (text === undefined) values.set(name, { value: option.default, source: "default" });
     else values.set(name, { value: parseValue(option, text), source: text.source });
   }
-  const config = makeConfig(values);
+  const config = makeConfig(values, (name, value) => plainText(options.get(name), value));
   for (const check of input.checks ?? []) {
     const conflict = check(config);
     if (conflict !== undefined) {
@@ -120,8 +127,8 @@ export function optionHelp(options: readonly Pick<Option, "name" | "schema" | "d
   return lines.join("\n");
 }
 
-/** The value as the text that a source would give. */
-export function formatValue(value: unknown): string {
+/** The value as the text that a source would give, in quotes. */
+function formatValue(value: unknown): string {
   if (value instanceof Map) return JSON.stringify([...value].map(([key, item]) => `${key}=${item}`).join(","));
   if (Array.isArray(value)) return JSON.stringify(value.join(","));
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -137,7 +144,16 @@ function parseValue(option: Option, raw: RawValue): unknown {
   );
 }
 
-function makeConfig(values: ReadonlyMap<string, { value: unknown; source: ConfigSource }>): Config {
+function plainText(option: Option | undefined, value: unknown): string {
+  if (option !== undefined && valueMeta(option).isDuration === true) return formatDuration(Number(value));
+  if (value instanceof Map) return [...value].map(([key, item]) => `${key}=${item}`).join(",");
+  return Array.isArray(value) ? value.join(",") : String(value);
+}
+
+function makeConfig(
+  values: ReadonlyMap<string, { value: unknown; source: ConfigSource }>,
+  textOf: (name: string, value: unknown) => string,
+): Config {
   const entry = (name: string) => {
     const found = values.get(name);
     if (found === undefined) throw new TypeError(`Cannot read option "${name}": not declared to loadConfig`);
@@ -148,7 +164,12 @@ function makeConfig(values: ReadonlyMap<string, { value: unknown; source: Config
     get: <T>(option: Option<T>) => entry(option.name).value as T,
     source: (option) => entry(option.name).source,
     entries: () =>
-      new Map(Array.from(values, ([name, entry]) => [name, { ...entry, value: withoutSecrets(entry.value) }])),
+      new Map(
+        Array.from(values, ([name, entry]) => {
+          const value = withoutSecrets(entry.value);
+          return [name, { ...entry, value, text: textOf(name, value) }];
+        }),
+      ),
   };
 }
 

@@ -20,7 +20,6 @@ export {
   type ConfigCheck,
   type ConfigSource,
   defineOption,
-  formatValue,
   type LoadConfigInput,
   loadConfig,
   type Option,

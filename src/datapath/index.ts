@@ -44,6 +44,7 @@ export { createPolicyMap } from "./maps/policy.ts";
 export { addsOnly, portList, withAnybody } from "./maps/port-lists.ts";
 export { type PortPrefix, portRangeOfPrefix, portRangeToPrefixes } from "./maps/port-prefixes.ts";
 export { createRuntimeConfigMap } from "./maps/runtime-config.ts";
+export { endpointInfoText, ipcacheInfoText } from "./maps/text.ts";
 export type * from "./maps/types.ts";
 export type { MasqueradeDevice } from "./masquerade/devices.ts";
 export type { MasqueradeState } from "./masquerade/masquerade.ts";

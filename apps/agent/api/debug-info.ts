@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { AgentApi, DebugInfo } from "../../../src/api/index.ts";
-import { type Config, formatValue, type Health, redactText } from "../../../src/core/index.ts";
+import { type Config, type Health, redactText } from "../../../src/core/index.ts";
 
 /** Longest memory map in characters. */
 const maxMemoryMap = 256 * 1024;
@@ -26,7 +26,7 @@ export function createDebugInfoCalls({ config, modules, calls }: DebugInfoDeps):
         "service-list": [],
         policy: await calls.getPolicy(),
         "cilium-memory-map": readFileSync("/proc/self/maps", "utf8").slice(0, maxMemoryMap),
-        "environment-variables": Array.from(config.entries(), ([key, { value }]) => `${key}:${formatValue(value)}`),
+        "environment-variables": Array.from(config.entries(), ([key, { text }]) => `${key}:${text}`),
         subsystem: Object.fromEntries(
           Array.from(modules(), ([name, { state, message }]) => [
             name,

@@ -2,6 +2,7 @@
 // What the agent wants to be in maps, row by row, as text.
 import type { BPFMapEntry } from "../../../src/api/index.ts";
 import type { ReadonlyTable, Status, TableKey } from "../../../src/core/index.ts";
+import { endpointInfoText, ipcacheInfoText } from "../../../src/datapath/index.ts";
 import { type EndpointRow, endpointAddresses } from "../../../src/endpoint/index.ts";
 import type { IpcacheRow, NodeAddressRow } from "../../../src/ipcache/index.ts";
 
@@ -24,7 +25,7 @@ export interface MapCacheTables {
 export function mapCaches({ endpoints, ipcache, nodeAddresses }: MapCacheTables): readonly MapCache[] {
   return [
     cacheOf("cilium_lxc", endpoints, endpointEntries),
-    cacheOf("cilium_ipcache_v2", ipcache, (row) => [{ key: row.prefix, value: ipcacheValue(row) }]),
+    cacheOf("cilium_ipcache_v2", ipcache, (row) => [{ key: row.prefix, value: ipcacheInfoText(row) }]),
     cacheOf("cilium_node_map_v2", nodeAddresses, (row) => [
       { key: row.address, value: `nodeid=0x${row.nodeId.toString(16)} spi=${row.spi}` },
     ]),
@@ -54,10 +55,6 @@ function cacheOf<Row extends { readonly status: Status }, Key extends TableKey>(
 }
 
 function endpointEntries(row: EndpointRow): readonly Pick<BPFMapEntry, "key" | "value">[] {
-  const value = `id=${row.id} sec_id=${row.identity ?? 0} ifindex=${row.ifindex} mac=${row.mac} nodemac=${row.nodeMac}`;
-  return endpointAddresses(row).map((key) => ({ key, value }));
-}
-
-function ipcacheValue({ identity, encryptKey, tunnelEndpoint = "0.0.0.0" }: IpcacheRow): string {
-  return `identity=${identity} encryptkey=${encryptKey} tunnelendpoint=${tunnelEndpoint}`;
+  const value = endpointInfoText({ ...row, identity: row.identity ?? 0, parentIfindex: row.traits?.parentIfindex });
+  return endpointAddresses(row).map((address) => ({ key: `${address}:0`, value }));
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables about this node's agent: endpoints, addresses that were given out, configuration, modules.
-import { formatValue } from "../../../src/core/index.ts";
 import { endpointState } from "../../../src/endpoint/index.ts";
 import { serveSnapshot, serveTable, statusColumns } from "./served.ts";
 import type { StatedbDeps } from "./tables.ts";
@@ -39,7 +38,7 @@ export function nodeTables({ endpoints, ipam, config, modules }: StatedbDeps): r
       name: "cilium-configs",
       columns: {
         Key: ([key]) => key,
-        Value: ([, { value }]) => formatValue(value),
+        Value: ([, { text }]) => text,
         Source: ([, { source }]) => source,
       },
     }),

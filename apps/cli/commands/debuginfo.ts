@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { renderDebugInfo, renderSection } from "../debuginfo/render.ts";
 import { debugSections } from "../debuginfo/sections.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../define.ts";
+import { UsageError } from "../errors.ts";
 import { timestamp } from "../time.ts";
 
 export const debuginfo: CommandSpec = {
@@ -32,7 +33,8 @@ async function writeDocuments(context: Context, call: Call, info: DebugInfo): Pr
   const toFile = flag(call, "file") || textOption(call, "outputDirectory") !== undefined;
   for (const format of asked.length === 0 ? ["markdown"] : asked) {
     const { extension, text } = await renderDebugInfo(info, format, now);
-    if (toFile) await write(context, call, `cilium-debuginfo-${timestamp(now)}.${extension}`, text);
+    const name = format.replace(/=.*$/s, "");
+    if (toFile) await write(context, call, name, `${fileStem(now)}.${extension}`, text);
     else context.io.stdout(text);
   }
 }
@@ -45,15 +47,28 @@ function formats({ options }: Call): readonly string[] {
 
 async function writeSections(context: Context, call: Call, info: DebugInfo): Promise<void> {
   const now = context.io.now();
-  for (const section of debugSections(info, now)) {
-    await write(context, call, `${section.name}-${timestamp(now)}.md`, renderSection(section));
+  const asked = formats(call);
+  for (const format of asked.length === 0 ? (["markdown"] as const) : asked) {
+    if (format !== "markdown" && format !== "html") {
+      throw new UsageError(`Cannot write a file for each part as "${format}": expected markdown or html`);
+    }
+    for (const section of debugSections(info, now)) {
+      const { extension, text } = renderSection(section, format);
+      await write(context, call, format, `${fileStem(now)}-${section.name}.${extension}`, text);
+    }
   }
 }
 
-async function write(context: Context, call: Call, name: string, text: string): Promise<void> {
+/** As Cilium's, with the zone: `cilium-debuginfo-20260102-120000.5+0000-UTC`. */
+function fileStem(now: number): string {
+  const fraction = (now % 1000) / 1000;
+  return `cilium-debuginfo-${timestamp(now)}${fraction === 0 ? "" : String(fraction).slice(1)}+0000-UTC`;
+}
+
+async function write(context: Context, call: Call, format: string, name: string, text: string): Promise<void> {
   const directory = textOption(call, "outputDirectory") ?? ".";
   await mkdir(directory, { recursive: true });
   const path = join(directory, name);
   await writeFile(path, text, { mode: 0o600 });
-  context.print([`${name} written to ${path}`]);
+  context.print([`${format} output at ${path}`]);
 }

@@ -23,13 +23,19 @@ export async function renderDebugInfo(info: DebugInfo, format: string, now: numb
   return { extension: structured.kind, text: await formatStructured(structured, info) };
 }
 
-/** One section alone, as markdown. */
-export function renderSection(section: Section): string {
-  return `#### ${section.title}\n\n\`\`\`\n${textOf(section)}\`\`\`\n`;
+/** One section alone. */
+export function renderSection(section: Section, format: "markdown" | "html"): Rendered {
+  return format === "html"
+    ? { extension: "html", text: html([section]) }
+    : { extension: "md", text: markdown([section]) };
 }
 
 function markdown(sections: readonly Section[]): string {
-  return `# Cilium debug information\n\n${sections.map(renderSection).join("\n")}`;
+  return `# Cilium debug information\n\n${sections.map(block).join("\n")}`;
+}
+
+function block(section: Section): string {
+  return `#### ${section.title}\n\n\`\`\`\n${textOf(section)}\`\`\`\n`;
 }
 
 function html(sections: readonly Section[]): string {

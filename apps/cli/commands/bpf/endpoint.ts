@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf endpoint: which local endpoint an address belongs to.
 import { CiliumError, tryParseIp } from "../../../../src/core/index.ts";
-import type { EndpointConfigRow, LxcRow } from "../../../../src/datapath/index.ts";
+import { type EndpointConfigRow, endpointInfoText, type LxcRow } from "../../../../src/datapath/index.ts";
 import type { CommandSpec } from "../../define.ts";
 import { UsageError } from "../../errors.ts";
 import { bpfRootOption, openMaps, printPairs } from "./maps.ts";
@@ -42,10 +42,6 @@ export const endpoint: CommandSpec = {
 /** The right column. */
 function endpointInfo(row: LxcRow, configs: ReadonlyMap<number, EndpointConfigRow>): string {
   if (row.host) return "(localhost)";
-  const config = configs.get(row.endpointId);
-  const [id, identity] = [String(row.endpointId).padEnd(5), String(config?.identity ?? 0).padEnd(5)];
-  const [mac, nodeMac] = [config?.mac ?? "", config?.nodeMac ?? ""].map((text) => text.toUpperCase());
-  const ifindex = String(config?.ifindex ?? 0).padEnd(3);
-  const device = `ifindex=${ifindex} mac=${mac} nodemac=${nodeMac} parent_ifindex=${String(config?.parentIfindex ?? 0).padEnd(3)}`;
-  return `id=${id} sec_id=${identity} flags=0x0000 ${device} rt_info:0`;
+  const unknown = { identity: 0, ifindex: 0, mac: "", nodeMac: "" };
+  return endpointInfoText({ ...(configs.get(row.endpointId) ?? unknown), id: row.endpointId });
 }

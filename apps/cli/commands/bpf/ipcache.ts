@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf ipcache: which identity an address has, and behind which node it lives.
 import { CiliumError, formatCidr, hostCidr, tryParseCidr, tryParseIp } from "../../../../src/core/index.ts";
-import type { IpcacheMapRow } from "../../../../src/datapath/index.ts";
+import { type IpcacheMapRow, ipcacheInfoText } from "../../../../src/datapath/index.ts";
 import type { Context } from "../../context.ts";
 import { type Call, type CommandSpec, flag, textOption } from "../../define.ts";
 import { ExitError, UsageError } from "../../errors.ts";
@@ -19,7 +19,7 @@ export const ipcache: CommandSpec = {
       run: async (context, call) => {
         using maps = await openMaps(context, call);
         const rows = maps.ipcache.list();
-        const pairs = rows.map((row): [string, string] => [row.prefix, ipcacheInfo(row)]);
+        const pairs = rows.map((row): [string, string] => [row.prefix, ipcacheInfoText(row)]);
         pairs.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
         await printPairs(context, ["IP PREFIX/ADDRESS", "IDENTITY"], pairs);
       },
@@ -36,7 +36,7 @@ export const ipcache: CommandSpec = {
         await context.result(row ?? {}, () => [
           row === undefined
             ? `${address} does not map to any identity`
-            : `${address} maps to identity ${ipcacheInfo(row)}`,
+            : `${address} maps to identity ${ipcacheInfoText(row)}`,
         ]);
         if (row === undefined) throw new ExitError(1);
       },
@@ -54,7 +54,7 @@ export const ipcache: CommandSpec = {
         await context.result(row ?? {}, () => [
           row === undefined
             ? `${prefix} does not match to any ipcache entry`
-            : `key ${prefix} has value "${ipcacheInfo(row)}"`,
+            : `key ${prefix} has value "${ipcacheInfoText(row)}"`,
         ]);
         if (row === undefined) throw new ExitError(1);
       },
@@ -112,7 +112,7 @@ async function updateEntry(context: Context, call: Call): Promise<void> {
   maps.ipcache.upsertMany([row]);
   // Known flows look again.
   maps.runtimeConfig.bumpIpcacheRevision();
-  context.print([`Updated entry ${prefix} => ${ipcacheInfo(row)}`]);
+  context.print([`Updated entry ${prefix} => ${ipcacheInfoText(row)}`]);
 }
 
 /** A prefix as the maps have it; a bare address is a whole one. */
@@ -134,17 +134,4 @@ function numberOf(call: Call, name: string, most: number, verb: string): number 
   if (text === undefined) return undefined;
   if (/^\d{1,10}$/.test(text) && Number(text) <= most) return Number(text);
   throw new UsageError(`Cannot ${verb} ipcache entry: ${name} "${text}" is not a number from 0 to ${most}`);
-}
-
-/** `identity=2 encryptkey=0 tunnelendpoint=172.18.0.3 flags=hastunnel`. */
-function ipcacheInfo(row: IpcacheMapRow): string {
-  const flags = [
-    row.skipTunnel ? "skiptunnel" : "",
-    row.tunnelEndpoint === undefined ? "" : "hastunnel",
-    row.tunnelEndpoint?.includes(":") === true ? "ipv6tunnel" : "",
-    row.remoteCluster ? "remotecluster" : "",
-  ].filter((word) => word !== "");
-  const tunnel = row.tunnelEndpoint ?? "0.0.0.0";
-  const words = flags.length === 0 ? "<none>" : flags.join(",");
-  return `identity=${row.identity} encryptkey=${row.encryptKey} tunnelendpoint=${tunnel} flags=${words}`;
 }
