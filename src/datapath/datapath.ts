@@ -101,7 +101,7 @@ class NodeDatapath implements Datapath {
     this.#routes = new NodeRoutes(config);
     this.#endpointRoutes = new EndpointRoutes(config.endpointRoutes === true, () => this.#running().rtnl);
     this.#podFilters = new PodFilters(this.#programs);
-    this.#status = new ObjectStatus((row) => this.#report(row));
+    this.#status = new ObjectStatus((row, noted) => this.#report(row, noted));
   }
 
   get maps(): PinnedMaps {
@@ -230,6 +230,7 @@ class NodeDatapath implements Datapath {
     this.#indexes = new Set(Object.values<Link | undefined>({ ...devices }).flatMap((link) => link?.ifindex ?? []));
     ensureSysctls(this.#status, this.#config);
     if (devices.host !== undefined) this.#ensureRoutes(devices.host.ifindex);
+    this.#outward.noteMissing(rtnl, this.#status);
     if (this.#outward.look(rtnl) && this.#maps !== undefined) this.#writeHostAddresses(this.#maps);
     if (this.#masquerade.keep(this.#outward.masquerading, this.#maps)) this.#natSweeper?.sweep();
     this.#switch.ensure(rtnl, this.#status, devices);
@@ -369,9 +370,10 @@ class NodeDatapath implements Datapath {
     return { rtnl: this.#rtnl, mtu: this.#mtu };
   }
 
-  #report(row: DatapathObjectRow): void {
+  #report(row: DatapathObjectRow, noted: boolean): void {
     const fields = { kind: row.kind, name: row.name };
-    if (row.state === "error") this.#log.error("Cannot keep datapath object", { ...fields, error: row.error });
+    if (noted) this.#log.warn("Not as configured", { ...fields, reason: row.error });
+    else if (row.state === "error") this.#log.error("Cannot keep datapath object", { ...fields, error: row.error });
     else this.#log.warn("Datapath object repaired", { ...fields, repairs: row.repairs });
   }
 }

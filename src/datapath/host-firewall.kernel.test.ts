@@ -103,7 +103,17 @@ function tests(): void {
   });
 
   test("covers devices and addresses that come later, and is put back when it was taken off", async () => {
-    await restart({ devices: ["eth+"] });
+    await restart({ devices: ["eth+", "late0", "non+"] });
+    const notes = () =>
+      datapath
+        .status()
+        .flatMap(({ kind, name, error = "" }) => (error.includes("key devices") ? `${kind} ${name}` : []));
+    assert.deepEqual(notes(), ["device late0", "device non+"]);
+    rtnl.createVeth({ name: "late0", peer: { name: "out0" } });
+    await eventually("the program on late0", () => programs("late0", "ingress").includes("cil_from_netdev"));
+    assert.deepEqual(notes(), ["device non+"]);
+    rtnl.deleteLink("late0");
+    await eventually("late0 is missed again", () => notes().length === 2);
     const { ifindex } = rtnl.createVeth({ name: "eth1", peer: { name: "out1" } });
     rtnl.addAddress({ ifindex, address: "198.51.100.1", prefixLength: 24 });
     const host = (address: string) => datapath.maps.lxc.list().some((row) => row.host && row.address === address);

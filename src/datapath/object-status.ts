@@ -6,13 +6,16 @@ import type { DatapathObjectRow } from "./types.ts";
 /** Rows by kind and name. */
 export class ObjectStatus {
   readonly #rows = new Map<string, DatapathObjectRow>();
-  readonly #onRepair: (row: DatapathObjectRow) => void;
+  readonly #onRepair: (row: DatapathObjectRow, noted: boolean) => void;
   /** Errors of the pass that runs. */
   #errors: Error[] = [];
   #seen = new Set<string>();
 
-  /** `onRepair` hears of what was put right after it had been in place, and of what failed for the first time. */
-  constructor(onRepair: (row: DatapathObjectRow) => void) {
+  /**
+   * `onRepair` hears of what was put right after it had been in place, of what failed for the first time, and of what was
+   * noted.
+   */
+  constructor(onRepair: (row: DatapathObjectRow, noted: boolean) => void) {
     this.#onRepair = onRepair;
   }
 
@@ -61,11 +64,13 @@ export class ObjectStatus {
     const key = `${kind} ${name}`;
     this.#seen.add(key);
     if (this.#rows.get(key)?.error === error) return;
-    this.#set(key, { kind, name, state: "error", since: Date.now(), repairs: 0, error }, true);
+    const row: DatapathObjectRow = { kind, name, state: "error", since: Date.now(), repairs: 0, error };
+    this.#rows.set(key, row);
+    this.#onRepair(row, true);
   }
 
   #set(key: string, row: DatapathObjectRow, report: boolean): void {
     this.#rows.set(key, row);
-    if (report) this.#onRepair(row);
+    if (report) this.#onRepair(row, false);
   }
 }

@@ -4,8 +4,9 @@
 import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
 import { type MasqueradeCandidate, masqueradeCandidates } from "../masquerade/devices.ts";
+import type { ObjectStatus } from "../object-status.ts";
 import type { DatapathConfig } from "../types.ts";
-import { mayLeadOut, physicalDevices } from "./physical.ts";
+import { matchesDevice, mayLeadOut, physicalDevices } from "./physical.ts";
 
 type OutwardConfig = Pick<
   DatapathConfig,
@@ -56,6 +57,17 @@ export class OutwardDevices {
 
   ifindexOf(name: string): number | undefined {
     return this.#ifindexes.get(name);
+  }
+
+  /** Names in the configuration that no device has now; it may come later. */
+  noteMissing(rtnl: Rtnetlink, status: Pick<ObjectStatus, "note">): void {
+    const { devices: wanted = [] } = this.#config;
+    if (wanted.length === 0) return;
+    const links = rtnl.links();
+    for (const pattern of wanted) {
+      if (links.some(({ name }) => matchesDevice(pattern, name))) continue;
+      status.note("device", pattern, "no device has this name of key devices: nothing is done there until one comes");
+    }
   }
 
   /** Looks; true when the node's addresses are others than before. */
