@@ -27,6 +27,7 @@ export function hostEndpointRow(
     ...(known?.policy === undefined ? {} : { policy: known.policy }),
     ...readOptions(host),
     generation: (known?.generation ?? 0) + 1,
+    cause: known === undefined ? "new endpoint" : "labels changed",
     status: pendingStatus(now),
     log: known?.log ?? [],
   };

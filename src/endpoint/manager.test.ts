@@ -35,7 +35,7 @@ test("create() leads to a ready endpoint: set, slot, programs, then addresses", 
   assert.match(readFileSync(join(n.directory, "1", "endpoint.json"), "utf8"), /"identity":300/);
   assert.deepEqual(
     row.log.map(({ message }) => message),
-    ["Endpoint creation", "Successfully regenerated endpoint program"],
+    ["Endpoint creation", "Successfully regenerated endpoint program (Reason: new endpoint)"],
   );
   assert.equal((await n.manager.ready(row.id, 1000)).id, row.id);
 });
@@ -143,6 +143,23 @@ test("new labels: the old identity and its policy stay until the new one is ther
   assert.equal(n.announcer.announced.get(id), 301);
   // Never the policy of one label set for the identity of another.
   for (const [labels, identity] of n.resolved) assert.equal(labels, identity === 300 ? web.canonical : db.canonical);
+});
+
+test("the log of an endpoint says why the kernel got it anew", async (t) => {
+  const n = await node(t);
+  const { id } = await n.ready(1);
+  const last = () => n.row(id).log.at(-1)?.message ?? "";
+  const changes: readonly (readonly [cause: string, change: () => void])[] = [
+    ["policies or identities changed", () => n.manager.regenerate([300])],
+    ["options changed", () => n.manager.regenerate("all")],
+    ["labels changed", () => n.manager.setLabels(id, db)],
+    ["options changed", () => n.manager.setOptions(id, { auditMode: true })],
+  ];
+  assert.match(last(), /\(Reason: new endpoint\)$/);
+  for (const [cause, change] of changes) {
+    change();
+    await n.until(() => last().endsWith(`(Reason: ${cause})`), cause);
+  }
 });
 
 test("labels that change faster than identities come leave one reference", async (t) => {

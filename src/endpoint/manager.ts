@@ -20,7 +20,7 @@ import { EndpointError } from "./errors.ts";
 import { hostEndpointRow } from "./host.ts";
 import { IdPool } from "./id-pool.ts";
 import { IdentityRequests } from "./identity-requests.ts";
-import { withLogEntry } from "./log.ts";
+import { causeOfIdentity, regeneratedMessage, withLogEntry } from "./log.ts";
 import { changedOptions, isTold, type OptionChanges } from "./options.ts";
 import { PolicyOverflows } from "./policy-overflow.ts";
 import { EndpointRealizer } from "./realize.ts";
@@ -106,7 +106,7 @@ class Manager implements EndpointManager {
         const policy = this.#realized.get(row.id);
         const next = { ...row, status, ...(policy === undefined ? {} : { policy }) };
         if (status.kind === row.status.kind && status.kind !== "error") return next;
-        const message = status.kind === "error" ? status.error : "Successfully regenerated endpoint program";
+        const message = status.kind === "error" ? status.error : regeneratedMessage(row);
         return withLogEntry(next, deps.clock.now(), status.kind === "error" ? "Failed" : "OK", message);
       },
       ops: {
@@ -238,7 +238,7 @@ class Manager implements EndpointManager {
     const next: EndpointRow = options === undefined ? rest : { ...rest, options };
     if (row.host === true) this.#store.saveHost(options === undefined ? {} : { options });
     else this.#persist(next);
-    this.#table.upsert(row.phase === "active" ? this.#anew(next) : next);
+    this.#table.upsert(row.phase === "active" ? this.#anew(next, "options changed") : next);
     this.#tellMonitors();
   }
 
@@ -253,11 +253,12 @@ class Manager implements EndpointManager {
       identities === "all"
         ? [...this.#table.all()]
         : [...identities].flatMap((identity) => this.#table.by("identity", identity));
-    this.#table.upsertMany(rows.filter((row) => row.phase === "active").map((row) => this.#anew(row)));
+    const cause = identities === "all" ? "options changed" : "policies or identities changed";
+    this.#table.upsertMany(rows.filter((row) => row.phase === "active").map((row) => this.#anew(row, cause)));
   }
 
-  #anew(row: EndpointRow): EndpointRow {
-    return { ...row, generation: row.generation + 1, status: pendingStatus(this.#deps.clock.now()) };
+  #anew(row: EndpointRow, cause: NonNullable<EndpointRow["cause"]>): EndpointRow {
+    return { ...row, cause, generation: row.generation + 1, status: pendingStatus(this.#deps.clock.now()) };
   }
 
   policySize(): { sets: number; entries: number } {
@@ -315,6 +316,7 @@ class Manager implements EndpointManager {
       // The answer to the newest request: new labels replace it.
       identityLabels: row.labels,
       generation: row.generation + 1,
+      cause: causeOfIdentity(row),
       status: pendingStatus(this.#deps.clock.now()),
     };
     this.#persist(next);

@@ -43,6 +43,7 @@ test("a restart with the same policy writes nothing that differs", async (t) => 
     ],
   );
   assert.equal(n.row(ids[0] ?? 0).podName, "p1");
+  assert.match(n.row(ids[0] ?? 0).log.at(-1)?.message ?? "", /\(Reason: restored endpoint\)$/);
 });
 
 test("threats: a set stays as long as the slot of an endpoint that is still being restored names it", async (t) => {

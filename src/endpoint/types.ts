@@ -24,6 +24,14 @@ export interface RealizedPolicy {
   readonly egressSet: number;
 }
 
+/** Why the kernel gets an endpoint anew. */
+export type RegenerationCause =
+  | "new endpoint"
+  | "restored endpoint"
+  | "labels changed"
+  | "options changed"
+  | "policies or identities changed";
+
 /** Slot of cilium_endpoints that is the host's own. */
 export const hostEndpointId = 65_535;
 
@@ -91,6 +99,8 @@ export interface EndpointRow {
   readonly options?: EndpointOptions;
   /** Moves when the policy has to be resolved again. */
   readonly generation: number;
+  /** Why it moved last, for the log. */
+  readonly cause?: RegenerationCause;
   /** The last lines, newest last. */
   readonly log: readonly EndpointLogEntry[];
 }

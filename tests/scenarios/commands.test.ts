@@ -48,8 +48,9 @@ async function run(commands: readonly string[]): Promise<CommandResult[]> {
 
 /** The lines of `status`, in their order. */
 const statusLabels = [
-  ...["KVStore:", "Kubernetes:", "KubeProxyReplacement:", "Host firewall:", "SRv6:", "CNI Chaining:", "Cilium:"],
-  ...["NodeMonitor:", "Cilium health daemon:", "IPAM:", "IPv4 BIG TCP:", "IPv6 BIG TCP:", "BandwidthManager:"],
+  ...["KVStore:", "Kubernetes:", "KubeProxyReplacement:", "Host firewall:", "SRv6:", "CNI Chaining:"],
+  ...["CNI Config file:", "Cilium:", "NodeMonitor:", "Cilium health daemon:", "IPAM:", "IPv4 BIG TCP:"],
+  ...["IPv6 BIG TCP:", "BandwidthManager:"],
   ...["Routing:", "Attach Mode:", "Device Mode:", "Masquerading:", "Controller Status:", "Proxy Status:"],
   ...["Global Identity Range:", "Hubble:", "Encryption:", "Cluster health:", "Name", "Modules Health:"],
 ];
@@ -77,7 +78,10 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ['endpoint list -o jsonpath={[?(@.status.external-identifiers.k8s-pod-name=="echo")].status.state}', /^ready\n$/],
   ["endpoint get -l k8s:app=echo -o jsonpath={[0].status.policy.realized.policy-enabled}", /^ingress\n$/],
   ["endpoint get pod-name:default:echo", /^\[\n {2}\{\n {4}"id": \d+,\n/],
-  ["endpoint log pod-name:default:echo", /^Timestamp +Status +State +Message\n[\s\S]* OK +ready +/],
+  [
+    "endpoint log pod-name:default:echo",
+    /^Timestamp +Status +State +Message\n[\s\S]* OK +ready +Success.*\(Reason: new endpoint\)$/m,
+  ],
   [
     "endpoint health pod-name:default:echo",
     /^Overall Health: +OK\nBPF Health: +OK\nPolicy Health: +OK\nConnected: +yes\n/,
@@ -159,7 +163,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["prefilter list", /^$/, 1],
   ["bpf config list", /^KEY +VALUE\nAgentLiveness +[1-9]\d+\n/],
   ["bpf ct list global", /^TCP IN .* -> \S+:7000 expires=\d+ Packets=\d+ Bytes=\d+ .* SourceSecurityID=\d+ /m],
-  ["bpf ct list -d", / \(remaining: \w+\) /],
+  ["bpf ct list -d", / \(remaining: \d+ sec\(s\)\) /],
   ["bpf endpoint list", /^IP ADDRESS +LOCAL ENDPOINT INFO\n[\s\S]* id=\d+ +sec_id=\d+ +flags=0x0000 ifindex=\d+ +mac=/],
   ["bpf frag list", /^(ID .*|)$/m],
   ["bpf fs show", /^MountID: +\d+\n[\s\S]*\nFilesystemType: +bpf\n/],
