@@ -175,7 +175,10 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
   ["bpf metrics list", /^REASON +DIRECTION +PACKETS +BYTES +LINE +FILE\n[\s\S]*^Policy denied +INGRESS /m],
   ["bpf metrics list -o json", /"reason": "Policy denied",\n/],
   ["bpf nodeid list", /^NODE ID +IP ADDRESSES +SPI\n/],
-  ["bpf policy get --all -n", /^Endpoint ID: \d+\nPath: [\s\S]*^Allow +Ingress +\d+ +7000\/TCP +NONE +disabled /m],
+  [
+    "bpf policy get --all -n",
+    /^Endpoint ID: \d+\nPath: .*\n\n[\s\S]*^POLICY +DIRECTION +IDENTITY +PORT[\s\S]*^Allow +Ingress +\d+ +7000\/TCP +NONE +disabled /m,
+  ],
   [
     "bpf policy list",
     /^POLICY +DIRECTION +LABELS \(source:key\[=value\]\) +PORT\/PROTO +PROXY PORT +AUTH TYPE +BYTES +PACKETS +PREFIX +COOKIE/m,

@@ -72,7 +72,7 @@ function formatEvent(event: MapEvent): string {
   return [
     `key=${JSON.stringify(event.key)}`,
     `value=${JSON.stringify(event.value ?? "")}`,
-    `time=${event.timestamp}`,
+    `time=${event.timestamp.replace(/\.\d+/, "")}`,
     `action=${event.action}`,
     `desiredState=${event["desired-action"] ?? ""}`,
     `lastError=${JSON.stringify(event["last-error"] ?? "")}`,

@@ -58,7 +58,7 @@ function endpointNumber(text: string): number {
 async function show(context: Context, call: Call, wanted: readonly number[] | undefined): Promise<void> {
   using maps = await openMaps(context, call);
   const configs = wanted === undefined ? maps.endpoints.list() : wanted.map((id) => endpointOf(maps, id));
-  const labels = flag(call, "numeric") || context.structured ? new Map() : await labelsById(context);
+  const labels = flag(call, "numeric") || context.structured ? undefined : await labelsById(context);
   const found = configs.map((config) => ({ config, rows: entriesOf(maps, config) }));
   const root = await bpfRoot(context, call);
   const rules = await rulesByCookie(context);
@@ -106,16 +106,17 @@ function entriesOf(maps: OpenedMaps, config: EndpointConfigRow): PolicyMapRow[] 
     .sort(compare);
 }
 
-/** The table of one endpoint. */
+/** The table of one endpoint; without `labels` identities are numbers. */
 function formatEntries(
   rows: readonly PolicyMapRow[],
-  labels: ReadonlyMap<number, readonly string[]>,
+  labels: ReadonlyMap<number, readonly string[]> | undefined,
   rules: ReadonlyMap<number, PolicyRuleName>,
 ): string[] {
   if (rows.length === 0) return [emptyText];
+  const whom = labels === undefined ? "IDENTITY" : "LABELS (source:key[=value])";
   const lines = rows.flatMap((row): Line[] => {
     const [first = "ANY", ...others] =
-      row.identity === 0 ? ["ANY"] : (labels.get(row.identity) ?? [String(row.identity)]);
+      row.identity === 0 ? ["ANY"] : (labels?.get(row.identity) ?? [String(row.identity)]);
     return [
       [
         capitalized(row.verdict),
@@ -133,7 +134,7 @@ function formatEntries(
       ...others.map((label): Line => ["", "", label]),
     ];
   });
-  const header = ["POLICY", "DIRECTION", "LABELS (source:key[=value])", "PORT/PROTO", "PROXY PORT", "AUTH TYPE"];
+  const header = ["POLICY", "DIRECTION", whom, "PORT/PROTO", "PROXY PORT", "AUTH TYPE"];
   return alignTable(
     [[...header, "BYTES", "PACKETS", "PREFIX", "COOKIE", ...(rules.size === 0 ? [] : ["RULE"])]],
     lines,
