@@ -6,6 +6,7 @@ export { isDatapathKept, removeDatapath } from "./cleanup/remove.ts";
 export type { CleanupItem, CleanupOptions, CleanupReport, CleanupRest } from "./cleanup/types.ts";
 export { createDatapath } from "./datapath.ts";
 export { physicalDevices } from "./devices/physical.ts";
+export { sysctlOrNothing } from "./devices/sysctls.ts";
 export { DatapathError } from "./errors.ts";
 export { decodeEvent } from "./events/decode.ts";
 export { type DropAdvice, dropAdvice } from "./events/drop-advice.ts";

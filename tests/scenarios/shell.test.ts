@@ -50,6 +50,11 @@ test("every table can be shown, with how far its reconciler is", async () => {
     "endpoints",
     "health",
     "identities",
+    "mtu",
+    "neighbors",
+    "node-addresses",
+    "node-ids",
+    "sysctl",
     "ipcache",
     "nat-stats",
   ];
@@ -62,7 +67,10 @@ test("every table can be shown, with how far its reconciler is", async () => {
     for (const row of dump[table] ?? []) assert.equal(row.Status, "done", `${table}: ${JSON.stringify(row)}`);
   }
   const devices = await cilium("statedb", "get", "devices", "cilium_host", "--index", "Name");
-  assert.match(devices.stdout, /^Index +Name .*\n\d+ +cilium_host +veth /);
+  assert.match(
+    devices.stdout,
+    /^Name +Index +Type +MTU +HWAddr +Flags +OperStatus +Addresses\ncilium_host +\d+ +veth +\d+ +\S+ +up\|\S+ +up /,
+  );
   assert.match((await cilium("statedb", "show", "devices", "--columns", "Name,Type")).stdout, /^cilium_host +veth$/m);
 });
 

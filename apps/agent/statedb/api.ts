@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls about the agent's tables.
 import { ApiError, type StatedbApi, type StatedbChange } from "../../../src/api/index.ts";
-import { keyOrder } from "./served.ts";
-import type { ServedTable } from "./types.ts";
+import { keyIndex, keyOrder } from "./served.ts";
+import type { ServedRow, ServedTable } from "./types.ts";
 
 export function createStatedbApi(tables: readonly ServedTable[]): StatedbApi {
   const byName = new Map(tables.map((table) => [table.name, table]));
@@ -19,15 +19,17 @@ export function createStatedbApi(tables: readonly ServedTable[]): StatedbApi {
     query({ table: name, index, key, match = "exact" }) {
       const table = byName.get(name);
       if (table === undefined) return undefined;
-      const column = index ?? table.indexes[0] ?? "";
-      if (!table.indexes.includes(column)) {
+      const asked = index === undefined || index === "" ? table.indexes[0] : index;
+      const column = table.indexes.find((each) => each.toLowerCase() === asked?.toLowerCase());
+      if (column === undefined) {
         throw new ApiError(
           400,
-          `Cannot query table "${name}": no index "${column}" (there are ${table.indexes.join(", ")})`,
+          `Cannot query table "${name}": no index "${asked}" (there are ${table.indexes.join(", ")})`,
         );
       }
       const wanted = matcher(match, key);
-      return table.rows().flatMap(({ row }) => (valuesOf(row[column]).some(wanted) ? [row] : []));
+      const indexed = ({ key: rowKey, row }: ServedRow) => (column === keyIndex ? rowKey : row[column]);
+      return table.rows().flatMap((each) => (valuesOf(indexed(each)).some(wanted) ? [each.row] : []));
     },
     changes: (name, signal) => {
       const table = byName.get(name);

@@ -42,7 +42,7 @@ function addressTables({ identities, ipcache, nodes, nodeAddresses }: StatedbDep
       },
     }),
     serveTable(nodeAddresses, {
-      name: "node-addresses",
+      name: "node-ids",
       indexes: ["Node"],
       columns: {
         Address: (row) => row.address,

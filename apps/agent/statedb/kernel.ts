@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables about the kernel: its devices and routes as they are now, and what the datapath keeps there.
+// Tables about what the datapath keeps in the kernel, and what it found there.
 import { hostPort } from "../../../src/core/index.ts";
-import { protocolName } from "../../../src/datapath/index.ts";
-import { Rtnetlink } from "../../../src/kernel/index.ts";
+import { type MtuInfo, protocolName, sysctlOrNothing } from "../../../src/datapath/index.ts";
 import type { NatUse } from "../nat-use.ts";
+import { networkTables } from "./network.ts";
 import { serveSnapshot } from "./served.ts";
 import type { StatedbDeps } from "./tables.ts";
 import type { ServedTable } from "./types.ts";
@@ -22,41 +22,30 @@ export function kernelTables({ datapath, natUse }: StatedbDeps): readonly Served
         Error: (row) => row.error,
       },
     }),
-    serveSnapshot(devices, {
-      name: "devices",
-      indexes: ["Name"],
+    ...networkTables(),
+    serveSnapshot(() => mtus(datapath.mtu), {
+      name: "mtu",
       columns: {
-        Index: (row) => row.ifindex,
-        Name: (row) => row.name,
-        Type: (row) => row.kind,
-        MTU: (row) => row.mtu,
-        HWAddr: (row) => row.mac,
-        Up: (row) => row.up,
-        OperState: (row) => row.operState,
-        Addresses: (row) => row.addresses,
+        Prefix: ({ prefix }) => prefix,
+        DeviceMTU: ({ device }) => device,
+        RouteMTU: ({ route }) => route,
       },
     }),
-    serveSnapshot(() => ask((rtnl) => rtnl.routes()), {
-      name: "routes",
-      indexes: ["Destination", "Table"],
+    serveSnapshot(() => datapath.status().filter(({ kind }) => kind === "sysctl"), {
+      name: "sysctl",
       columns: {
-        Route: (row) => `${row.table}/${row.destination}/${row.ifindex ?? 0}/${row.metric ?? 0}/${row.gateway ?? ""}`,
-        Destination: (row) => row.destination,
-        Table: (row) => row.table,
-        Type: (row) => row.type,
-        Gateway: (row) => row.gateway,
-        LinkIndex: (row) => row.ifindex,
-        Source: (row) => row.source,
-        Scope: (row) => row.scope,
-        MTU: (row) => row.mtu,
-        Metric: (row) => row.metric,
+        Name: ({ name }) => name.replaceAll("/", "."),
+        Value: ({ name }) => sysctlOrNothing(name)?.trim(),
+        Status: ({ state }) => state,
+        Since: ({ since }) => new Date(since).toISOString(),
+        Error: ({ error }) => error,
       },
     }),
     serveSnapshot(() => natDestinations(natUse), {
       name: "nat-stats",
+      key: (row) => `${row.type}/${row.proto}/${row.egress}/${hostPort(row.destination, row.port)}`,
       indexes: ["EgressIP"],
       columns: {
-        Flows: (row) => `${row.type}/${row.proto}/${row.egress}/${hostPort(row.destination, row.port)}`,
         IPFamily: (row) => row.type,
         Proto: (row) => row.proto,
         EgressIP: (row) => row.egress,
@@ -74,17 +63,6 @@ function natDestinations(natUse: Pick<NatUse, "top">) {
   );
 }
 
-/** Links with their addresses, by two questions whatever their number. */
-function devices() {
-  return ask((rtnl) => {
-    const byLink = Map.groupBy(rtnl.addresses(), ({ ifindex }) => ifindex);
-    return rtnl
-      .links()
-      .map((link) => ({ ...link, addresses: (byLink.get(link.ifindex) ?? []).map(({ address }) => address) }));
-  });
-}
-
-function ask<T>(question: (rtnl: Rtnetlink) => T): T {
-  using rtnl = new Rtnetlink();
-  return question(rtnl);
+function mtus({ device, route }: MtuInfo) {
+  return ["0.0.0.0/0", "::/0"].map((prefix) => ({ prefix, device, route }));
 }

@@ -5,6 +5,9 @@ import { serveSnapshot, serveTable, statusColumns } from "./served.ts";
 import type { StatedbDeps } from "./tables.ts";
 import type { ServedTable } from "./types.ts";
 
+/** Words of Cilium's table. */
+const levels = { ok: "OK", degraded: "Degraded", stopped: "Stopped" } as const;
+
 export function nodeTables({ endpoints, ipam, config, modules }: StatedbDeps): readonly ServedTable[] {
   return [
     serveTable(endpoints, {
@@ -47,8 +50,11 @@ export function nodeTables({ endpoints, ipam, config, modules }: StatedbDeps): r
       indexes: ["Level"],
       columns: {
         Module: ([name]) => name,
-        Level: ([, { state }]) => state,
-        Message: ([, { message }]) => message,
+        // Modules have no parts.
+        Component: () => "",
+        Level: ([, { state }]) => levels[state],
+        Message: ([, { state, message }]) => (state === "ok" ? message : ""),
+        Error: ([, { state, message }]) => (state === "ok" ? "" : message),
       },
     }),
   ];

@@ -10,9 +10,14 @@ const lookInterval = 1000;
 export interface ServedOptions<Row> {
   readonly name: string;
   readonly columns: Columns<Row>;
+  /** What names a row where no column alone does; the index of it is `id`. Default: the first column. */
+  readonly key?: (row: Row) => string | number;
   /** Further columns that may be asked for by value. */
   readonly indexes?: readonly string[];
 }
+
+/** The index by keys that are no column. */
+export const keyIndex = "id";
 
 /** Keys in the order of people: numbers by their value. One collator, since making one takes longer than its answer. */
 export const keyOrder = new Intl.Collator("en", { numeric: true }).compare;
@@ -29,7 +34,7 @@ export function serveTable<Row extends object, Key extends TableKey>(
   table: ReadonlyTable<Row, Key>,
   options: ServedOptions<Row>,
 ): ServedTable {
-  const served = (row: Row) => toServed(options.columns, row);
+  const served = (row: Row) => toServed(options, row);
   return {
     ...headOf(options),
     get size() {
@@ -52,7 +57,7 @@ export function serveTable<Row extends object, Key extends TableKey>(
 
 /** Rows that are made when somebody asks; a watcher looks again each second and gets what differs. */
 export function serveSnapshot<Row>(read: () => Iterable<Row>, options: ServedOptions<Row>): ServedTable {
-  const rows = () => Array.from(read(), (row) => toServed(options.columns, row)).sort(byKey);
+  const rows = () => Array.from(read(), (row) => toServed(options, row)).sort(byKey);
   return {
     ...headOf(options),
     get size() {
@@ -87,14 +92,14 @@ async function* differences(
   }
 }
 
-function headOf<Row>({ name, columns, indexes = [] }: ServedOptions<Row>) {
+function headOf<Row>({ name, columns, key, indexes = [] }: ServedOptions<Row>) {
   const names = Object.keys(columns);
-  return { name, columns: names, indexes: [...names.slice(0, 1), ...indexes] };
+  return { name, columns: names, indexes: [...(key === undefined ? names.slice(0, 1) : [keyIndex]), ...indexes] };
 }
 
-function toServed<Row>(columns: Columns<Row>, row: Row): ServedRow {
+function toServed<Row>({ columns, key }: ServedOptions<Row>, row: Row): ServedRow {
   const entries = Object.entries(columns).map(([name, value]) => [name, plain(value(row))] as const);
-  return { key: String(entries[0]?.[1] ?? ""), row: Object.fromEntries(entries) };
+  return { key: String(key === undefined ? (entries[0]?.[1] ?? "") : key(row)), row: Object.fromEntries(entries) };
 }
 
 function plain(value: unknown): unknown {

@@ -136,3 +136,16 @@ test("a snapshot is looked at again while somebody watches, and ends with the wa
   await turn();
   assert.equal(looks, before);
 });
+
+test("a table whose key is no column is asked by id; names of indexes are the same in any case", () => {
+  const pairs = serveSnapshot(() => [{ a: 1, b: 2 }], {
+    name: "pairs",
+    key: ({ a, b }) => `${a}:${b}`,
+    indexes: ["B"],
+    columns: { A: ({ a }) => a, B: ({ b }) => b },
+  });
+  const api = createStatedbApi([pairs]);
+  assert.deepEqual(api.tables()[0]?.indexes, ["id", "B"]);
+  assert.deepEqual(api.query({ table: "pairs", key: "1:", match: "prefix" }), [{ A: 1, B: 2 }]);
+  assert.deepEqual(api.query({ table: "pairs", key: "2", index: "b" }), [{ A: 1, B: 2 }]);
+});

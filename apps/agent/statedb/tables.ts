@@ -29,7 +29,7 @@ export interface StatedbDeps {
   readonly nodeHealth: ReadonlyTable<HealthRow, string> | undefined;
   readonly ipam: Pick<Ipam, "list">;
   readonly engine: Pick<PolicyEngine, "selectors">;
-  readonly datapath: Pick<Datapath, "status">;
+  readonly datapath: Pick<Datapath, "status" | "mtu">;
   readonly natUse: Pick<NatUse, "top">;
   readonly modules: () => ReadonlyMap<string, Health>;
 }
