@@ -100,8 +100,7 @@ static __always_inline void find_flow(struct __sk_buff *skb, struct packet *pack
 	/* Before anything that they vouch for is read. */
 	flow->stamp.policy_revision = *(const volatile __u32 *)&endpoint->policy_revision;
 	flow->stamp.ipcache_revision = runtime_config(RUNTIME_IPCACHE_REVISION);
-	if (!packet->now)
-		packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+	read_clock(packet);
 	flow->stamp.now = packet->now;
 	flow->entry = NULL;
 	flow->fresh = false;

@@ -3,6 +3,7 @@
 #pragma once
 #include "conntrack.h"
 #include "monitor.h"
+#include "nat_tracked.h"
 #include "policy.h"
 
 /* Asks policy about the flow as its side says: as_reply, the question is about whom the packet answers. 0 or what drop()
@@ -73,13 +74,15 @@ static __always_inline __u8 ct_trace_reason(enum ct_state state)
 	}
 }
 
-/* What masquerading made of the flow, for lib/leave.h. */
-static __always_inline void ct_tell_translation(struct packet *packet, const struct ct_entry *entry, bool moved)
+/* What masquerading made of the flow, for lib/leave.h. moved: the entry for the flow's answers has to learn something. */
+static __always_inline void ct_tell_translation(struct packet *packet, struct ct_entry *entry, bool moved, int family)
 {
-	if (packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK || !entry->nat_port)
+	if (!enable_host_routing || packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK ||
+	    !entry->nat_port || packet->fragment)
+		return;
+	if (moved && !nat_keep(packet, entry, family))
 		return;
 	packet->nat_port = entry->nat_port;
-	packet->nat_stale = moved;
 	packet->tunnel_endpoint = entry->tunnel_endpoint;
 }
 
@@ -104,14 +107,14 @@ static __always_inline int judge_flow(struct __sk_buff *skb, struct packet *pack
 	}
 	if (ct_tracked(&flow) && flow.entry) {
 		ct_renew(packet, &flow, audited);
-		ct_tell_translation(packet, flow.entry, ct_account(packet, &flow, skb->len));
+		ct_tell_translation(packet, flow.entry, ct_account(packet, &flow, skb->len), family);
 		return 0;
 	}
 	packet->report = 1;
 	/* In the place of the old one: a new element of a large table is far from the cache. */
 	if (flow.state == CT_REOPENED && flow.entry) {
 		ct_open(packet, flow.entry, &flow.stamp, ct_opening_flags(packet, audited), skb->len);
-		ct_tell_translation(packet, flow.entry, true);
+		ct_tell_translation(packet, flow.entry, true, family);
 		return 0;
 	}
 	if (flow.state == CT_NEW) {

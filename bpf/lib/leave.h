@@ -17,7 +17,7 @@
 #define TCP_DATA_OFFSET 12	/* the byte whose upper half is the header's length in words */
 
 /* Asks the routing table, as for a packet to be forwarded, and for the MAC address of the next hop. */
-static __always_inline void find_way(struct __sk_buff *skb, const struct packet *packet, struct way *way, __u32 second)
+static __always_inline void find_way(struct __sk_buff *skb, const struct packet *packet, struct way *way)
 {
 	struct bpf_fib_lookup route = { .tot_len = 1 };
 	const struct masquerade_device *device;
@@ -27,7 +27,7 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 	way->destination = packet->destination;
 	way->family = packet->family;
 	way->endpoint = packet->endpoint;
-	way->second = second;
+	way->second = packet->now;
 	way->ifindex = 0;
 	found = ask_way(skb, packet, &route, 0, packet->family);
 	way->has_neighbor = !found;
@@ -55,7 +55,6 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 /* NULL: none that we can go. *asked: the routing table was asked for this packet. */
 static __always_inline const struct way *way_out(struct __sk_buff *skb, const struct packet *packet, bool *asked)
 {
-	__u32 second = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	const __u32 *words = packet->destination.words;
 	__u32 slot = ((words[0] ^ words[1] ^ words[2] ^ words[3] ^ packet->endpoint) * 0x9e3779b1U) >> 24;
 	struct way *way = bpf_map_lookup_elem(&cilium_ways, &slot);
@@ -63,10 +62,10 @@ static __always_inline const struct way *way_out(struct __sk_buff *skb, const st
 	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
 	if (!way)
 		return NULL;
-	*asked = way->second != second || way->endpoint != packet->endpoint || way->family != packet->family ||
+	*asked = way->second != packet->now || way->endpoint != packet->endpoint || way->family != packet->family ||
 		 !address_equal(&way->destination, &packet->destination, FAMILY_IPV6);
 	if (unlikely(*asked))
-		find_way(skb, packet, way, second);
+		find_way(skb, packet, way);
 	return way->ifindex ? way : NULL;
 }
 
@@ -116,15 +115,15 @@ static __always_inline int send_to_mac(struct __sk_buff *skb, struct packet *pac
 	return verdict ? verdict : bpf_redirect(way->ifindex, 0);
 }
 
-/* A known flow's packet that says nothing new gets its address and port here, where they are at hand; for all others
- * cil_to_netdev finds them. 0 or what drop() gives.
+/* A known flow's packet gets its address and port here, where they are at hand; for all others cil_to_netdev finds them.
+ * 0 or what drop() gives.
  */
 static __always_inline int translate(struct __sk_buff *skb, struct packet *packet, const struct way *way)
 {
 	struct nat_entry outside = {};
 
 	skb->mark = 0;
-	if (!packet->nat_port || packet->nat_stale || packet->fragment ||
+	if (!packet->nat_port || packet->fragment ||
 	    !address_equal(&packet->tunnel_endpoint, &way->address, FAMILY_IPV6))
 		return 0;
 	outside.address = packet->tunnel_endpoint;

@@ -63,19 +63,19 @@ __verified_alone int opens_masqueraded_flow(const struct packet *packet, int fam
 /* The entry of a known flow in flow->entry; false: there is none. */
 static __always_inline bool find_outgoing(const struct packet *packet, struct nat_side *flow, int family)
 {
-	struct nat_clock clock = read_nat_clock();
-	struct nat_entry *entry = nat_lookup(&flow->key, clock.now, family);
+	struct nat_entry *entry = nat_lookup(&flow->key, packet->now, family);
 
 	if (!entry)
 		return false;
 	flow->entry = *entry;
-	return nat_touch(packet, entry, flow, &clock, family);
+	return nat_touch(packet, entry, flow, family);
 }
 
 /* What the receiver of the quoted packet, an answer, becomes outside; false: nothing. */
-static __always_inline bool find_quoted_translation(const struct quote *quote, struct nat_change *change, int family)
+static __always_inline bool find_quoted_translation(const struct quote *quote, struct nat_change *change, __u32 now,
+						    int family)
 {
-	__u32 ports = quoted_ports(quote), now = read_nat_clock().now;
+	__u32 ports = quoted_ports(quote);
 	const struct nat_entry *entry;
 	const struct ct_entry *flow;
 	union ct_key key;
@@ -105,7 +105,7 @@ static __always_inline int error_of_pod(struct __sk_buff *skb, struct packet *pa
 
 	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
 	    !address_equal(&quote.sent.remote, &packet->source, family) ||
-	    !find_quoted_translation(&quote, &change, family))
+	    !find_quoted_translation(&quote, &change, packet->now, family))
 		return 0;
 	change.from_port = quote.sent.remote_port;
 	return nat_rewrite_error(skb, packet, &change, &quote, family);
@@ -147,7 +147,6 @@ static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *p
 
 	/* The keys differ in the direction. */
 	read_nat_key(packet, &flow.key, NAT_OUT, family);
-	packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
 	entry = ct_lookup(&flow.key, packet->protocol, packet->now, family);
 	if (!find_translation(packet, entry, address, &flow, family)) {
 		/* Who opened the flow from outside knows the pod's own address. */
@@ -170,16 +169,15 @@ static __always_inline bool is_tunnel_packet(const struct packet *packet)
 }
 
 /* Of the node's own flow, where nobody had its port before. */
-static __always_inline void touch_own_flow(const struct packet *packet, struct nat_entry *entry,
-					   const struct nat_clock *clock)
+static __always_inline void touch_own_flow(const struct packet *packet, struct nat_entry *entry)
 {
 	__u16 flags = nat_flags(packet, entry);
 
-	if (likely(flags == entry->flags && entry->touched == clock->tick))
+	if (likely(flags == entry->flags && entry->touched == packet->tick))
 		return;
 	entry->flags = flags;
-	entry->expires = clock->now + ct_lifetime(packet, flags);
-	entry->touched = clock->tick;
+	entry->expires = packet->now + ct_lifetime(packet, flags);
+	entry->touched = packet->tick;
 }
 
 /* The entry that the answers to an own flow have. */
@@ -194,19 +192,17 @@ static __always_inline void read_own_flow(const struct packet *packet, struct na
 }
 
 /* A full map must not keep the node from talking. */
-static __always_inline void note_own_flow(const struct packet *packet, struct nat_side *in, const struct nat_clock *clock,
-					  int family)
+static __always_inline void note_own_flow(const struct packet *packet, struct nat_side *in, int family)
 {
 	read_own_flow(packet, in, family);
-	in->entry.created = clock->now;
-	touch_own_flow(packet, &in->entry, clock);
+	in->entry.created = packet->now;
+	touch_own_flow(packet, &in->entry);
 	nat_write(in, BPF_ANY, family);
 }
 
 /* The node's own flows keep their ports, and are noted so that no pod gets them; those that a pod has are changed. */
 static __always_inline int own_packet(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	struct nat_clock clock = read_nat_clock();
 	struct nat_side flow;
 	struct nat_entry *taken;
 	int verdict;
@@ -215,16 +211,16 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 	    is_tunnel_packet(packet))
 		return 0;
 	read_own_flow(packet, &flow, family);
-	taken = nat_lookup(&flow.key, clock.now, family);
+	taken = nat_lookup(&flow.key, packet->now, family);
 	if (likely(taken && (taken->flags & NAT_F_HOST) && nat_leads_to(taken, &flow.entry, family))) {
-		touch_own_flow(packet, taken, &clock);
+		touch_own_flow(packet, taken);
 		return 0;
 	}
 	read_nat_key(packet, &flow.key, NAT_OUT, family);
 	if (find_outgoing(packet, &flow, family))
 		return nat_rewrite(skb, packet, &flow.entry, true, family);
 	if (!taken) {
-		note_own_flow(packet, &flow, &clock, family);
+		note_own_flow(packet, &flow, family);
 		return 0;
 	}
 	verdict = nat_open(packet, &flow, &packet->source, NULL, NAT_F_HOST, family);
@@ -283,6 +279,7 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 	own = address_equal(&packet->source, address, family);
 	if (!own && !is_of_pod(packet, family))
 		return 0;
+	read_clock(packet);
 	if (packet->icmp_kind == KIND_ERROR)
 		return own ? 0 : masquerade_error(skb, packet, family);
 	if (unlikely(packet->fragment)) {

@@ -19,18 +19,6 @@ struct nat_side {
 	struct nat_entry entry;
 };
 
-struct nat_clock {
-	__u32 now;	/* seconds of CLOCK_MONOTONIC */
-	__u32 tick;	/* units of 2^NAT_TICK_BITS ns */
-};
-
-static __always_inline struct nat_clock read_nat_clock(void)
-{
-	__u64 ns = bpf_ktime_get_coarse_ns();
-
-	return (struct nat_clock){ .now = ns / NS_PER_SECOND, .tick = ns >> NAT_TICK_BITS };
-}
-
 static __always_inline bool in_nat_range(__be16 port)
 {
 	__u16 number = bpf_ntohs(port);
@@ -162,7 +150,7 @@ static __always_inline void nat_track(struct ct_entry *entry, const union ip_add
 }
 
 /* Of an entry for answers: the conntrack entry of who asked. */
-static __always_inline struct ct_entry *nat_find_tracking(const struct nat_side *in, int family)
+static __always_inline struct ct_entry *nat_find_tracking(const struct nat_side *in, __u32 now, int family)
 {
 	union ip_address remote __in_words, local __in_words = in->entry.address;
 	__u8 protocol = family == FAMILY_IPV4 ? in->key.v4.protocol : in->key.v6.protocol;
@@ -171,7 +159,7 @@ static __always_inline struct ct_entry *nat_find_tracking(const struct nat_side 
 
 	nat_key_source(&in->key, &remote, family);
 	fill_ct_key(&key, &local, &remote, ports, protocol, family);
-	return nat_tracking(ct_lookup(&key, protocol, read_nat_clock().now, family));
+	return nat_tracking(ct_lookup(&key, protocol, now, family));
 }
 
 /* Does who asked know of this translation? Then it learns it, if it has none. False: it has another one. */
@@ -199,8 +187,8 @@ __verified_alone int nat_renew(const struct packet *packet, struct nat_side *own
 		return false;
 	direction = packet->direction == DIRECTION_EGRESS ? NAT_OUT : NAT_IN;
 	if (direction == NAT_IN && (own->entry.flags & NAT_F_TRACKED)) {
-		struct ct_entry *asker = family == FAMILY_IPV4 ? nat_find_tracking(own, FAMILY_IPV4) :
-								 nat_find_tracking(own, FAMILY_IPV6);
+		struct ct_entry *asker = family == FAMILY_IPV4 ? nat_find_tracking(own, packet->now, FAMILY_IPV4) :
+								 nat_find_tracking(own, packet->now, FAMILY_IPV6);
 
 		if (asker)
 			return nat_agree(asker, own, family);
@@ -223,35 +211,35 @@ __verified_alone int nat_renew(const struct packet *packet, struct nat_side *own
 /* Is there nothing that another entry has to know of? The host's own flow, which changes nothing, has this one only; a
  * conntrack entry sees each packet itself, and is asked now and then whether it still has this port.
  */
-static __always_inline bool nat_is_alone(const struct packet *packet, const struct nat_entry *entry, __u32 tick, int family)
+static __always_inline bool nat_is_alone(const struct packet *packet, const struct nat_entry *entry, int family)
 {
 	if (packet->direction != DIRECTION_INGRESS)
 		return false;
 	if (entry->flags & NAT_F_HOST)
 		return address_equal(&entry->address, &packet->destination, family) && entry->port == packet->destination_port;
-	return (entry->flags & NAT_F_TRACKED) && entry->touched == tick;
+	return (entry->flags & NAT_F_TRACKED) && entry->touched == packet->tick;
 }
 
 /* Books a packet of a known flow, whose key is own->key; what is new reaches the other entry some milliseconds later at
  * the latest, so that neither grows old alone. False: the flow has lost its port.
  */
 static __always_inline bool nat_touch(const struct packet *packet, struct nat_entry *entry, struct nat_side *own,
-				      const struct nat_clock *clock, int family)
+				      int family)
 {
 	__u16 flags = nat_flags(packet, entry);
 
-	if (likely(flags == entry->flags && entry->touched == clock->tick))
+	if (likely(flags == entry->flags && entry->touched == packet->tick))
 		return true;
 	own->entry = *entry;
 	own->entry.flags = flags;
-	own->entry.expires = clock->now + ct_lifetime(packet, flags);
-	own->entry.touched = clock->tick;
-	if (!nat_is_alone(packet, entry, clock->tick, family) && !nat_renew(packet, own, family)) {
+	own->entry.expires = packet->now + ct_lifetime(packet, flags);
+	own->entry.touched = packet->tick;
+	if (!nat_is_alone(packet, entry, family) && !nat_renew(packet, own, family)) {
 		nat_delete(&own->key, family);
 		return false;
 	}
 	entry->flags = flags;
 	entry->expires = own->entry.expires;
-	entry->touched = clock->tick;
+	entry->touched = packet->tick;
 	return true;
 }

@@ -101,15 +101,14 @@ static __always_inline __u32 nat_first_port(const union ct_key *key, int family)
 __verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, int family)
 {
 	struct nat_search search = {};
-	struct nat_clock clock = read_nat_clock();
 	__be16 port;
 
 	if (!packet || !own)
 		return -DROP_NAT_NO_MAPPING;
 	own->entry.flags = (own->entry.flags & NAT_F_KIND) | ct_packet_flags(packet, false);
-	own->entry.created = clock.now;
-	own->entry.expires = clock.now + ct_lifetime(packet, own->entry.flags);
-	own->entry.touched = clock.tick;
+	own->entry.created = packet->now;
+	own->entry.expires = packet->now + ct_lifetime(packet, own->entry.flags);
+	own->entry.touched = packet->tick;
 	port = packet->source_port;
 	own->entry.port = port;
 	if (family == FAMILY_IPV4) {
@@ -120,7 +119,7 @@ __verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, 
 		search.first = nat_first_port(&own->key, FAMILY_IPV6);
 	}
 	search.wanted = in_nat_range(port) ? bpf_ntohs(port) : 0;
-	search.now = clock.now;
+	search.now = packet->now;
 	search.family = family;
 	bpf_loop(NAT_RETRIES, nat_try_port, &search, 0);
 	count_nat_tries(search.found ? search.tries : NAT_RETRIES, family);

@@ -32,7 +32,6 @@ static __always_inline __u16 nat_flow_flags(const struct packet *packet, const s
 /* False: the flow has lost its port to another one. */
 static __always_inline bool nat_tell(const struct packet *packet, struct ct_entry *flow, int family)
 {
-	struct nat_clock clock = read_nat_clock();
 	struct nat_side in;
 	struct nat_entry *entry;
 	__u16 flags;
@@ -41,12 +40,12 @@ static __always_inline bool nat_tell(const struct packet *packet, struct ct_entr
 	nat_answers_of(packet, flow, &in, family);
 	entry = nat_find(&in.key, family);
 	flags = nat_flow_flags(packet, flow, entry ? entry : &in.entry);
-	expires = clock.now + ct_lifetime(packet, flags);
+	expires = packet->now + ct_lifetime(packet, flags);
 	if (!entry) {
 		in.entry.flags = flags;
 		in.entry.expires = expires;
-		in.entry.created = clock.now;
-		in.entry.touched = clock.tick;
+		in.entry.created = packet->now;
+		in.entry.touched = packet->tick;
 		return nat_write(&in, BPF_NOEXIST, family) == 0;
 	}
 	if (!nat_leads_to(entry, &in.entry, family))
@@ -55,8 +54,8 @@ static __always_inline bool nat_tell(const struct packet *packet, struct ct_entr
 		entry->flags = flags;
 	if (entry->expires != expires)
 		entry->expires = expires;
-	if (entry->touched != clock.tick)
-		entry->touched = clock.tick;
+	if (entry->touched != packet->tick)
+		entry->touched = packet->tick;
 	return true;
 }
 

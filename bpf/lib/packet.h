@@ -4,6 +4,7 @@
 #include "../abi/address.h"
 #include "../abi/drop.h"
 #include "../abi/events.h"
+#include "../abi/nat.h"
 #include "helpers.h"
 
 enum fragment_kind {
@@ -51,10 +52,10 @@ struct packet {
 	__u8 direction;			/* enum policy_direction of the program */
 	__u8 family;
 	__u8 by_stack;			/* what passes goes to whoever is next on the hook */
-	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: not asked yet */
+	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: read_clock() has yet to be asked */
+	__u32 tick;			/* the same in units of 2^NAT_TICK_BITS ns */
 	__be16 nat_port;		/* of the flow outside, with tunnel_endpoint as its address; 0: not masqueraded, or not yet */
-	__u8 nat_stale;			/* the entry for its answers has to learn something from this packet */
-	__u8 pad[5];
+	__u8 pad[2];
 };
 
 /* Kernels before 6.3 hand no uninitialized byte to a function that is verified alone. */
@@ -77,6 +78,18 @@ static __always_inline void *packet_end(struct __sk_buff *skb)
 
 	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(end) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
 	return end;
+}
+
+/* One time for all that is done with the packet. */
+static __always_inline void read_clock(struct packet *packet)
+{
+	__u64 ns;
+
+	if (packet->now)
+		return;
+	ns = bpf_ktime_get_coarse_ns();
+	packet->now = ns / NS_PER_SECOND;
+	packet->tick = ns >> NAT_TICK_BITS;
 }
 
 /* size bytes at offset, or NULL. Pointers given before are invalid then. */

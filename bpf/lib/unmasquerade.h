@@ -35,10 +35,11 @@ static __always_inline int find_asker(struct __sk_buff *skb, struct packet *pack
 	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
 	    !address_equal(&quote.sent.local, &packet->destination, family) || !in_nat_range(quote.sent.local_port))
 		return 0;
+	read_clock(packet);
 	ports = quoted_ports(&quote);
 	fill_nat_key(&key, &quote.sent.remote, &quote.sent.local, ports >> 16 | ports << 16, quote.sent.protocol, NAT_IN,
 		     family);
-	entry = nat_lookup(&key, read_nat_clock().now, family);
+	entry = nat_lookup(&key, packet->now, family);
 	if (!entry)
 		return 0;
 	change.from = packet->destination;
@@ -56,21 +57,21 @@ static __always_inline int find_asker(struct __sk_buff *skb, struct packet *pack
 /* An answer of a known flow. Returns the pod's endpoint, 0 or what drop() gives. */
 static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct packet *packet, int family)
 {
-	struct nat_clock clock = read_nat_clock();
 	struct nat_side flow = {};
 	struct nat_entry *entry;
 	__u16 endpoint;
 	int verdict;
 
+	read_clock(packet);
 	read_nat_key(packet, &flow.key, NAT_IN, family);
-	entry = nat_lookup(&flow.key, clock.now, family);
+	entry = nat_lookup(&flow.key, packet->now, family);
 	if (!entry)
 		return 0;
 	flow.entry = *entry;
 	endpoint = pod_with_address(&flow.entry.address, family);
 	if (!endpoint && !(flow.entry.flags & NAT_F_HOST))
 		return 0;
-	if (!nat_touch(packet, entry, &flow, &clock, family))
+	if (!nat_touch(packet, entry, &flow, family))
 		return 0;
 	if (packet->fragment == FRAGMENT_FIRST)
 		record_fragment(packet, family);
