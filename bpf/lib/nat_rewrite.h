@@ -83,10 +83,15 @@ static __always_inline __u32 check_offset(__u8 protocol, int family)
 	return protocol == IPPROTO_TCP ? TCP_CHECK_OFFSET : UDP_CHECK_OFFSET;
 }
 
-/* What replacing one by the other adds to a sum. */
+/* What replacing one by the other adds to a sum: bpf_csum_diff(), without a call. */
 static __always_inline __u32 address_difference(const struct nat_change *change, int family)
 {
-	return bpf_csum_diff((void *)&change->from, address_size(family), (void *)&change->to, address_size(family), 0);
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < address_size(family) / sizeof(change->to.words[0]); i++)
+		sum += (__u64)(__u32)~change->from.words[i] + change->to.words[i];
+	sum = (__u32)sum + (sum >> 32);
+	return (__u32)sum + (__u32)(sum >> 32);
 }
 
 static __always_inline __u32 words_difference(__u16 from, __u16 to, __u32 sum)
@@ -126,16 +131,40 @@ static __always_inline long rewrite_l4(struct __sk_buff *skb, const struct packe
 	return bpf_skb_store_bytes(skb, port, &change->to_port, sizeof(change->to_port), 0);
 }
 
-/* An IPv4 header's own checksum makes up for its address, so that a sum over the packet stays; IPv6 has none. */
+/* An IPv4 header's own checksum makes up for its address, so that a sum over the packet stays. */
+static __always_inline long rewrite_ipv4_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference)
+{
+	struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+	if (!ip)
+		return -1;
+	ip->check = changed_check(ip->check, difference);
+	if (change->source)
+		ip->saddr = change->to.ipv4;
+	else
+		ip->daddr = change->to.ipv4;
+	return 0;
+}
+
+static __always_inline long rewrite_ipv6_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference)
+{
+	struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+	if (!ip)
+		return -1;
+	if (change->source)
+		__builtin_memcpy(&ip->saddr, &change->to, sizeof(ip->saddr));
+	else
+		__builtin_memcpy(&ip->daddr, &change->to, sizeof(ip->daddr));
+	bpf_csum_update(skb, difference);
+	return 0;
+}
+
 static __always_inline long rewrite_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference,
 					    int family)
 {
-	__u32 offset = ETH_LENGTH + address_offset(change->source, family);
-
-	if (family == FAMILY_IPV4 && bpf_l3_csum_replace(skb, ETH_LENGTH + IPV4_CHECK_OFFSET, 0, difference, 0))
-		return -1;
-	return bpf_skb_store_bytes(skb, offset, &change->to, address_size(family),
-				   family == FAMILY_IPV4 ? 0 : BPF_F_RECOMPUTE_CSUM);
+	return family == FAMILY_IPV4 ? rewrite_ipv4_address(skb, change, difference) :
+				       rewrite_ipv6_address(skb, change, difference);
 }
 
 static __always_inline long rewrite(struct __sk_buff *skb, const struct packet *packet, const struct nat_change *change,
