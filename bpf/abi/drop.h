@@ -82,4 +82,5 @@ enum source_file {
 	FILE_POD = 143,			/* pod.bpf.c */
 	FILE_JUDGE = 144,		/* judge.h */
 	FILE_NAT_PORT = 145,		/* nat_port.h */
+	FILE_ENTER_POD = 146,		/* enter_pod.h */
 };

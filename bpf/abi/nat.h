@@ -43,12 +43,13 @@ struct nat_entry {
 	union ip_address address;
 	__u32 expires;		/* seconds of CLOCK_MONOTONIC */
 	__u32 created;		/* the same */
-	__u32 touched;		/* when both entries were last seen to be there, in units of 2^NAT_TICK_BITS ns */
+	__u16 tick;		/* when both entries were last seen to be there, in units of 2^NAT_TICK_BITS ns */
+	__u16 endpoint;		/* of whom the flow is, while that endpoint has the address; 0: ask cilium_lxc */
 	__be16 port;
 	__u16 flags;
 };
 
-#define NAT_TICK_BITS 26	/* 67 ms */
+#define NAT_TICK_BITS 26	/* 67 ms; nat_entry.tick comes round after 73 minutes */
 
 /* cilium_snat_v4_alloc_retries, cilium_snat_v6_alloc_retries (arrays for each CPU): how many flows found a port after how
  * many that were taken; the last slot: that found none.

@@ -30,6 +30,7 @@
 	 FILE_IS("host_firewall.h") ? FILE_HOST_FIREWALL :                         \
 	 FILE_IS("nat.h") ? FILE_NAT :                                             \
 	 FILE_IS("nat_port.h") ? FILE_NAT_PORT :                                   \
+	 FILE_IS("enter_pod.h") ? FILE_ENTER_POD :                                 \
 	 FILE_IS("masquerade.h") ? FILE_MASQUERADE :                               \
 	 FILE_IS("unmasquerade.h") ? FILE_UNMASQUERADE :                           \
 	 FILE_IS("nat_rewrite.h") ? FILE_NAT_REWRITE :                             \

@@ -173,11 +173,11 @@ static __always_inline void touch_own_flow(const struct packet *packet, struct n
 {
 	__u16 flags = nat_flags(packet, entry);
 
-	if (likely(flags == entry->flags && entry->touched == packet->tick))
+	if (likely(flags == entry->flags && entry->tick == packet->tick))
 		return;
 	entry->flags = flags;
 	entry->expires = packet->now + ct_lifetime(packet, flags);
-	entry->touched = packet->tick;
+	entry->tick = packet->tick;
 }
 
 /* The entry that the answers to an own flow have. */

@@ -204,7 +204,7 @@ __verified_alone int nat_renew(const struct packet *packet, struct nat_side *own
 		return false;
 	entry->expires = own->entry.expires;
 	entry->flags = own->entry.flags;
-	entry->touched = own->entry.touched;
+	entry->tick = own->entry.tick;
 	return true;
 }
 
@@ -217,7 +217,7 @@ static __always_inline bool nat_is_alone(const struct packet *packet, const stru
 		return false;
 	if (entry->flags & NAT_F_HOST)
 		return address_equal(&entry->address, &packet->destination, family) && entry->port == packet->destination_port;
-	return (entry->flags & NAT_F_TRACKED) && entry->touched == packet->tick;
+	return (entry->flags & NAT_F_TRACKED) && entry->tick == packet->tick;
 }
 
 /* Books a packet of a known flow, whose key is own->key; what is new reaches the other entry some milliseconds later at
@@ -228,18 +228,18 @@ static __always_inline bool nat_touch(const struct packet *packet, struct nat_en
 {
 	__u16 flags = nat_flags(packet, entry);
 
-	if (likely(flags == entry->flags && entry->touched == packet->tick))
+	if (likely(flags == entry->flags && entry->tick == packet->tick))
 		return true;
 	own->entry = *entry;
 	own->entry.flags = flags;
 	own->entry.expires = packet->now + ct_lifetime(packet, flags);
-	own->entry.touched = packet->tick;
+	own->entry.tick = packet->tick;
 	if (!nat_is_alone(packet, entry, family) && !nat_renew(packet, own, family)) {
 		nat_delete(&own->key, family);
 		return false;
 	}
 	entry->flags = flags;
 	entry->expires = own->entry.expires;
-	entry->touched = packet->tick;
+	entry->tick = packet->tick;
 	return true;
 }

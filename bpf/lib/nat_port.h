@@ -108,7 +108,7 @@ __verified_alone int nat_find_port(struct packet *packet, struct nat_side *own, 
 	own->entry.flags = (own->entry.flags & NAT_F_KIND) | ct_packet_flags(packet, false);
 	own->entry.created = packet->now;
 	own->entry.expires = packet->now + ct_lifetime(packet, own->entry.flags);
-	own->entry.touched = packet->tick;
+	own->entry.tick = packet->tick;
 	port = packet->source_port;
 	own->entry.port = port;
 	if (family == FAMILY_IPV4) {

@@ -132,39 +132,41 @@ static __always_inline long rewrite_l4(struct __sk_buff *skb, const struct packe
 }
 
 /* An IPv4 header's own checksum makes up for its address, so that a sum over the packet stays. */
-static __always_inline long rewrite_ipv4_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference)
+static __always_inline long rewrite_ipv4_address(struct __sk_buff *skb, const union ip_address *to, bool source,
+						 __u32 difference)
 {
 	struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
 
 	if (!ip)
 		return -1;
 	ip->check = changed_check(ip->check, difference);
-	if (change->source)
-		ip->saddr = change->to.ipv4;
+	if (source)
+		ip->saddr = to->ipv4;
 	else
-		ip->daddr = change->to.ipv4;
+		ip->daddr = to->ipv4;
 	return 0;
 }
 
-static __always_inline long rewrite_ipv6_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference)
+static __always_inline long rewrite_ipv6_address(struct __sk_buff *skb, const union ip_address *to, bool source,
+						 __u32 difference)
 {
 	struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
 
 	if (!ip)
 		return -1;
-	if (change->source)
-		__builtin_memcpy(&ip->saddr, &change->to, sizeof(ip->saddr));
+	if (source)
+		__builtin_memcpy(&ip->saddr, to, sizeof(ip->saddr));
 	else
-		__builtin_memcpy(&ip->daddr, &change->to, sizeof(ip->daddr));
+		__builtin_memcpy(&ip->daddr, to, sizeof(ip->daddr));
 	bpf_csum_update(skb, difference);
 	return 0;
 }
 
-static __always_inline long rewrite_address(struct __sk_buff *skb, const struct nat_change *change, __u32 difference,
-					    int family)
+static __always_inline long rewrite_address(struct __sk_buff *skb, const union ip_address *to, bool source,
+					    __u32 difference, int family)
 {
-	return family == FAMILY_IPV4 ? rewrite_ipv4_address(skb, change, difference) :
-				       rewrite_ipv6_address(skb, change, difference);
+	return family == FAMILY_IPV4 ? rewrite_ipv4_address(skb, to, source, difference) :
+				       rewrite_ipv6_address(skb, to, source, difference);
 }
 
 static __always_inline long rewrite(struct __sk_buff *skb, const struct packet *packet, const struct nat_change *change,
@@ -174,7 +176,7 @@ static __always_inline long rewrite(struct __sk_buff *skb, const struct packet *
 
 	if (packet->fragment != FRAGMENT_LATER && rewrite_l4(skb, packet, change, difference, family))
 		return -1;
-	return rewrite_address(skb, change, difference, family);
+	return rewrite_address(skb, &change->to, change->source, difference, family);
 }
 
 /* Gives a packet that is no ICMP error the entry's address and port, as its source or else as its destination. 0 or what
@@ -249,7 +251,6 @@ static __always_inline long rewrite_error(struct __sk_buff *skb, const struct pa
 {
 	__u32 quoted_ip = packet->l4_offset + ICMP_HEADER, sum = 0;
 	__u32 difference = address_difference(change, family);
-	struct nat_change outer = { .from = change->from, .to = change->to, .source = !change->source };
 
 	if (rewrite_quoted_l4(skb, packet, change, quote, &sum, family) ||
 	    store(skb, quoted_ip + address_offset(change->source, family), &change->to, address_size(family)))
@@ -265,7 +266,7 @@ static __always_inline long rewrite_error(struct __sk_buff *skb, const struct pa
 	}
 	if (change_check(skb, packet->l4_offset + ICMP_CHECK_OFFSET, sum))
 		return -1;
-	return rewrite_address(skb, &outer, difference, family);
+	return rewrite_address(skb, &change->to, !change->source, difference, family);
 }
 
 /* Translates an ICMP error about a translated flow. `change` is about the quoted packet. 0 or what drop() gives. */

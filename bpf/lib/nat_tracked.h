@@ -18,6 +18,7 @@ static __always_inline void nat_answers_of(const struct packet *packet, const st
 	__builtin_memset(&in->entry, 0, sizeof(in->entry));
 	in->entry.address = packet->source;
 	in->entry.port = packet->source_port;
+	in->entry.endpoint = packet->endpoint;
 }
 
 /* What conntrack knows of the flow, and what the entry does: it may have seen an answer that conntrack has yet to see. */
@@ -45,7 +46,7 @@ static __always_inline bool nat_tell(const struct packet *packet, struct ct_entr
 		in.entry.flags = flags;
 		in.entry.expires = expires;
 		in.entry.created = packet->now;
-		in.entry.touched = packet->tick;
+		in.entry.tick = packet->tick;
 		return nat_write(&in, BPF_NOEXIST, family) == 0;
 	}
 	if (!nat_leads_to(entry, &in.entry, family))
@@ -54,8 +55,10 @@ static __always_inline bool nat_tell(const struct packet *packet, struct ct_entr
 		entry->flags = flags;
 	if (entry->expires != expires)
 		entry->expires = expires;
-	if (entry->touched != packet->tick)
-		entry->touched = packet->tick;
+	if (entry->tick != packet->tick)
+		entry->tick = packet->tick;
+	if (packet->endpoint && entry->endpoint != packet->endpoint)
+		entry->endpoint = packet->endpoint;
 	return true;
 }
 

@@ -53,9 +53,9 @@ struct packet {
 	__u8 family;
 	__u8 by_stack;			/* what passes goes to whoever is next on the hook */
 	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: read_clock() has yet to be asked */
-	__u32 tick;			/* the same in units of 2^NAT_TICK_BITS ns */
+	__u16 tick;			/* the same in units of 2^NAT_TICK_BITS ns, as in struct nat_entry */
 	__be16 nat_port;		/* of the flow outside, with tunnel_endpoint as its address; 0: not masqueraded, or not yet */
-	__u8 pad[2];
+	__u8 pad[4];
 };
 
 /* Kernels before 6.3 hand no uninitialized byte to a function that is verified alone. */

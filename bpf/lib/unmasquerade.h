@@ -2,6 +2,7 @@
 /* What comes in for the node's address, and is an answer to a pod: it goes to the pod. */
 #pragma once
 #include "call.h"
+#include "enter_pod.h"
 #include "masquerade.h"
 
 /* The pod that has an address; 0: none of this node. */
@@ -12,13 +13,14 @@ static __always_inline __u16 pod_with_address(const union ip_address *address, i
 	return info && !(info->flags & ENDPOINT_F_HOST) ? info->endpoint_id : 0;
 }
 
-/* Goes on in the pod's program; comes back only when it is not there. */
-static __always_inline int enter_masqueraded_pod(struct __sk_buff *skb, struct packet *packet, __u16 endpoint)
+/* The pod whose flow it is; 0: none of this node. */
+static __always_inline __u16 pod_of_flow(const struct nat_entry *entry, int family)
 {
-	packet->peer_endpoint = endpoint;
-	skb->mark = 0;
-	call_container(skb, CALL_TO_CONTAINER, endpoint, IDENTITY_UNKNOWN, CALL_F_INGRESS);
-	return drop(packet, DROP_MISSED_TAIL_CALL);
+	const struct endpoint_config *endpoint = entry->endpoint ? endpoint_by_id(entry->endpoint) : NULL;
+
+	if (likely(endpoint && endpoint_has_address(endpoint, &entry->address, family)))
+		return entry->endpoint;
+	return pod_with_address(&entry->address, family);
 }
 
 /* An error about what a pod sent. Returns the pod's endpoint, 0 or what drop() gives. */
@@ -68,7 +70,7 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 	if (!entry)
 		return 0;
 	flow.entry = *entry;
-	endpoint = pod_with_address(&flow.entry.address, family);
+	endpoint = pod_of_flow(entry, family);
 	if (!endpoint && !(flow.entry.flags & NAT_F_HOST))
 		return 0;
 	if (!nat_touch(packet, entry, &flow, family))
@@ -78,6 +80,8 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 	if (!endpoint && packet->destination_port == flow.entry.port)
 		return 0;
 	verdict = nat_rewrite(skb, packet, &flow.entry, false, family);
+	packet->destination = flow.entry.address;
+	packet->destination_port = flow.entry.port;
 	return verdict ? verdict : endpoint;
 }
 
@@ -102,14 +106,34 @@ __verified_alone int unmasquerade_answer6(struct __sk_buff *skb, struct packet *
 /* Does the stack see what the pod asks? Then it has to see the answers too: netfilter takes a connection for broken of
  * which it knows one side.
  */
-static __always_inline bool asks_by_stack(__u16 id)
+static __always_inline bool asks_by_stack(const struct endpoint_config *endpoint)
 {
-	const struct endpoint_config *endpoint;
+	return !enable_host_routing || (endpoint && (endpoint->flags & (ENDPOINT_BY_STACK | ENDPOINT_IPVLAN)));
+}
 
-	if (!enable_host_routing)
-		return true;
-	endpoint = endpoint_by_id(id);
-	return endpoint && (endpoint->flags & (ENDPOINT_BY_STACK | ENDPOINT_IPVLAN));
+/* Goes on in the pod's program, which reads the packet anew; comes back only when it is not there. */
+static __always_inline int call_asker(struct __sk_buff *skb, struct packet *packet, __u16 id)
+{
+	packet->peer_endpoint = id;
+	call_container(skb, CALL_TO_CONTAINER, id, IDENTITY_UNKNOWN, CALL_F_INGRESS);
+	return drop(packet, DROP_MISSED_TAIL_CALL);
+}
+
+/* To the pod that asked: a TC action, 0 when that is by the stack, or what drop() gives. */
+static __always_inline int enter_asker(struct __sk_buff *skb, struct packet *packet, __u16 id, int family)
+{
+	const struct endpoint_config *endpoint = endpoint_by_id(id);
+
+	if (asks_by_stack(endpoint))
+		return 0;
+	skb->mark = 0;
+	if (!endpoint || packet->fragment || packet->icmp_kind == KIND_ERROR || (endpoint->flags & ENDPOINT_NEIGHBORS_PASS))
+		return call_asker(skb, packet, id);
+	packet->endpoint = id;
+	packet->destination_identity = endpoint->identity;
+	if (!(endpoint->flags & ENDPOINT_READY))
+		return drop(packet, DROP_EP_NOT_READY);
+	return enter_pod(skb, packet, endpoint, true, family);
 }
 
 /* Positive: the endpoint that the packet is for now. */
@@ -128,20 +152,23 @@ static __always_inline int unmasquerade_packet(struct __sk_buff *skb, struct pac
 	return family == FAMILY_IPV4 ? unmasquerade_answer4(skb, packet) : unmasquerade_answer6(skb, packet);
 }
 
-/* At the ingress of a device. 0: the packet goes on, translated or not; or what drop() gives. Answers to pods that
- * ask past the stack do not come back.
+static __always_inline int unmasquerade_to_pod(struct __sk_buff *skb, struct packet *packet, int family)
+{
+	int found = unmasquerade_packet(skb, packet, family);
+
+	return found > 0 ? enter_asker(skb, packet, found, family) : found;
+}
+
+/* At the ingress of a device. 0: the packet goes on, translated or not; a TC action, where it has gone to a pod that asks
+ * past the stack; or what drop() gives.
  */
 static __always_inline int unmasquerade(struct __sk_buff *skb, struct packet *packet)
 {
-	int found = 0;
-
 	if (skb->pkt_type != PACKET_HOST)
 		return 0;
 	if (enable_ipv4_masquerade && skb->protocol == bpf_htons(ETH_P_IP))
-		found = unmasquerade_packet(skb, packet, FAMILY_IPV4);
-	else if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))
-		found = unmasquerade_packet(skb, packet, FAMILY_IPV6);
-	if (found <= 0)
-		return found;
-	return asks_by_stack(found) ? 0 : enter_masqueraded_pod(skb, packet, found);
+		return unmasquerade_to_pod(skb, packet, FAMILY_IPV4);
+	if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))
+		return unmasquerade_to_pod(skb, packet, FAMILY_IPV6);
+	return 0;
 }

@@ -5,45 +5,18 @@
 #include "../lib/arp.h"
 #include "../lib/call.h"
 #include "../lib/encap.h"
+#include "../lib/enter_pod.h"
 #include "../lib/eth.h"
-#include "../lib/fragment.h"
 #include "../lib/ip.h"
-#include "../lib/judge.h"
 #include "../lib/ipvlan.h"
 #include "../lib/leave.h"
-#include "../lib/local_delivery.h"
 #include "../lib/mark.h"
 #include "../lib/ndp.h"
-#include "../lib/trace.h"
 
 /* What passes a device with qdiscs that matter goes to their filters too. */
 static __always_inline int pass_on(const struct packet *packet, int verdict)
 {
 	return packet->by_stack && verdict == TC_ACT_OK ? TC_ACT_UNSPEC : verdict;
-}
-
-/* A parsed packet to a pod of this node: asks for that pod, and hands it over. */
-static __always_inline int enter_pod(struct __sk_buff *skb, struct packet *packet,
-				     const struct endpoint_config *endpoint, bool at_ingress, int family)
-{
-	int verdict;
-
-	if (!endpoint_has_address(endpoint, &packet->destination, family))
-		return drop(packet, DROP_NO_LOCAL_ENDPOINT);
-	if (unlikely(packet->fragment)) {
-		verdict = follow_fragment(skb, packet, family);
-		if (verdict)
-			return verdict;
-	}
-	verdict = judge(skb, packet, endpoint, family);
-	if (verdict)
-		return verdict;
-	verdict = deliver(skb, packet, endpoint, at_ingress, family);
-	if (verdict < 0)
-		return verdict;
-	trace(skb, packet, TRACE_TO_ENDPOINT, packet->endpoint, endpoint->ifindex);
-	count_forwarded(skb, FORWARD_TO_POD);
-	return verdict;
 }
 
 /* The second half of the way between two pods of this node. The packet is parsed already, and only the side changes:

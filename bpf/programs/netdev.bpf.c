@@ -67,6 +67,8 @@ int cil_from_netdev(struct __sk_buff *skb)
 	if (at_ipvlan_master(skb) && is_delivered(skb))
 		return TC_ACT_UNSPEC;
 	verdict = unmasquerade(skb, &packet);
+	if (verdict > 0)
+		return verdict;
 	if (!verdict && at_ipvlan_master(skb)) {
 		verdict = to_slave_any(skb, &packet);
 		if (verdict > 0)

@@ -80,5 +80,6 @@ export const SourceFile = {
   FILE_POD: 143,
   FILE_JUDGE: 144,
   FILE_NAT_PORT: 145,
+  FILE_ENTER_POD: 146,
 } as const;
 export type SourceFile = (typeof SourceFile)[keyof typeof SourceFile];

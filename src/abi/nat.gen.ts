@@ -109,7 +109,8 @@ export interface NatEntry {
   address: Uint8Array;
   expires: number;
   created: number;
-  touched: number;
+  tick: number;
+  endpoint: number;
   /** Big endian in the struct, a plain number here. */
   port: number;
   flags: number;
@@ -122,7 +123,8 @@ export function encodeNatEntry(value: NatEntry, into: Uint8Array = new Uint8Arra
   copyBytes(value.address, 16, into, offset);
   view.setUint32(offset + 16, value.expires, true);
   view.setUint32(offset + 20, value.created, true);
-  view.setUint32(offset + 24, value.touched, true);
+  view.setUint16(offset + 24, value.tick, true);
+  view.setUint16(offset + 26, value.endpoint, true);
   view.setUint16(offset + 28, value.port, false);
   view.setUint16(offset + 30, value.flags, true);
   return into;
@@ -136,7 +138,8 @@ export function decodeNatEntry(bytes: Uint8Array, offset = 0): NatEntry {
     address: bytes.slice(offset, offset + 16),
     expires: view.getUint32(offset + 16, true),
     created: view.getUint32(offset + 20, true),
-    touched: view.getUint32(offset + 24, true),
+    tick: view.getUint16(offset + 24, true),
+    endpoint: view.getUint16(offset + 26, true),
     port: view.getUint16(offset + 28, false),
     flags: view.getUint16(offset + 30, true),
   };

@@ -44,6 +44,7 @@ export const files: ReadonlyMap<number, string> = new Map([
   [SourceFile.FILE_UNMASQUERADE, "unmasquerade.h"],
   [SourceFile.FILE_NAT_REWRITE, "nat_rewrite.h"],
   [SourceFile.FILE_NAT_PORT, "nat_port.h"],
+  [SourceFile.FILE_ENTER_POD, "enter_pod.h"],
 ]);
 
 /** The name of a file id, `unknown(ID)` when there is none. */
