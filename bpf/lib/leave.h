@@ -52,11 +52,17 @@ static __always_inline void find_way(struct __sk_buff *skb, const struct packet 
 	way->ifindex = ifindex;
 }
 
+static __always_inline __u32 way_slot(const struct packet *packet)
+{
+	const __u32 *words = packet->destination.words;
+
+	return ((words[0] ^ words[1] ^ words[2] ^ words[3] ^ packet->endpoint) * 0x9e3779b1U) >> 24;
+}
+
 /* NULL: none that we can go. *asked: the routing table was asked for this packet. */
 static __always_inline const struct way *way_out(struct __sk_buff *skb, const struct packet *packet, bool *asked)
 {
-	const __u32 *words = packet->destination.words;
-	__u32 slot = ((words[0] ^ words[1] ^ words[2] ^ words[3] ^ packet->endpoint) * 0x9e3779b1U) >> 24;
+	__u32 slot = way_slot(packet);
 	struct way *way = bpf_map_lookup_elem(&cilium_ways, &slot);
 
 	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
@@ -67,6 +73,26 @@ static __always_inline const struct way *way_out(struct __sk_buff *skb, const st
 	if (unlikely(*asked))
 		find_way(skb, packet, way);
 	return way->ifindex ? way : NULL;
+}
+
+/* Reads the entry for the answers of a connection that the packet opens, as it most likely is, so that the processor fetches
+ * it while it waits for the flow's conntrack entry: both are far from the cache.
+ */
+static __always_inline void warm_answers(const struct packet *packet, int family)
+{
+	__u32 slot = way_slot(packet);
+	const struct way *way = bpf_map_lookup_elem(&cilium_ways, &slot);
+	union ip_address address __in_words;
+	union ct_key key;
+	void *entry;
+
+	if (!way || !way->ifindex)
+		return;
+	address = way->address;
+	fill_nat_key(&key, &packet->destination, &address,
+		     packet->destination_port | (__u32)packet->source_port << 16, packet->protocol, NAT_IN, family);
+	entry = nat_find(&key, family);
+	asm volatile("" : : "r"(entry));
 }
 
 /* Of the L4 header of segments. What is none of TCP may be a tunnel, whose inner headers count as well. */
