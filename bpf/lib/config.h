@@ -68,6 +68,12 @@ static __always_inline __u64 runtime_config(__u32 index)
 	return value ? *value : 0;
 }
 
+/* Do pods' packets to the outside go past the stack, translated? */
+static __always_inline bool masquerades_past_stack(int family)
+{
+	return enable_host_routing && (family == FAMILY_IPV4 ? enable_ipv4_masquerade : enable_ipv6_masquerade);
+}
+
 static __always_inline __u32 world_identity(int family)
 {
 	return family == FAMILY_IPV4 ? world_ipv4_identity : world_ipv6_identity;

@@ -139,10 +139,20 @@ static __always_inline bool knows_route(const struct ct_entry *entry)
 	return entry->route != CT_ROUTE_UNKNOWN && (tunnel_ifindex || entry->route != CT_ROUTE_TUNNEL);
 }
 
-/* Who is at the other end, and how to get there: as the entry says, if it is fresh. */
+/* Does the entry still say who is at the other end? Also of a connection that its opener opens again: who may be there is
+ * asked, not who is.
+ */
+static __always_inline bool knows_peer(const struct packet *packet, const struct ct_flow *flow)
+{
+	return flow->fresh || (flow->state == CT_REOPENED && packet->direction == DIRECTION_EGRESS &&
+			       !(flow->entry->flags & CT_F_INGRESS) &&
+			       flow->entry->ipcache_revision == flow->stamp.ipcache_revision);
+}
+
+/* Who is at the other end, and how to get there: as the entry says, if that holds. */
 static __always_inline void find_peer(struct packet *packet, const struct ct_flow *flow, int family)
 {
-	const struct ct_entry *entry = flow->fresh ? flow->entry : NULL;
+	const struct ct_entry *entry = knows_peer(packet, flow) ? flow->entry : NULL;
 
 	if (packet->direction != DIRECTION_EGRESS) {
 		if (packet->source_identity)

@@ -77,8 +77,8 @@ static __always_inline __u8 ct_trace_reason(enum ct_state state)
 /* What masquerading made of the flow, for lib/leave.h. moved: the entry for the flow's answers has to learn something. */
 static __always_inline void ct_tell_translation(struct packet *packet, struct ct_entry *entry, bool moved, int family)
 {
-	if (!enable_host_routing || packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK ||
-	    !entry->nat_port || packet->fragment)
+	if (!masquerades_past_stack(family) || packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK ||
+	    !entry->nat_port || packet->fragment || packet->by_stack)
 		return;
 	if (moved && !nat_keep(packet, entry, family))
 		return;

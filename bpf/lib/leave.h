@@ -8,6 +8,7 @@
 #include "../maps/ways.h"
 #include "drop.h"
 #include "local_delivery.h"
+#include "nat.h"
 #include "nat_rewrite.h"
 #include "route.h"
 #include "trace.h"
@@ -56,6 +57,7 @@ static __always_inline __u32 way_slot(const struct packet *packet)
 {
 	const __u32 *words = packet->destination.words;
 
+	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
 	return ((words[0] ^ words[1] ^ words[2] ^ words[3] ^ packet->endpoint) * 0x9e3779b1U) >> 24;
 }
 
@@ -65,7 +67,6 @@ static __always_inline const struct way *way_out(struct __sk_buff *skb, const st
 	__u32 slot = way_slot(packet);
 	struct way *way = bpf_map_lookup_elem(&cilium_ways, &slot);
 
-	_Static_assert(WAYS == 1 << 8, "slots have 8 bits");
 	if (!way)
 		return NULL;
 	*asked = way->second != packet->now || way->endpoint != packet->endpoint || way->family != packet->family ||
@@ -75,8 +76,8 @@ static __always_inline const struct way *way_out(struct __sk_buff *skb, const st
 	return way->ifindex ? way : NULL;
 }
 
-/* Reads the entry for the answers of a connection that the packet opens, as it most likely is, so that the processor fetches
- * it while it waits for the flow's conntrack entry: both are far from the cache.
+/* Looks for the entry for the answers of a connection that the packet opens, where it most likely is, so that the processor
+ * fetches it while it waits for the flow's conntrack entry: both are far from the cache.
  */
 static __always_inline void warm_answers(const struct packet *packet, int family)
 {
@@ -92,6 +93,7 @@ static __always_inline void warm_answers(const struct packet *packet, int family
 	fill_nat_key(&key, &packet->destination, &address,
 		     packet->destination_port | (__u32)packet->source_port << 16, packet->protocol, NAT_IN, family);
 	entry = nat_find(&key, family);
+	/* Else the compiler leaves the look-up out. */
 	asm volatile("" : : "r"(entry));
 }
 
@@ -118,8 +120,8 @@ static __always_inline __u32 largest_length(struct __sk_buff *skb, const struct 
  */
 static __always_inline bool may_leave(const struct packet *packet, int family)
 {
-	return enable_host_routing && (family == FAMILY_IPV4 ? enable_ipv4_masquerade : enable_ipv6_masquerade) &&
-	       packet->route == CT_ROUTE_STACK && packet->destination_identity != IDENTITY_HOST && !packet->by_stack &&
+	return masquerades_past_stack(family) && packet->route == CT_ROUTE_STACK &&
+	       packet->destination_identity != IDENTITY_HOST && !packet->by_stack &&
 	       (packet->reason == TRACE_REASON_NEW || packet->reason == TRACE_REASON_ESTABLISHED ||
 		packet->reason == TRACE_REASON_REOPENED);
 }
@@ -155,7 +157,7 @@ static __always_inline int translate(struct __sk_buff *skb, struct packet *packe
 	outside.address = packet->tunnel_endpoint;
 	outside.port = packet->nat_port;
 	skb->mark = MARK_TRANSLATED;
-	return nat_rewrite(skb, packet, &outside, true, packet->family);
+	return nat_write_in_place(skb, packet, &outside, true, packet->family);
 }
 
 /* A TC action, LEFT_TO_STACK with the packet untouched, or what drop() gives. */

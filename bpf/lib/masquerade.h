@@ -159,7 +159,7 @@ static __always_inline int packet_of_pod(struct __sk_buff *skb, struct packet *p
 		if (verdict)
 			return verdict;
 	}
-	return nat_rewrite(skb, packet, &flow.entry, true, family);
+	return nat_rewrite(skb, packet, &flow.entry, family);
 }
 
 /* Tunnel packets are no flows: they have no answers, and pods cannot send any. */
@@ -218,13 +218,13 @@ static __always_inline int own_packet(struct __sk_buff *skb, struct packet *pack
 	}
 	read_nat_key(packet, &flow.key, NAT_OUT, family);
 	if (find_outgoing(packet, &flow, family))
-		return nat_rewrite(skb, packet, &flow.entry, true, family);
+		return nat_rewrite(skb, packet, &flow.entry, family);
 	if (!taken) {
 		note_own_flow(packet, &flow, family);
 		return 0;
 	}
 	verdict = nat_open(packet, &flow, &packet->source, NULL, NAT_F_HOST, family);
-	return verdict ? verdict : nat_rewrite(skb, packet, &flow.entry, true, family);
+	return verdict ? verdict : nat_rewrite(skb, packet, &flow.entry, family);
 }
 
 /* Each in a stack frame of its own. All that call each other have 512 bytes, in which kernel 6.1 counts more than later

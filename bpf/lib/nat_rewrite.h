@@ -131,75 +131,79 @@ static __always_inline long rewrite_l4(struct __sk_buff *skb, const struct packe
 	return bpf_skb_store_bytes(skb, port, &change->to_port, sizeof(change->to_port), 0);
 }
 
-/* An IPv4 header's own checksum makes up for its address, so that a sum over the packet stays. */
-static __always_inline long rewrite_ipv4_address(struct __sk_buff *skb, const union ip_address *to, bool source,
-						 __u32 difference)
-{
-	struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
-
-	if (!ip)
-		return -1;
-	ip->check = changed_check(ip->check, difference);
-	if (source)
-		ip->saddr = to->ipv4;
-	else
-		ip->daddr = to->ipv4;
-	return 0;
-}
-
-static __always_inline long rewrite_ipv6_address(struct __sk_buff *skb, const union ip_address *to, bool source,
-						 __u32 difference)
-{
-	struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
-
-	if (!ip)
-		return -1;
-	if (source)
-		__builtin_memcpy(&ip->saddr, to, sizeof(ip->saddr));
-	else
-		__builtin_memcpy(&ip->daddr, to, sizeof(ip->daddr));
-	bpf_csum_update(skb, difference);
-	return 0;
-}
-
+/* An IPv4 header's own checksum makes up for its address, so that a sum over the packet stays; IPv6 has none. */
 static __always_inline long rewrite_address(struct __sk_buff *skb, const union ip_address *to, bool source,
 					    __u32 difference, int family)
 {
-	return family == FAMILY_IPV4 ? rewrite_ipv4_address(skb, to, source, difference) :
-				       rewrite_ipv6_address(skb, to, source, difference);
-}
+	__u32 offset = ETH_LENGTH + address_offset(source, family);
 
-static __always_inline long rewrite(struct __sk_buff *skb, const struct packet *packet, const struct nat_change *change,
-				    int family)
-{
-	__u32 difference = address_difference(change, family);
-
-	if (packet->fragment != FRAGMENT_LATER && rewrite_l4(skb, packet, change, difference, family))
+	if (family == FAMILY_IPV4 && bpf_l3_csum_replace(skb, ETH_LENGTH + IPV4_CHECK_OFFSET, 0, difference, 0))
 		return -1;
-	return rewrite_address(skb, &change->to, change->source, difference, family);
+	return bpf_skb_store_bytes(skb, offset, to, address_size(family), family == FAMILY_IPV4 ? 0 : BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Gives a packet that is no ICMP error the entry's address and port, as its source or else as its destination. 0 or what
- * drop() gives.
+/* The same without calls, for programs that write in place anyway: the kernel makes all packets writable that such a one
+ * gets, so cil_to_netdev, which sees all that leaves the node, is none.
  */
-__verified_alone int nat_rewrite(struct __sk_buff *skb, struct packet *packet, const struct nat_entry *entry, int source,
-				 int family)
+static __always_inline long write_address(struct __sk_buff *skb, const union ip_address *to, bool source,
+					  __u32 difference, int family)
 {
-	struct nat_change change = {};
+	if (family == FAMILY_IPV4) {
+		struct iphdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+		if (!ip)
+			return -1;
+		ip->check = changed_check(ip->check, difference);
+		__builtin_memcpy(source ? &ip->saddr : &ip->daddr, to, sizeof(ip->saddr));
+	} else {
+		struct ipv6hdr *ip = packet_bytes(skb, ETH_LENGTH, sizeof(*ip));
+
+		if (!ip)
+			return -1;
+		__builtin_memcpy(source ? &ip->saddr : &ip->daddr, to, sizeof(ip->saddr));
+		bpf_csum_update(skb, difference);
+	}
+	return 0;
+}
+
+/* 0 or what drop() gives. */
+static __always_inline int rewrite(struct __sk_buff *skb, struct packet *packet, const struct nat_entry *entry, bool source,
+				   bool in_place, int family)
+{
+	struct nat_change change = {
+		.from = source ? packet->source : packet->destination,
+		.to = entry->address,
+		.from_port = source ? packet->source_port : packet->destination_port,
+		.to_port = entry->port,
+		.source = source,
+	};
+	__u32 difference = address_difference(&change, family);
 	long error;
 
+	if (packet->fragment != FRAGMENT_LATER && rewrite_l4(skb, packet, &change, difference, family))
+		return drop(packet, DROP_WRITE_ERROR);
+	error = in_place ? write_address(skb, &change.to, source, difference, family) :
+			   rewrite_address(skb, &change.to, source, difference, family);
+	return error ? drop(packet, DROP_WRITE_ERROR) : 0;
+}
+
+/* Gives a packet that is no ICMP error the entry's address and port, as its source. 0 or what drop() gives. */
+__verified_alone int nat_rewrite(struct __sk_buff *skb, struct packet *packet, const struct nat_entry *entry, int family)
+{
 	if (!packet || !entry)
 		return -DROP_WRITE_ERROR;
-	change.from = source ? packet->source : packet->destination;
-	change.from_port = source ? packet->source_port : packet->destination_port;
-	change.to = entry->address;
-	change.to_port = entry->port;
-	change.source = !!source;
-	if (family == FAMILY_IPV4)
-		error = rewrite(skb, packet, &change, FAMILY_IPV4);
-	else
-		error = rewrite(skb, packet, &change, FAMILY_IPV6);
-	return error ? drop(packet, DROP_WRITE_ERROR) : 0;
+	return family == FAMILY_IPV4 ? rewrite(skb, packet, entry, true, false, FAMILY_IPV4) :
+				       rewrite(skb, packet, entry, true, false, FAMILY_IPV6);
+}
+
+/* The same in place, as its source or else as its destination. */
+__verified_alone int nat_write_in_place(struct __sk_buff *skb, struct packet *packet, const struct nat_entry *entry,
+					int source, int family)
+{
+	if (!packet || !entry)
+		return -DROP_WRITE_ERROR;
+	return family == FAMILY_IPV4 ? rewrite(skb, packet, entry, !!source, true, FAMILY_IPV4) :
+				       rewrite(skb, packet, entry, !!source, true, FAMILY_IPV6);
 }
 
 /* Bytes of an ICMP error change: the card's sum follows each. */

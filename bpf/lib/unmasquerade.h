@@ -79,7 +79,7 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 		record_fragment(packet, family);
 	if (!endpoint && packet->destination_port == flow.entry.port)
 		return 0;
-	verdict = nat_rewrite(skb, packet, &flow.entry, false, family);
+	verdict = nat_write_in_place(skb, packet, &flow.entry, false, family);
 	packet->destination = flow.entry.address;
 	packet->destination_port = flow.entry.port;
 	return verdict ? verdict : endpoint;

@@ -91,7 +91,7 @@ static __always_inline int from_container_ip(struct __sk_buff *skb, struct packe
 			return verdict;
 	}
 	trace(skb, packet, TRACE_FROM_ENDPOINT, 0, skb->ifindex);
-	if (enable_host_routing && opens_connection(packet))
+	if (masquerades_past_stack(family) && opens_connection(packet))
 		warm_answers(packet, family);
 	verdict = judge(skb, packet, endpoint, family);
 	return verdict ? verdict : forward(skb, packet, family);

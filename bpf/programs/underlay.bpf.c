@@ -10,14 +10,12 @@
 static __always_inline int from_underlay(struct __sk_buff *skb, struct packet *packet)
 {
 	struct inner_frame inner = {};
-	struct ethhdr *eth;
 
 	if (!find_inner_frame(skb, packet, &inner) || !remove_tunnel_headers(skb, &inner))
 		return TC_ACT_UNSPEC;
-	eth = packet_bytes(skb, 0, ETH_LENGTH);
-	if (!eth)
+	/* Not in place: the kernel would make every packet writable that comes in by the device. */
+	if (bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &inner.protocol, sizeof(inner.protocol), 0))
 		return drop(packet, DROP_WRITE_ERROR);
-	eth->h_proto = inner.protocol;
 	trace(skb, packet, TRACE_FROM_OVERLAY, packet->peer_endpoint, tunnel_ifindex);
 	skb->mark = 0;
 	call_container(skb, CALL_TO_CONTAINER, packet->peer_endpoint, packet->source_identity, CALL_F_INGRESS);

@@ -35,10 +35,10 @@ export function masqueraded(world: World): void {
   }
 }
 
-/** What leaves by the device of the test runs gets these addresses. */
-export function giveAddresses(world: World, { ipv4, ipv6 }: Addresses): void {
+/** What leaves by a device, that of the test runs if no other is named, gets these addresses. */
+export function giveAddresses(world: World, { ipv4, ipv6 }: Addresses, ifindex: number = LOOPBACK): void {
   const device = encodeMasqueradeDevice({ ipv4: ip16(ipv4), ipv6: ip16(ipv6) });
-  world.map("cilium_masquerade").update(u32le(LOOPBACK), device);
+  world.map("cilium_masquerade").update(u32le(ifindex), device);
   for (const address of [ipv4, ipv6]) world.lxc(address, { endpointId: 0, flags: EndpointInfoFlags.ENDPOINT_F_HOST });
 }
 
@@ -75,6 +75,11 @@ export function translatedPort(world: World, source: string, port: number): numb
 /** Loses entries, as a full table does. */
 export function forgetTranslations(world: World, which: (row: Translation) => boolean): void {
   for (const row of translations(world).filter(which)) mapOf(world, row.family).delete(row.key);
+}
+
+/** Lets entries name another endpoint as the one whose flow it is. */
+export function ownTranslations(world: World, endpoint: number): void {
+  for (const row of translations(world)) mapOf(world, row.family).update(row.key, encodeNatEntry({ ...row, endpoint }));
 }
 
 /** Gives a flow that has an entry for either direction another port outside. */

@@ -15,15 +15,16 @@ test("nodeConstants() takes the time-outs that are given and Cilium's for the re
   assert.deepEqual([values["ct_syn_timeout"], values["ct_tcp_timeout"], values["ct_any_timeout"]], [5, 8000, 60]);
 });
 
-test("mapSizes() gives both families and both kinds of a map their size", () => {
-  const sizes = mapSizes({ ctTcpMax: 1, ctAnyMax: 2, natMax: 5, policyMapMax: 3, ipcacheMax: 4 });
+test("mapSizes() gives both families and both kinds of a map their size, and little to one that nobody asks", () => {
+  const masquerade = { ipv4: true, ipv6: false };
+  const sizes = mapSizes({ ctTcpMax: 1, ctAnyMax: 2, natMax: 5000, policyMapMax: 3, ipcacheMax: 4, masquerade });
   assert.deepEqual(sizes, {
     cilium_ct4_global: 1,
     cilium_ct6_global: 1,
     cilium_ct_any4_global: 2,
     cilium_ct_any6_global: 2,
-    cilium_snat_v4_external: 5,
-    cilium_snat_v6_external: 5,
+    cilium_snat_v4_external: 5000,
+    cilium_snat_v6_external: 1024,
     cilium_policy_v2_peers: 3,
     cilium_policy_v2_ports: 3,
     cilium_ipcache_v2: 4,

@@ -64,20 +64,24 @@ function inNetworkOrder(address: string): number {
   return new DataView(ipToBytes(address).buffer).getUint32(0, true);
 }
 
-type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "natMax" | "policyMapMax" | "ipcacheMax">;
+type SizeConfig = Pick<DatapathConfig, "ctTcpMax" | "ctAnyMax" | "natMax" | "policyMapMax" | "ipcacheMax"> &
+  Partial<Pick<DatapathConfig, "masquerade">>;
 
 /** Cilium's default. */
 const defaultNatMax = 524_288;
+/** Of a family that is not masqueraded: pods' programs name the map, and never ask it. */
+const UNUSED_NAT_MAX = 1024;
 
 /** Entries of the maps whose size is configured. */
 export function mapSizes(config: SizeConfig): Readonly<Record<string, number>> {
+  const natMax = (used: boolean | undefined) => (used === true ? (config.natMax ?? defaultNatMax) : UNUSED_NAT_MAX);
   return {
     [mapNames.ct4Tcp]: config.ctTcpMax,
     [mapNames.ct6Tcp]: config.ctTcpMax,
     [mapNames.ct4Any]: config.ctAnyMax,
     [mapNames.ct6Any]: config.ctAnyMax,
-    [mapNames.nat4]: config.natMax ?? defaultNatMax,
-    [mapNames.nat6]: config.natMax ?? defaultNatMax,
+    [mapNames.nat4]: natMax(config.masquerade?.ipv4),
+    [mapNames.nat6]: natMax(config.masquerade?.ipv6),
     [mapNames.policyPeers]: config.policyMapMax,
     [mapNames.policyPorts]: config.policyMapMax,
     [mapNames.ipcache]: config.ipcacheMax,
