@@ -76,7 +76,10 @@ function cleanupOptions(context: Context, call: Call, stateDir: string): Cleanup
     );
   }
   const bpfRoot = textOption(call, "bpfRoot") ?? record?.bpfRoot ?? context.io.env.CILIUM_BPF_ROOT ?? "/sys/fs/bpf";
-  const all = flag(call, "allState") || !flag(call, "bpfState");
+  // Init containers of Cilium's chart ask by their environment.
+  const asked = (names: readonly string[]) => names.some((name) => context.io.env[name] === "true");
+  const bpf = flag(call, "bpfState") || asked(["CILIUM_BPF_STATE", "CLEAN_CILIUM_BPF_STATE"]);
+  const all = flag(call, "allState") || asked(["CILIUM_ALL_STATE", "CLEAN_CILIUM_STATE"]) || !bpf;
   return {
     bpfRoot,
     machineRecord,
