@@ -23,6 +23,7 @@ import {
   registerState,
   registerSweeps,
   registerTraffic,
+  type SharedTables,
 } from "./metrics/index.ts";
 import type { NatUse } from "./nat-use.ts";
 
@@ -32,6 +33,8 @@ export interface MetricsDeps extends PolicyMetricsDeps, EndpointMetricsDeps {
   readonly datapath: Pick<Datapath, "maps" | "sweeps">;
   readonly natUse: Pick<NatUse, "top">;
   readonly ipam: Ipam;
+  /** Absent where nothing is shared. */
+  readonly shared?: SharedTables;
 }
 
 /** Registers gauges that are read when somebody asks. */

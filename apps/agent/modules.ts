@@ -24,7 +24,13 @@ import { createHostEndpoint } from "./host-endpoint.ts";
 import { createLiveness } from "./liveness.ts";
 import { createLock } from "./lock.ts";
 import { createMasquerade } from "./masquerade.ts";
-import { createApiMetrics, createChangeMetrics, registerAgent, registerLimiters } from "./metrics/index.ts";
+import {
+  createApiMetrics,
+  createChangeMetrics,
+  registerAgent,
+  registerLimiters,
+  sharedTables,
+} from "./metrics/index.ts";
 import { createMetricsModule, registerMetrics } from "./metrics.ts";
 import { createNodeLabels } from "./node-labels.ts";
 import { createNotifications } from "./notifications.ts";
@@ -55,7 +61,7 @@ export function createAgentModules(config: Config): Agent {
   const metrics = createMetrics({ choice: metricChoice(config.get(options.metrics)) });
   const parts = createParts(config, metrics);
   const { cluster, datapath, endpoints, engine, events, manager, policy, resources, sources } = parts;
-  registerMetrics(metrics, { ...parts, ...parts.local, ...cluster, identities: cluster.allocator.table });
+  registerParts(metrics, parts);
   const modules = () => running?.health() ?? new Map<string, Health>();
   const { api, modules: ofApi } = createAgentApi(agentApiDeps(parts, { modules, metrics }));
   const servers = createServers({ api, paths, config, observe: createApiMetrics(metrics) });
@@ -110,6 +116,12 @@ export function createAgentModules(config: Config): Agent {
       tellUnknown(metrics);
     },
   };
+}
+
+function registerParts(metrics: Metrics, parts: Parts): void {
+  const { cluster, local } = parts;
+  const identities = cluster.allocator.table;
+  registerMetrics(metrics, { ...parts, ...local, ...cluster, identities, ...sharedTables(cluster) });
 }
 
 /** Endpoints are written from now on. */

@@ -62,6 +62,7 @@ test("the agent: status, configuration, metrics, debug information", async () =>
   const debug = (await agent.call("GET", "/v1/debuginfo", 200)) as { "endpoint-list": unknown[] };
   assert.equal(debug["endpoint-list"].length, 1);
   await agent.call("GET", "/v1/cgroup-dump-metadata", 200);
+  for (const path of ["peers", "routes", "route-policies"]) await agent.call("GET", `/v1/bgp/${path}`, 501);
   const { features } = (await agent.call("GET", "/v1/features", 200)) as { features: { name: string }[] };
   assert.ok(features.some(({ name }) => name === "tcx"));
 });

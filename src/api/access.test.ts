@@ -20,6 +20,7 @@ test("accessName() writes calls as Cilium's flag has them", () => {
     PutEndpointID: ["PUT", "/v1", "/endpoint/{id}"],
     PatchEndpointIDConfig: ["PATCH", "/v1", "/endpoint/{id}/config"],
     PostIPAMIP: ["POST", "/v1", "/ipam/{ip}"],
+    GetBGPRoutePolicies: ["GET", "/v1", "/bgp/route-policies"],
     GetCgroupDumpMetadata: ["GET", "/v1", "/cgroup-dump-metadata"],
     GetStatedbDumpTable: ["GET", "/statedb", "/dump/{table}"],
   } as const;
@@ -33,6 +34,7 @@ test("allowedRoutes() takes names and beginnings, and refuses what matches nothi
   assert.equal(allowedRoutes(agentRoutes, []).size, 0);
   const paths = [...allowedRoutes(agentRoutes, ["GetHealthz", "PatchEndpoint*"])].map(({ path }) => path);
   assert.deepEqual(paths, ["/healthz", "/endpoint/{id}", "/endpoint/{id}/config", "/endpoint/{id}/labels"]);
+  assert.equal(allowedRoutes(agentRoutes, ["GetFqdn*", "GetServiceID"]).size, 0);
   assert.throws(() => allowedRoutes(agentRoutes, ["GetHealth"]), /no such call \(did you mean GetHealthz\?\)/);
 });
 

@@ -6,6 +6,11 @@ import type { Route, RouteGroup } from "./router.ts";
 /** Words of paths that are written in capitals as a whole. */
 const capitals: ReadonlySet<string> = new Set(["bgp", "id", "ip", "ipam", "lrp"]);
 
+/** Calls of Cilium's that are not here: who allows them allows nothing by that. */
+const callsOfOthers: ReadonlySet<string> = new Set([
+  ...["GetService", "GetServiceID", "GetLRP", "GetFqdnCache", "GetFqdnCacheID", "GetFqdnNames", "DeleteFqdnCache"],
+]);
+
 /** The name of a call; `/statedb/dump` is `GetStatedbDump`. */
 export function accessName(base: string, { method, path }: Pick<Route, "method" | "path">): string {
   // What Cilium serves outside of its versions has its base in the name here.
@@ -24,7 +29,7 @@ export function allowedRoutes(groups: readonly RouteGroup[], patterns: readonly 
   const allowed = new Set<Route>();
   for (const pattern of patterns) {
     const found = named.filter(([name]) => matches(pattern, name));
-    if (found.length === 0) {
+    if (found.length === 0 && ![...callsOfOthers].some((name) => matches(pattern, name))) {
       const guess = nearest(
         pattern,
         named.map(([name]) => name),

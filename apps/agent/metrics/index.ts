@@ -7,6 +7,6 @@ export { createChangeMetrics } from "./changes.ts";
 export { type EndpointMetricsDeps, registerEndpoints } from "./endpoints.ts";
 export { registerNat } from "./nat.ts";
 export { type PolicyMetricsDeps, registerPolicyMetrics } from "./policy.ts";
-export { registerState } from "./state.ts";
+export { registerState, type SharedTables, sharedTables } from "./state.ts";
 export { createSweepMetrics, registerSweeps } from "./sweeps.ts";
 export { registerTraffic } from "./traffic.ts";

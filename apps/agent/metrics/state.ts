@@ -7,12 +7,35 @@ import type { Ipam } from "../../../src/ipam/index.ts";
 export interface StateMetricsDeps {
   readonly identities: ReadonlyTable<IdentityRow, number>;
   readonly ipam: Pick<Ipam, "status">;
+  /** Of the key-value store; absent where nothing is shared. */
+  readonly shared?: SharedTables;
+}
+
+/** Tables with what comes from the key-value store, by its scope there. */
+export interface SharedTables {
+  readonly cluster: string;
+  readonly tables: Readonly<Record<string, { readonly pendingInitializers: readonly string[] }>>;
 }
 
 const scopes = { cluster: "cluster_local", "local-cidr": "node_local", "remote-node": "remote_node" } as const;
 
+/** What the nodes share through etcd; nothing with a store in memory. */
+export function sharedTables(cluster: {
+  readonly kvstore: { readonly backend: string };
+  readonly self: string;
+  readonly allocator: { readonly table: SharedTables["tables"][string] };
+  readonly nodes: SharedTables["tables"][string];
+  readonly ipcache: SharedTables["tables"][string];
+}): { readonly shared?: SharedTables } {
+  if (cluster.kvstore.backend === "memory") return {};
+  const [name = ""] = cluster.self.split("/");
+  const tables = { "identities/v1": cluster.allocator.table, "ip/v1": cluster.ipcache, "nodes/v1": cluster.nodes };
+  return { shared: { cluster: name, tables } };
+}
+
 /** Registers them; they are counted when somebody asks. */
-export function registerState(metrics: Metrics, { identities, ipam }: StateMetricsDeps): void {
+export function registerState(metrics: Metrics, { identities, ipam, shared }: StateMetricsDeps): void {
+  if (shared !== undefined) registerInitialSync(metrics, shared);
   metrics.gauge({
     ...{ name: "identity", help: "Identities known, by what knows them", labels: ["type"] },
     collect: counted("type", ["reserved", ...Object.values(scopes)], () => Array.from(identities.all(), typeOf)),
@@ -28,6 +51,20 @@ export function registerState(metrics: Metrics, { identities, ipam }: StateMetri
     collect(metric) {
       for (const { family, cidr, capacity } of ipam.status()) {
         metric.set(Number(capacity), { family: `ipv${family}`, cidr });
+      }
+    },
+  });
+}
+
+function registerInitialSync(metrics: Metrics, { cluster, tables }: SharedTables): void {
+  metrics.gauge({
+    name: "kvstore_initial_sync_completed",
+    help: "Whether all that the key-value store held of a scope was read: 1",
+    labels: ["scope", "source_cluster", "action"],
+    collect(metric) {
+      for (const [scope, { pendingInitializers }] of Object.entries(tables)) {
+        const value = pendingInitializers.includes("kvstore") ? 0 : 1;
+        metric.set(value, { scope, source_cluster: cluster, action: "read" });
       }
     },
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All routes of the agent's socket.
 import { agentBase, type Route, type RouteGroup } from "../router.ts";
+import { bgpRoutes } from "./bgp.ts";
 import { endpointRoutes } from "./endpoint.ts";
 import { healthRoutes } from "./health.ts";
 import { identityRoutes } from "./identity.ts";
@@ -18,6 +19,7 @@ const routes: readonly Route[] = [
   ...prefilterRoutes,
   ...mapRoutes,
   ...ipamRoutes,
+  ...bgpRoutes,
 ];
 
 export const agentRoutes: readonly RouteGroup[] = [
