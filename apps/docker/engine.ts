@@ -5,7 +5,9 @@ import { z } from "zod";
 import { checkShape } from "../../src/core/index.ts";
 
 /** Milliseconds for one question. */
-const timeout = 10_000;
+const timeout = 5_000;
+/** The same while the engine has not answered for once. */
+const timeoutAfterSilence = 1_000;
 const maxAnswer = 64 * 1024 * 1024;
 
 /** Whom an endpoint belongs to. */
@@ -29,18 +31,22 @@ const containersAnswer = z.array(
   }),
 );
 
+/** The engine takes calls and answers none: so it is until it has started the containers of the run before. */
+export class EngineSilentError extends Error {}
+
 /**
  * Asks the engine. While it starts a container it holds that container's lock, so that inspecting it would wait for our
  * own answer; listing networks and containers reads copies and does not.
  */
 export class Engine {
   readonly #socketPath: string;
+  #timeout = timeout;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
   }
 
-  /** The container of an endpoint that is being joined. Throws when the engine does not say. */
+  /** The container of an endpoint that is being joined. Throws when the engine does not say: EngineSilentError when it says nothing. */
   async containerOf(networkId: string, endpointId: string): Promise<EngineContainer> {
     const network = checked(networkAnswer, await this.#get(`/networks/${networkId}`), "network");
     const members = Object.values(network.Containers ?? {});
@@ -60,10 +66,16 @@ export class Engine {
   }
 
   async #get(path: string): Promise<unknown> {
+    const signal = AbortSignal.timeout(this.#timeout);
     try {
-      return await getJson(this.#socketPath, path);
+      const answer = await getJson(this.#socketPath, path, signal);
+      this.#timeout = timeout;
+      return answer;
     } catch (error) {
-      throw new Error(`Cannot ask the Docker engine at "${this.#socketPath}" (set --docker-socket)`, { cause: error });
+      const text = `Cannot ask the Docker engine at "${this.#socketPath}" (set --docker-socket)`;
+      if (!signal.aborted) throw new Error(text, { cause: error });
+      this.#timeout = timeoutAfterSilence;
+      throw new EngineSilentError(text, { cause: error });
     }
   }
 }
@@ -74,9 +86,8 @@ function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, what:
   throw new Error(`Cannot read the engine's answer (${what}) field "${result.where}": ${result.problem}`);
 }
 
-async function getJson(socketPath: string, path: string): Promise<unknown> {
+async function getJson(socketPath: string, path: string, signal: AbortSignal): Promise<unknown> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const signal = AbortSignal.timeout(timeout);
     const call = request({ socketPath, path, agent: false, signal, headers: { host: "docker" } }, resolve);
     call.once("error", reject);
     call.end();

@@ -9,7 +9,7 @@ import {
 import { containerLabels, createLogger } from "../../src/core/index.ts";
 import { agentPatience, attachmentRef, whenAgentAnswers } from "../cni/index.ts";
 import { deviceNames, hostDevice, openPair } from "./device.ts";
-import type { EngineContainer } from "./engine.ts";
+import { type EngineContainer, EngineSilentError } from "./engine.ts";
 import { RequestError } from "./errors.ts";
 import { loansTurn, routerOf } from "./ipam-driver.ts";
 import type { NetworkDeps } from "./network-driver.ts";
@@ -24,21 +24,41 @@ export async function join(deps: NetworkDeps, request: ReturnType<typeof joinReq
   const { EndpointID: id, NetworkID: networkId } = request;
   const stored = deps.store.endpoint(id);
   if (stored === undefined) throw new RequestError(`Cannot join endpoint "${id}": there is none of that id`);
-  const container = await deps.engine.containerOf(networkId, id);
-  const joined = { ...stored, containerId: container.id };
+  const container = await orUnnamed(deps.engine.containerOf(networkId, id));
+  // What the agent has of an earlier try stays as it is called there.
+  const unnamed = container === undefined || stored.unnamed === true;
+  const joined: Joined = unnamed
+    ? { ...stored, containerId: stored.containerId ?? id, unnamed }
+    : { ...stored, containerId: container.id };
   // An agent that starts again meanwhile may have the endpoint or not: all of it can be repeated.
   const config = await whenAgentAnswers(async () => {
     const config = await deps.agent.getConfig();
-    await refuseSecond(deps, id, container);
+    if (!unnamed) await refuseSecond(deps, id, container);
     // First: what the agent has, a deletion has to find.
     deps.store.saveEndpoint(id, joined);
-    await ensureEndpoint(deps, id, request.SandboxKey, joined, labelsOf(container, config));
+    await ensureEndpoint(deps, id, request.SandboxKey, joined, unnamed ? undefined : labelsOf(container, config));
     return config;
   }, agentPatience);
   openPair(deviceNames(id), true);
   // The engine moves the device now: its age begins anew.
   deps.store.saveEndpoint(id, joined);
+  if (unnamed) {
+    log.warn("The engine does not say yet whose endpoint it is: it is reserved:init until then", { endpoint: id });
+    deps.nameLater();
+  }
   return joinAnswer(id, joined, config);
+}
+
+type Joined = StoredEndpoint & { readonly containerId: string };
+
+/** Undefined while the engine is silent: it waits for our own answer then, and starts the container by it. */
+async function orUnnamed(container: Promise<EngineContainer>): Promise<EngineContainer | undefined> {
+  try {
+    return await container;
+  } catch (error) {
+    if (error instanceof EngineSilentError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -64,7 +84,8 @@ async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-function labelsOf(container: EngineContainer, { status }: DaemonConfiguration): readonly string[] {
+/** The labels of its identity. */
+export function labelsOf(container: EngineContainer, { status }: DaemonConfiguration): readonly string[] {
   const cluster = status.daemonConfigurationMap?.["cluster-name"];
   const namespace = container.networkOptions.namespace ?? defaultNamespace;
   const { labels, leftOut } = containerLabels(container.labels, namespace, typeof cluster === "string" ? cluster : "");
@@ -79,8 +100,8 @@ async function ensureEndpoint(
   deps: NetworkDeps,
   id: string,
   netns: string,
-  stored: StoredEndpoint & { readonly containerId: string },
-  labels: readonly string[],
+  stored: Joined,
+  labels: readonly string[] | undefined,
 ): Promise<void> {
   const names = deviceNames(id);
   const device = hostDevice(names.host);
@@ -101,7 +122,7 @@ async function ensureEndpoint(
     "interface-index": device.ifindex,
     mac: stored.mac,
     "host-mac": device.mac,
-    labels,
+    ...(labels !== undefined && { labels }),
     // Ports are published in the node's stack: what comes by them has to see it both ways.
     ...(stored.wantsPorts && { "datapath-configuration": { "require-routing": false } }),
     state: "waiting-for-identity",

@@ -33,13 +33,18 @@ import type { Turns } from "./turns.ts";
 const log = createLogger("docker");
 
 export interface NetworkDeps {
-  readonly agent: Pick<AgentClient, "socketPath" | "getConfig" | "getEndpoint" | "putEndpoint" | "deleteEndpoint">;
+  readonly agent: Pick<
+    AgentClient,
+    "socketPath" | "getConfig" | "getEndpoint" | "putEndpoint" | "patchEndpoint" | "deleteEndpoint"
+  >;
   readonly engine: Pick<Engine, "containerOf">;
   readonly store: Store;
   /** The engine repeats calls whose answer it missed, maybe while the first one is at work. */
   readonly turns: Turns;
   /** Brings ports into force: those of these endpoints and no others. */
   readonly publish: (endpoints: readonly StoredEndpoint[]) => void;
+  /** Endpoints of containers that the engine has not named are to be named when it speaks. */
+  readonly nameLater: () => void;
 }
 
 const nothing = (): object => ({});
@@ -196,7 +201,7 @@ async function leave(deps: NetworkDeps, id: string): Promise<object> {
   const stored = deps.store.endpoint(id);
   if (stored?.containerId === undefined) return {};
   await deleteFromAgent(deps, stored.containerId, names);
-  const { containerId: _, ...rest } = stored;
+  const { containerId: _, unnamed: __, ...rest } = stored;
   deps.store.saveEndpoint(id, rest);
   return {};
 }

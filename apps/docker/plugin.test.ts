@@ -49,6 +49,7 @@ async function setUp(
     store: new Store(join(folder, "state")),
     turns: new Turns(),
     publish,
+    nameLater: () => {},
   });
   return {
     agent,

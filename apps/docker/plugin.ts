@@ -5,6 +5,7 @@ import { AgentClient } from "../../src/api/index.ts";
 import { Engine } from "./engine.ts";
 import type { Front } from "./front.ts";
 import { ipamCalls } from "./ipam-driver.ts";
+import { Naming } from "./naming.ts";
 import { networkCalls, publishAgain, removeForgotten } from "./network-driver.ts";
 import type { DockerOptions } from "./options.ts";
 import type { Calls } from "./protocol.ts";
@@ -45,7 +46,9 @@ export function createPlugin(options: DockerOptions, front?: Front): Plugin {
   const store = new Store(options.stateDir);
   const tableName = `cilium-docker-${options.name}`;
   const bringIntoForce = (endpoints: readonly StoredEndpoint[]): void => publish(tableName, endpoints);
-  const deps = { agent, engine, store, turns: new Turns(), publish: bringIntoForce };
+  const parts = { agent, engine, store, turns: new Turns(), publish: bringIntoForce };
+  const naming = new Naming(parts);
+  const deps = { ...parts, nameLater: () => naming.start() };
   const socketPath = join(options.pluginDir, `${options.name}.sock`);
   const ownSocket = front === undefined ? socketPath : join(options.stateDir, "calls.sock");
   const server = createPluginServer(ownSocket, pluginCalls(deps));
@@ -59,11 +62,13 @@ export function createPlugin(options: DockerOptions, front?: Front): Plugin {
     start: async () => {
       await server.start();
       await front?.open(socketPath, ownSocket);
+      naming.start();
       await tidy();
       sweep = setInterval(() => void tidy(), sweepInterval);
     },
     stop: () => {
       clearInterval(sweep);
+      naming.stop();
       return server.stop();
     },
   };

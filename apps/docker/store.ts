@@ -13,8 +13,10 @@ const storedEndpoint = z.strictObject({
   ipv6: z.string().optional(),
   /** Of the container's device. */
   mac: z.string(),
-  /** Set while the container has it. */
+  /** Set while the container has it; its own id while nobody knows which container that is. */
   containerId: z.string().optional(),
+  /** Whether the engine still has to say which container has it. */
+  unnamed: z.boolean().optional(),
   /** Whether the container wants ports published. */
   wantsPorts: z.boolean().optional(),
   /** Those that are. */
@@ -66,6 +68,11 @@ export class Store {
   /** The same without one. */
   endpointsBut(except: string): StoredEndpoint[] {
     return this.#endpointIds().flatMap((id) => (id === except ? [] : (this.endpoint(id) ?? [])));
+  }
+
+  /** Ids of those whose container the engine still has to name. */
+  unnamed(): string[] {
+    return this.#endpointIds().filter((id) => this.endpoint(id)?.unnamed === true);
   }
 
   #endpointIds(): string[] {

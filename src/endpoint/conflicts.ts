@@ -12,14 +12,18 @@ export function refuseConflicts(table: ReadonlyTable<EndpointRow, number>, reque
       throw new EndpointError("conflict", `Cannot create endpoint: ${address} belongs to endpoint ${other.id}`);
     }
   }
-  const same = table.by("attachment", attachmentId(request))[0];
-  if (same !== undefined) {
-    throw new EndpointError(
-      "conflict",
-      `Cannot create endpoint: "${attachmentId(request)}" is endpoint ${same.id} already`,
-    );
-  }
+  refuseAttachment(table, request);
   if (endpointAddresses(request).length === 0) {
     throw new EndpointError("invalid", "Cannot create endpoint: it has no address, expected ipv4, ipv6 or both");
   }
+}
+
+/** Throws EndpointError `conflict` for an attachment that another endpoint is. */
+export function refuseAttachment(
+  table: ReadonlyTable<EndpointRow, number>,
+  of: Parameters<typeof attachmentId>[0],
+): void {
+  const same = table.by("attachment", attachmentId(of))[0];
+  if (same === undefined) return;
+  throw new EndpointError("conflict", `Cannot use attachment: "${attachmentId(of)}" is endpoint ${same.id} already`);
 }

@@ -14,7 +14,7 @@ import {
   type Table,
   toError,
 } from "../core/index.ts";
-import { refuseConflicts } from "./conflicts.ts";
+import { refuseAttachment, refuseConflicts } from "./conflicts.ts";
 import type { EndpointConfig, EndpointDeps } from "./deps.ts";
 import { EndpointError } from "./errors.ts";
 import { hostEndpointRow } from "./host.ts";
@@ -45,6 +45,8 @@ export interface EndpointManager extends Module {
   ready(id: number, timeoutMs: number): Promise<EndpointRow>;
   /** Resolves when the kernel knows nothing of it any more; false when there was none. */
   delete(id: number): Promise<boolean>;
+  /** The container that it turned out to be. EndpointError `conflict` when another endpoint is that one's. */
+  setContainer(id: number, containerId: string): void;
   /** New security-relevant labels; the old identity stays in force until the new one is there. */
   setLabels(id: number, labels: Labels): void;
   /** The host has an endpoint of its own with these labels, or others than before; `device` is cilium_host. */
@@ -137,18 +139,13 @@ class Manager implements EndpointManager {
 
   health(): Health {
     const failing = [...this.#table.all()].filter((row) => row.status.kind === "error");
+    const degraded = (message: string): Health => ({ state: "degraded", message });
     const first = failing[0]?.status;
     if (first?.kind === "error") {
-      return {
-        state: "degraded",
-        message: `${failing.length} of ${this.#table.size} endpoints not ready: ${first.error}`,
-      };
+      return degraded(`${failing.length} of ${this.#table.size} endpoints not ready: ${first.error}`);
     }
     if (this.#unreadable.size > 0) {
-      return {
-        state: "degraded",
-        message: `${this.#unreadable.size} endpoint folder(s) in ${this.#config.directory} cannot be used`,
-      };
+      return degraded(`${this.#unreadable.size} endpoint folder(s) in ${this.#config.directory} cannot be used`);
     }
     return { state: "ok", message: `${this.#table.size} endpoints` };
   }
@@ -207,6 +204,15 @@ class Manager implements EndpointManager {
     const deletion = this.#deleting.get(id) ?? this.#delete(row).finally(() => this.#deleting.delete(id));
     this.#deleting.set(id, deletion);
     return await deletion;
+  }
+
+  setContainer(id: number, containerId: string): void {
+    const row = this.#table.get(id);
+    if (row === undefined || row.host === true || row.containerId === containerId) return;
+    const next = { ...row, containerId };
+    refuseAttachment(this.#table, next);
+    this.#persist({ ...next, labels: row.identityLabels ?? row.labels });
+    this.#table.upsert(next);
   }
 
   setLabels(id: number, labels: Labels): void {

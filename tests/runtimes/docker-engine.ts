@@ -168,6 +168,20 @@ export class DockerEngine {
     return { status: response.statusCode ?? 0, body: JSON.parse(await text(response)) as unknown };
   }
 
+  /** All processes end at once; what the engine and containerd keep on disk stays. */
+  async losePower(): Promise<void> {
+    await Promise.all([this.killEngine(), this.killPlugin("SIGKILL"), end(this.#containerd, "SIGKILL")]);
+    await endRemains(containerdSocket(this.folder), this.#cgroup);
+    for (const name of ["exec", "docker.pid", "containerd-state", "containerd.sock", "plugins/cilium.sock"])
+      rmSync(join(this.folder, name), { recursive: true, force: true });
+  }
+
+  async powerOn(): Promise<void> {
+    await this.#startContainerd();
+    await this.startPlugin();
+    await this.startEngine();
+  }
+
   /** Ends everything, whatever state it is in; containers that no engine removes go with their processes. */
   async stop(): Promise<void> {
     if (this.#engine !== undefined) {
@@ -178,7 +192,7 @@ export class DockerEngine {
     await end(this.#engine, "SIGTERM");
     await end(this.#plugin, "SIGTERM");
     await end(this.#containerd, "SIGTERM");
-    await endRemains(`${this.folder}/containerd.sock`, this.#cgroup);
+    await endRemains(containerdSocket(this.folder), this.#cgroup);
     await this.#mounts?.end();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -212,6 +212,21 @@ test("health and log of an endpoint follow its state", async (t) => {
   assert.equal(await api.endpointHealth({ kind: "cilium-local", id: 99 }), undefined);
 });
 
+test("PATCH says which container an endpoint turned out to be, unless that is another one's", async (t) => {
+  const { api } = await setUp(t);
+  const make = (n: number) => api.putEndpoint(0, endpointRequest(n, { addressing: { ipv4: `10.1.0.${n + 3}` } }));
+  const [first, second] = [await make(1), await make(2)];
+  const identifiers = (endpoint: Awaited<ReturnType<typeof make>>) =>
+    endpoint?.status["external-identifiers"]?.["container-id"];
+  const patch = (id: string) => api.patchEndpoint({ kind: "cilium-local", id: first.id }, { "container-id": id });
+  assert.equal(identifiers(await patch("real")), "real");
+  assert.equal((await api.getEndpoint({ kind: "container-id", value: "real" }))?.id, first.id);
+  await assert.rejects(
+    async () => patch(identifiers(second) ?? ""),
+    status(409, /Cannot use attachment: ".*:eth0" is endpoint \d+ already/),
+  );
+  assert.equal(identifiers(await patch("real")), "real");
+});
 test("PATCH /endpoint/{id}/config sets options of one endpoint and refuses what it does not know", async (t) => {
   const { api, datapath } = await setUp(t);
   const request = endpointRequest(1, { addressing: { ipv4: "10.1.0.4" }, "sync-build-endpoint": true });

@@ -103,7 +103,10 @@ export function createEndpointCalls(deps: EndpointApiDeps): EndpointCalls {
     patchEndpoint(ref, request) {
       const row = find(ref);
       if (row === undefined) throw new ApiError(404, "Cannot change endpoint: there is none of that name");
-      withStatus(() => checkUnchanged(row, request));
+      withStatus(() => {
+        checkUnchanged(row, request);
+        if (request["container-id"]) deps.manager.setContainer(row.id, request["container-id"]);
+      });
       if (request.labels !== undefined) deps.manager.setLabels(row.id, newLabels(deps, row, request.labels));
       return model(deps.endpoints.get(row.id) ?? row);
     },
@@ -143,7 +146,7 @@ function modelsOf(deps: EndpointApiDeps): (row: EndpointRow) => Endpoint {
   return (row) => toEndpointModel(row, context);
 }
 
-/** What an endpoint was made with stays; saying it again is no change. ApiError 400 names what is different. */
+/** What an endpoint was made with stays, but for its container, which may turn out later; saying it again is no change. ApiError 400 names what is different. */
 function checkUnchanged(row: EndpointRow, request: EndpointChangeRequest): void {
   const { ipv4, ipv6 } = request.addressing ?? {};
   const pairs: readonly (readonly [
@@ -152,7 +155,6 @@ function checkUnchanged(row: EndpointRow, request: EndpointChangeRequest): void 
     is: string | number | undefined,
   ])[] = [
     ["id", request.id || undefined, row.id],
-    ["container-id", request["container-id"], row.containerId],
     ["container-interface-name", request["container-interface-name"], row.containerInterfaceName],
     ["interface-name", request["interface-name"], row.interfaceName],
     ["interface-index", request["interface-index"], row.ifindex],
