@@ -85,22 +85,27 @@ static __always_inline void find_inner_ends(struct __sk_buff *skb, struct packet
 	packet->peer_endpoint = info->endpoint_id;
 }
 
-/* Is it a tunnel packet that we take? Fills inner, and what find_inner_ends() does. */
-static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packet *packet, struct inner_frame *inner)
+/* The headers of a plain tunnel packet; NULL: it is none. */
+static __always_inline const struct tunnel4_headers *tunnel_headers(struct __sk_buff *skb)
 {
 	const struct tunnel4_headers *headers;
-	__u32 identity;
 	void *frame;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST || skb->vlan_present || skb->gso_size)
-		return false;
+		return NULL;
 	frame = packet_bytes(skb, 0, INNER_IP);
 	if (!frame)
-		return false;
+		return NULL;
 	headers = frame + ETH_LENGTH;
-	if (!is_plain_tunnel(headers, skb->len - ETH_LENGTH))
-		return false;
-	identity = bpf_ntohl(headers->vni) >> 8;
+	return is_plain_tunnel(headers, skb->len - ETH_LENGTH) ? headers : NULL;
+}
+
+/* Is it a tunnel packet that we take? Fills inner, and what find_inner_ends() does. */
+static __always_inline bool find_inner_frame(struct __sk_buff *skb, struct packet *packet,
+					     const struct tunnel4_headers *headers, struct inner_frame *inner)
+{
+	__u32 identity = bpf_ntohl(headers->vni) >> 8;
+
 	inner->protocol = ((const struct ethhdr *)(headers + 1))->h_proto;
 	if (!identity || !is_node(headers->ip.saddr))
 		return false;

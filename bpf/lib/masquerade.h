@@ -292,13 +292,19 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 	return own ? masquerade_own6(skb, packet) : masquerade_pod6(skb, packet, address);
 }
 
+/* Has lib/leave.h translated it already? Only what came from a pod: what the node itself marks so is its own. */
+static __always_inline bool is_translated(struct __sk_buff *skb)
+{
+	if ((skb->mark & MARK_MASK) != MARK_TRANSLATED || !skb->ingress_ifindex)
+		return false;
+	skb->mark = 0;
+	return true;
+}
+
 static __always_inline int masquerade(struct __sk_buff *skb, struct packet *packet)
 {
-	/* By lib/leave.h, where it came from a pod: what the node itself marks so is its own. */
-	if ((skb->mark & MARK_MASK) == MARK_TRANSLATED && skb->ingress_ifindex) {
-		skb->mark = 0;
+	if (is_translated(skb))
 		return 0;
-	}
 	if (enable_ipv4_masquerade && skb->protocol == bpf_htons(ETH_P_IP))
 		return masquerade_packet(skb, packet, FAMILY_IPV4);
 	if (enable_ipv6_masquerade && skb->protocol == bpf_htons(ETH_P_IPV6))

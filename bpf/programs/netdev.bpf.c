@@ -96,9 +96,8 @@ static __always_inline int judge_outgoing(struct __sk_buff *skb, struct packet *
 	return 0;
 }
 
-/* tcx egress. What the node forwards is its senders', also when it has the node's address now. */
-SEC("tc")
-int cil_to_netdev(struct __sk_buff *skb)
+/* What the node forwards is its senders', also when it has the node's address now. */
+static __always_inline int to_netdev(struct __sk_buff *skb)
 {
 	struct packet packet = { .direction = DIRECTION_EGRESS };
 	int verdict = at_ipvlan_master(skb) ? from_slave_any(skb, &packet) : 0;
@@ -108,6 +107,14 @@ int cil_to_netdev(struct __sk_buff *skb)
 	if (!verdict)
 		verdict = masquerade(skb, &packet);
 	return verdict ? drop_packet(skb, &packet, verdict) : TC_ACT_UNSPEC;
+}
+
+/* tcx egress. */
+SEC("tc")
+int cil_to_netdev(struct __sk_buff *skb)
+{
+	/* Most of what pods send: nothing else is done for it. */
+	return !at_ipvlan_master(skb) && is_translated(skb) ? TC_ACT_UNSPEC : to_netdev(skb);
 }
 
 static __always_inline int to_lo(struct __sk_buff *skb, struct packet *packet, int family)

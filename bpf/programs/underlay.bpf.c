@@ -7,11 +7,12 @@
 #include "../lib/drop.h"
 #include "../lib/trace.h"
 
-static __always_inline int from_underlay(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int take_tunnel_packet(struct __sk_buff *skb, struct packet *packet,
+					      const struct tunnel4_headers *headers)
 {
 	struct inner_frame inner = {};
 
-	if (!find_inner_frame(skb, packet, &inner) || !remove_tunnel_headers(skb, &inner))
+	if (!find_inner_frame(skb, packet, headers, &inner) || !remove_tunnel_headers(skb, &inner))
 		return TC_ACT_UNSPEC;
 	/* Not in place: the kernel would make every packet writable that comes in by the device. */
 	if (bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &inner.protocol, sizeof(inner.protocol), 0))
@@ -22,13 +23,21 @@ static __always_inline int from_underlay(struct __sk_buff *skb, struct packet *p
 	return drop(packet, DROP_MISSED_TAIL_CALL);
 }
 
+static __always_inline int from_underlay(struct __sk_buff *skb, const struct tunnel4_headers *headers)
+{
+	struct packet packet = { .direction = DIRECTION_INGRESS };
+	int verdict = take_tunnel_packet(skb, &packet, headers);
+
+	return verdict < TC_ACT_UNSPEC ? drop_packet(skb, &packet, verdict) : verdict;
+}
+
 SEC("tc")
 int cil_from_underlay(struct __sk_buff *skb)
 {
-	struct packet packet = { .direction = DIRECTION_INGRESS };
-	int verdict = tunnel_port && tunnel_ipv4 ? from_underlay(skb, &packet) : TC_ACT_UNSPEC;
+	const struct tunnel4_headers *headers = tunnel_port && tunnel_ipv4 ? tunnel_headers(skb) : NULL;
 
-	return verdict < TC_ACT_UNSPEC ? drop_packet(skb, &packet, verdict) : verdict;
+	/* For most packets that is all. */
+	return headers ? from_underlay(skb, headers) : TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
