@@ -8,6 +8,7 @@ import { healthSocketPath } from "../../src/api/index.ts";
 import { type DescribedApi, describedApi } from "../../src/api/testing.ts";
 import { mountBpffs, unmount } from "../../src/kernel/index.ts";
 import { AgentNode } from "./testing.ts";
+import { ciliumFields, missingFields } from "./testing-fields.ts";
 
 const manifests = `
 apiVersion: v1
@@ -65,6 +66,28 @@ test("the agent: status, configuration, metrics, debug information", async () =>
   for (const path of ["peers", "routes", "route-policies"]) await agent.call("GET", `/v1/bgp/${path}`, 501);
   const { features } = (await agent.call("GET", "/v1/features", 200)) as { features: { name: string }[] };
   assert.ok(features.some(({ name }) => name === "tcx"));
+});
+
+test("models have Cilium's fields", async () => {
+  const status = (await agent.call("GET", "/v1/healthz", 200)) as object;
+  assert.deepEqual(missingFields(ciliumFields.status, status), []);
+  const config = (await agent.call("GET", "/v1/config", 200)) as { status: object };
+  assert.deepEqual(missingFields(ciliumFields.config, config.status), []);
+  const [row] = await node.client.listEndpoints();
+  const endpoint = await node.client.getEndpoint(String(row?.id));
+  assert.deepEqual(missingFields(["id", "spec.label-configuration", "spec.options"], endpoint), []);
+  assert.deepEqual(missingFields(ciliumFields.endpoint, endpoint.status), []);
+  const { spec = {}, realized } = endpoint.status.policy;
+  for (const policy of [spec, realized]) assert.deepEqual(missingFields(ciliumFields.policy, policy), []);
+});
+
+test("an endpoint is found by each of its names", async () => {
+  const names = ["cilium-local:1", "cni-attachment-id:ctr-a:eth0", "container-id:ctr-a", "container-name:ctr-a"];
+  const ofPod = ["pod-name:default:a", "pod-name:default/a", "cep-name:default/a", "ipv4:10.99.0.2", "ipv6:fd00:99::2"];
+  for (const id of ["1", ...names, ...ofPod]) {
+    const found = (await agent.call("GET", "/v1/endpoint/{id}", 200, { params: { id } })) as { id: number };
+    assert.equal(found.id, 1, id);
+  }
 });
 
 test("endpoints: from what the plugin made to one that the API makes of its device", async () => {
