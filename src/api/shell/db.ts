@@ -3,7 +3,7 @@
 import { alignTable, CiliumError } from "../../core/index.ts";
 import type { StatedbQuery } from "../models.ts";
 import type { StatedbTable } from "../types.ts";
-import { chosenColumns, formatRows, jsonText } from "./rows.ts";
+import { chosenColumns, formatDump, formatRows } from "./rows.ts";
 import type { ShellApi, ShellCall, ShellCommand, ShellFlag } from "./types.ts";
 import { watchTable } from "./watch.ts";
 
@@ -94,10 +94,9 @@ function listTables({ statedb }: ShellApi): string[] {
   );
 }
 
-function* dump(api: ShellApi, wanted: readonly string[]): Generator<string, void, void> {
+function dump(api: ShellApi, wanted: readonly string[]): AsyncGenerator<string, void, void> {
   const names = wanted.length === 0 ? tableNames(api) : wanted;
-  const all = names.map((name) => [name, rowsOf(api, name)] as const);
-  yield jsonText(Object.fromEntries(all));
+  return formatDump(names.map((name) => [name, rowsOf(api, name)]));
 }
 
 function rowsOf(api: ShellApi, table: string) {

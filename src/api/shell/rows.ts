@@ -83,6 +83,22 @@ async function* formatYaml(
   });
 }
 
+/** Tables as one JSON object, a row in a line. */
+export async function* formatDump(
+  tables: readonly (readonly [name: string, rows: readonly StatedbRow[]])[],
+): AsyncGenerator<string, void, void> {
+  yield "{\n";
+  for (const [at, [name, rows]] of tables.entries()) {
+    const last = rows.at(-1);
+    yield `  ${JSON.stringify(name)}: [\n`;
+    for await (const piece of pieces(rows)) {
+      yield piece.map((row) => `    ${neutraliseJson(JSON.stringify(row))}${row === last ? "" : ","}\n`).join("");
+    }
+    yield at === tables.length - 1 ? "  ]\n" : "  ],\n";
+  }
+  yield "}\n";
+}
+
 /** A value as indented JSON, with a newline. */
 export function jsonText(value: unknown): string {
   return `${neutraliseJson(JSON.stringify(value, undefined, 2))}\n`;
