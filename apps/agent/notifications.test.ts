@@ -19,7 +19,7 @@ const endpoint: EndpointRow = {
 test("listeners are told of endpoints, policies and addresses; without one nothing is made", async () => {
   const events = createEventModule({ createEventReader: () => assert.fail("not started") });
   const tables = { endpoints: createEndpointTable(), policies: createPolicyTable(), ipcache: createIpcacheTable() };
-  const module = createNotifications({ events, ...tables, clock: systemClock });
+  const module = createNotifications({ events, ...tables, engine: { revision: 5 }, clock: systemClock });
   const told: [AgentNotification | number, unknown][] = [];
   const subscription = events.subscribe(({ data, type }) => {
     assert.equal(type, 9);
@@ -33,11 +33,14 @@ test("listeners are told of endpoints, policies and addresses; without one nothi
     ...{ resource: {}, rules: [], source: "api", revision: 4 },
   });
   await turn();
+  tables.policies.delete("CiliumNetworkPolicy/default/p");
+  await turn();
   const labels = ["k8s:io.cilium.k8s.policy.derived-from=CiliumNetworkPolicy"];
   labels.push("k8s:io.cilium.k8s.policy.name=p", "k8s:io.cilium.k8s.policy.namespace=default");
   assert.deepEqual(told.slice(1), [
     [7, { id: 12, labels: ["k8s:app=web"], "pod-name": "web", namespace: "default" }],
     [5, { labels, revision: 4, rule_count: 0 }],
+    [6, { labels, revision: 5, rule_count: 0 }],
   ]);
   assert.equal(told[0]?.[0], 2);
   subscription[Symbol.dispose]();

@@ -5,13 +5,14 @@ import type { AgentNotification } from "../../src/api/index.ts";
 import type { Change, Clock, Module, ReadonlyTable } from "../../src/core/index.ts";
 import type { EndpointRow } from "../../src/endpoint/index.ts";
 import type { IpcacheRow } from "../../src/ipcache/index.ts";
-import type { PolicyRow } from "../../src/policy/index.ts";
+import type { PolicyEngine, PolicyRow } from "../../src/policy/index.ts";
 import type { EventModule } from "./events.ts";
 
 export interface NotificationDeps {
   readonly events: Pick<EventModule, "notify" | "listening">;
   readonly endpoints: ReadonlyTable<EndpointRow, number>;
   readonly policies: ReadonlyTable<PolicyRow, string>;
+  readonly engine: Pick<PolicyEngine, "revision">;
   readonly ipcache: ReadonlyTable<IpcacheRow, string>;
   readonly clock: Pick<Clock, "now">;
 }
@@ -29,6 +30,7 @@ export function createNotifications(deps: NotificationDeps): Module {
   return {
     name: "notifications",
     async start() {
+      const ofPolicy = ({ kind, row }: Change<PolicyRow>) => policyNotifications(kind, row, deps.engine.revision);
       watches.push(follow(deps.endpoints, ofEndpoint), follow(deps.policies, ofPolicy), follow(deps.ipcache, ofPrefix));
       deps.events.notify("Cilium agent started", { time: new Date(deps.clock.now()).toISOString() });
     },
@@ -52,9 +54,10 @@ export function ofEndpoint(change: Change<EndpointRow>): Notification[] {
   return [...created, ["Failed endpoint regeneration", { ...message, error: row.status.error }]];
 }
 
-/** Updated or deleted. */
-function ofPolicy({ kind, row }: Change<PolicyRow>): Notification[] {
-  return [[kind === "delete" ? "Policy deleted" : "Policy updated", policyMessage(row)]];
+/** Updated; or deleted, which is a revision of its own: the one that holds now. */
+function policyNotifications(kind: Change<PolicyRow>["kind"], row: PolicyRow, now: number): Notification[] {
+  if (kind === "delete") return [["Policy deleted", policyMessage({ ...row, revision: now })]];
+  return [["Policy updated", policyMessage(row)]];
 }
 
 /** With the labels that Cilium gives a policy's rules. */
