@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The metrics of a real agent: names, types and labels are those of Cilium's table, and --metrics chooses among them.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { AgentNode } from "./testing.ts";
 
@@ -158,6 +160,27 @@ test("all metrics that are here have Cilium's names, types and labels", async ()
   assert.ok(value("bpf_maps_virtual_memory_max_bytes") > 1e6);
   assert.ok(value("bpf_progs_virtual_memory_max_bytes") > 1e4);
   assert.ok(value('drop_count_total{reason="Policy denied",direction="INGRESS"}') > 0);
+});
+
+test("docs/metrics.md names what is here, and nothing else as being here", async () => {
+  const [here = "", absent = ""] = readFileSync(join(import.meta.dirname, "../../docs/metrics.md"), "utf8").split(
+    "## Of Cilium's, not here",
+  );
+  const documented = Array.from(here.matchAll(/`([a-z]\w*…?)`/g), ([, name = ""]) => name);
+  const told = (name: string) =>
+    documented.some((known) => (known.endsWith("…") ? name.startsWith(known.slice(0, -1)) : name === known));
+  const text = await scrape("text/plain");
+  const names = Array.from(text.matchAll(/^# TYPE cilium_(\w+) /gm), ([, name = ""]) => name);
+  assert.ok(names.length > 60);
+  assert.deepEqual(
+    names.filter((name) => !told(name)),
+    [],
+  );
+  const others = Array.from((absent.split("## ")[0] ?? "").matchAll(/`([a-z]\w*)`/g), ([, name = ""]) => name);
+  assert.deepEqual(
+    others.filter((name) => names.includes(name)),
+    [],
+  );
 });
 
 test("what is not wanted is not there, and a name that no metric has is told", async () => {
