@@ -32,8 +32,14 @@ test("ObjectStatus keeps an error in the row and reports it once", () => {
   assert.equal(pass(fail), 1);
   assert.equal(pass(fail), 1);
   assert.deepEqual([status.rows()[0]?.state, status.rows()[0]?.error, reports.length], ["error", "EPERM", 1]);
+  const [failing] = status.rows();
+  assert.deepEqual([failing?.failures, failing?.doneAt], [2, undefined]);
   pass(() => false);
-  assert.equal(status.rows()[0]?.state, "done");
+  const [done] = status.rows();
+  assert.deepEqual([done?.state, done?.failures, done?.failedAt], ["done", 0, failing?.failedAt]);
+  pass(fail);
+  const [again] = status.rows();
+  assert.deepEqual([again?.failures, again?.doneAt], [1, done?.doneAt]);
 });
 
 test("ObjectStatus forgets what a pass did not touch", () => {

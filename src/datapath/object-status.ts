@@ -10,6 +10,8 @@ export class ObjectStatus {
   /** Errors of the pass that runs. */
   #errors: Error[] = [];
   #seen = new Set<string>();
+  /** When the last pass ended. */
+  #passedAt = 0;
 
   /**
    * `onRepair` hears of what was put right after it had been in place, of what failed for the first time, and of what was
@@ -20,7 +22,9 @@ export class ObjectStatus {
   }
 
   rows(): readonly DatapathObjectRow[] {
-    return [...this.#rows.values()];
+    return Array.from(this.#rows.values(), (row) => {
+      return row.state === "done" ? { ...row, doneAt: Math.max(row.since, this.#passedAt) } : row;
+    });
   }
 
   /** Whether anything failed since the last pass began. */
@@ -37,6 +41,7 @@ export class ObjectStatus {
   /** Ends a pass; returns its errors. */
   end(): readonly Error[] {
     for (const key of this.#rows.keys()) if (!this.#seen.has(key)) this.#rows.delete(key);
+    this.#passedAt = Date.now();
     return this.#errors;
   }
 
@@ -50,13 +55,27 @@ export class ObjectStatus {
       const repaired = changed && before !== undefined;
       if (before?.state === "done" && !repaired) return;
       const repairs = (before?.repairs ?? 0) + (repaired ? 1 : 0);
-      this.#set(key, { kind, name, state: "done", since: Date.now(), repairs }, repaired);
+      const failed = before?.failedAt === undefined ? {} : { failedAt: before.failedAt };
+      this.#set(key, { kind, name, state: "done", since: Date.now(), repairs, failures: 0, ...failed }, repaired);
     } catch (thrown) {
       this.#errors.push(toError(thrown));
-      const error = errorChain(thrown);
-      if (before?.error === error) return;
-      this.#set(key, { kind, name, state: "error", since: Date.now(), repairs: before?.repairs ?? 0, error }, true);
+      const row = this.#failed({ kind, name, error: errorChain(thrown) }, before);
+      this.#set(key, row, before?.error !== row.error);
     }
+  }
+
+  #failed(failure: Pick<DatapathObjectRow, "kind" | "name"> & { error: string }, before?: DatapathObjectRow) {
+    const now = Date.now();
+    const doneAt = before?.state === "done" ? Math.max(before.since, this.#passedAt) : before?.doneAt;
+    return {
+      ...failure,
+      state: "error" as const,
+      since: before?.error === failure.error ? before.since : now,
+      repairs: before?.repairs ?? 0,
+      failures: (before?.failures ?? 0) + 1,
+      ...(doneAt === undefined ? {} : { doneAt }),
+      failedAt: now,
+    };
   }
 
   /** Records what is not as configured, and is no failure of the pass. */
@@ -64,7 +83,8 @@ export class ObjectStatus {
     const key = `${kind} ${name}`;
     this.#seen.add(key);
     if (this.#rows.get(key)?.error === error) return;
-    const row: DatapathObjectRow = { kind, name, state: "error", since: Date.now(), repairs: 0, error };
+    const now = Date.now();
+    const row = { kind, name, state: "error" as const, since: now, repairs: 0, failures: 1, failedAt: now, error };
     this.#rows.set(key, row);
     this.#onRepair(row, true);
   }

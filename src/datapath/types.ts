@@ -143,6 +143,11 @@ export interface DatapathObjectRow {
   readonly since: number;
   /** How often it had to be put right after it was done once. */
   readonly repairs: number;
+  /** How many passes failed since it was in place. */
+  readonly failures: number;
+  /** When it was seen in place, and when it could not be brought there; ms since the epoch. Absent: never. */
+  readonly doneAt?: number;
+  readonly failedAt?: number;
   readonly error?: string;
 }
 

@@ -123,17 +123,16 @@ function isFailing({ status }: ControllerStatus): boolean {
 }
 
 function toController(row: DatapathObjectRow): ControllerStatus {
-  const time = new Date(row.since).toISOString();
+  const { doneAt, failedAt, failures } = row;
   return {
     name: `${row.kind}-${row.name}`,
-    status:
-      row.state === "error"
-        ? {
-            "consecutive-failure-count": 1,
-            "failure-count": 1,
-            "last-failure-msg": row.error ?? "",
-            "last-failure-timestamp": time,
-          }
-        : { "success-count": row.repairs + 1, "last-success-timestamp": time, "consecutive-failure-count": 0 },
+    status: {
+      "success-count": row.state === "error" ? row.repairs : row.repairs + 1,
+      ...(doneAt !== undefined && { "last-success-timestamp": new Date(doneAt).toISOString() }),
+      "failure-count": failures,
+      "consecutive-failure-count": failures,
+      ...(row.state === "error" && { "last-failure-msg": row.error ?? "" }),
+      ...(failedAt !== undefined && { "last-failure-timestamp": new Date(failedAt).toISOString() }),
+    },
   };
 }
