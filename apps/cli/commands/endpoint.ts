@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // endpoint: the pods' interfaces on this node.
-import type { AddressPair, Endpoint, PolicyEnabled } from "../../../src/api/index.ts";
+import type {
+  AddressPair,
+  Endpoint,
+  EndpointHealth,
+  EndpointStatusChange,
+  PolicyEnabled,
+} from "../../../src/api/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, listOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
@@ -33,12 +39,7 @@ export const endpoint: CommandSpec = {
       summary: "Show what happened to an endpoint",
       run: async (context, call) => {
         const log = await context.client().endpointLog(call.args[0] ?? "");
-        await context.result(log, () =>
-          alignTable(
-            [["Timestamp", "Status", "State", "Message"]],
-            log.map((line) => [line.timestamp, line.code.toUpperCase(), line.state, line.message]),
-          ),
-        );
+        await context.result(log, () => endpointLogLines(log));
       },
     },
     endpointConfig,
@@ -47,14 +48,7 @@ export const endpoint: CommandSpec = {
       summary: "Show an endpoint's health",
       run: async (context, call) => {
         const health = await context.client().endpointHealth(call.args[0] ?? "");
-        await context.result(health, () =>
-          alignLines([
-            ["Overall Health:", health.overallHealth],
-            ["BPF Health:", health.bpf],
-            ["Policy Health:", health.policy],
-            ["Connected:", health.connected ? "yes" : "no"],
-          ]),
-        );
+        await context.result(health, () => endpointHealthLines(health));
       },
     },
     endpointLabels,
@@ -82,6 +76,24 @@ async function getEndpoints(context: Context, call: Call): Promise<void> {
   }
   const client = context.client();
   await context.json(id === undefined ? byId(await client.listEndpoints(labels)) : [await client.getEndpoint(id)]);
+}
+
+/** The table of `endpoint log`. */
+export function endpointLogLines(log: readonly EndpointStatusChange[]): string[] {
+  return alignTable(
+    [["Timestamp", "Status", "State", "Message"]],
+    log.map((line) => [line.timestamp, line.code.toUpperCase(), line.state, line.message]),
+  );
+}
+
+/** The lines of `endpoint health`. */
+export function endpointHealthLines(health: EndpointHealth): string[] {
+  return alignLines([
+    ["Overall Health:", health.overallHealth],
+    ["BPF Health:", health.bpf],
+    ["Policy Health:", health.policy],
+    ["Connected:", health.connected ? "yes" : "no"],
+  ]);
 }
 
 const header: readonly Line[] = [

@@ -49,7 +49,7 @@ async function getIdentity(context: Context, call: Call): Promise<void> {
 }
 
 /** `ID   LABELS`, further labels on lines of their own. */
-function formatIdentities(identities: readonly Identity[]): string[] {
+export function formatIdentities(identities: readonly Identity[]): string[] {
   const rows = identities.flatMap(({ id, labels }): Line[] => {
     const [first = "", ...others] = [...labels].sort();
     return [[String(id), first], ...others.map((label): Line => ["", label])];

@@ -31,7 +31,7 @@ export function renderSection(section: Section, format: "markdown" | "html"): Re
 }
 
 function markdown(sections: readonly Section[]): string {
-  return `# Cilium debug information\n\n${sections.map(block).join("\n")}`;
+  return `# Cilium debug information\n\n${sections.flatMap(withParts).map(block).join("\n")}`;
 }
 
 function block(section: Section): string {
@@ -39,12 +39,18 @@ function block(section: Section): string {
 }
 
 function html(sections: readonly Section[]): string {
-  const parts = sections.map(
-    (section) =>
-      `<h2 id="${section.name}">${escapeHtml(section.title)}</h2>\n<pre>${escapeHtml(textOf(section))}</pre>\n`,
-  );
+  const parts = sections
+    .flatMap(withParts)
+    .map(
+      (section) =>
+        `<h2 id="${section.name}">${escapeHtml(section.title)}</h2>\n<pre>${escapeHtml(textOf(section))}</pre>\n`,
+    );
   const head = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"><title>Cilium debug information</title></head>\n';
   return `${head}<body>\n<h1>Cilium debug information</h1>\n${parts.join("")}</body>\n</html>\n`;
+}
+
+function withParts(section: Section): readonly Section[] {
+  return [section, ...(section.parts ?? [])];
 }
 
 /** Nothing in a line ends the block that it stands in. */

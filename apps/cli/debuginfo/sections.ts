@@ -3,12 +3,15 @@
 import type { DebugInfo } from "../../../src/api/index.ts";
 import { formatEndpoints } from "../commands/endpoint.ts";
 import { formatStatus } from "../status/format.ts";
+import { endpointParts } from "./endpoints.ts";
 
 /** One part; `name` is its file's and that of Cilium's part. */
 export interface Section {
   readonly name: string;
   readonly title: string;
   readonly lines: readonly string[];
+  /** What belongs to it, with titles of its own. */
+  readonly parts?: readonly Section[];
 }
 
 /** In Cilium's order. `now`: milliseconds since the epoch. */
@@ -26,7 +29,10 @@ export function debugSections(info: DebugInfo, now: number): readonly Section[] 
       title: "Cilium environment keys",
       lines: info["environment-variables"],
     },
-    { name: "cilium-endpoint-list", title: "Endpoint list", lines: formatEndpoints(info["endpoint-list"], true) },
+    {
+      ...{ name: "cilium-endpoint-list", title: "Endpoint list", parts: endpointParts(info["endpoint-list"]) },
+      lines: formatEndpoints(info["endpoint-list"], true),
+    },
     {
       name: "cilium-service-list",
       title: "Service list",
