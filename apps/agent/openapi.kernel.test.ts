@@ -168,7 +168,10 @@ test("identities, addresses and nodes", async () => {
   await agent.call("GET", "/v1/identity", 400, { body: {} });
   await agent.call("GET", "/v1/identity", 404, { body: ["k8s:app=z"] });
   await agent.call("GET", "/v1/identity/endpoints", 200);
-  await agent.call("GET", "/v1/identity/{id}", 200, { params: { id: "1" } });
+  assert.deepEqual(await agent.call("GET", "/v1/identity/{id}", 200, { params: { id: "1" } }), {
+    ...{ id: 1, labels: ["reserved:host"] },
+    labelsSHA256: "e4faf1094f0345379a564e072a74e9c130c4c628b585b75f6be16dbcfd8d1b49",
+  });
   await agent.call("GET", "/v1/identity/{id}", 400, { params: { id: "x" } });
   await agent.call("GET", "/v1/identity/{id}", 404, { params: { id: "4000000" } });
   await agent.call("GET", "/v1/ip", 200);

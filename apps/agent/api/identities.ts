@@ -72,7 +72,8 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
 }
 
 function toIdentity(row: IdentityRow): Identity {
-  const labelsSHA256 = createHash("sha256").update(row.labels.canonical).digest("hex");
+  // Despite the field's name: SHA-512/256 of the labels as they stand in the key-value store.
+  const labelsSHA256 = createHash("sha512-256").update(row.labels.canonical).digest("hex");
   return { id: row.id, labels: row.labels.toStrings(), labelsSHA256 };
 }
 

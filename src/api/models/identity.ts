@@ -7,7 +7,7 @@ export const Identity = z
   .strictObject({
     id: count,
     labels: texts.describe("source:key=value, sorted"),
-    labelsSHA256: optional(longText),
+    labelsSHA256: optional(longText.describe("SHA-512/256 of the labels as identities are allocated under")),
   })
   .describe("An identity and the labels it stands for");
 
