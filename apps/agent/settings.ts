@@ -21,7 +21,7 @@ import { Rtnetlink } from "../../src/kernel/index.ts";
 import { ipvlanMaster } from "./ipvlan.ts";
 import { flowMapSizes } from "./map-options.ts";
 import { masqueradeConfig } from "./masquerade.ts";
-import { isChaining, options } from "./options.ts";
+import { options } from "./options.ts";
 import { podCidrProblem } from "./pod-cidrs.ts";
 import { defaultTunnelPort } from "./routing-options.ts";
 
@@ -125,7 +125,6 @@ export function datapathConfig(config: Config, local: LocalAddresses): DatapathC
     ...(local.ipv4PodCidr !== undefined && { ipv4PodCidr: local.ipv4PodCidr }),
     ...(local.ipv6PodCidr !== undefined && { ipv6PodCidr: local.ipv6PodCidr }),
     hostFirewall: config.get(options.enableHostFirewall),
-    allHostAddresses: isChaining(config),
     devices: config.get(options.devices),
     ...(masquerade !== undefined && { masquerade }),
     natMax: flowMaps.nat,

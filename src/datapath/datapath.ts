@@ -2,7 +2,6 @@
 // The datapath of one node: brings devices, maps, programs and routes up, and keeps them so.
 import { createLogger, toError } from "../core/index.ts";
 import {
-  type Address,
   ktimeNs,
   type Link,
   type NetlinkEvent,
@@ -277,10 +276,9 @@ class NodeDatapath implements Datapath {
     const ours = ownDevices(this.#config);
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
-      if (this.#outward.watches && event.kind !== "route") return true;
+      if (event.kind === "address") return true;
       if (usesOutwardDevices(this.#config) && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name) || this.#programs.isOn(event.link.ifindex);
-      if (event.kind === "address") return this.#isAddressRelevant(event.address);
       return event.kind === "route" && this.#isRouteRelevant(event.route);
     };
     this.#stops.push(
@@ -306,11 +304,6 @@ class NodeDatapath implements Datapath {
 
   sweeps(): readonly SweepTotals[] {
     return [this.#ctSweeper, this.#natSweeper].flatMap((each) => each?.totals ?? []);
-  }
-
-  /** Of our own devices, and the one by which the underlay's device is known. */
-  #isAddressRelevant({ ifindex, address }: Pick<Address, "ifindex" | "address">): boolean {
-    return this.#indexes.has(ifindex) || address === this.#config.nodeIpv4;
   }
 
   /** Of our own devices, and what goes of those of pods and of other nodes. */

@@ -59,8 +59,6 @@ export interface DatapathConfig {
   readonly hostFirewall?: boolean;
   /** Gives what pods send to the outside the address of the device that it leaves by; absent: it keeps the pod's. */
   readonly masquerade?: MasqueradeConfig;
-  /** Whether every address of the node is the host's, whichever device has it. Default false: as with the host firewall. */
-  readonly allHostAddresses?: boolean;
   /** Names of the devices that lead out (`eth+`: all that begin so); none: those with a node address or default route. */
   readonly devices?: readonly string[];
   /** Programs are tcx links where the kernel has those; false: clsact filters everywhere. Default true. */

@@ -2,7 +2,9 @@
 // What a network owes its pods beside policy: big packets, ICMP errors, the gateway, nodes, the world; and no forgery.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { killAgent, nodeOf, startAgent, waitForAgent } from "../../apps/sandbox/index.ts";
+import { eventually } from "../../src/core/testing.ts";
 import { clientPod, echoPod, type Output, Scenario } from "./harness.ts";
 
 const families = [4, 6] as const;
@@ -17,6 +19,12 @@ apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata: {name: captive}
 spec: {endpointSelector: {matchLabels: {app: client}}, egress: [{toEndpoints: [{matchLabels: {app: echo}}]}]}
+`;
+const reaching = (entity: string) => `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: reaching-${entity}}
+spec: {endpointSelector: {matchLabels: {app: client}}, egress: [{toEntities: [${entity}]}]}
 `;
 
 let scenario: Scenario;
@@ -89,6 +97,35 @@ test("a pod reaches the gateway, its node, the other node and the world, unless 
   await scenario.remove(captive);
 });
 
+test("threats: every address of a node is the node to policies, also one that it gets later, and none that it lost", async () => {
+  const { ipv4 = "", ipv6 = "" } = nodeOf(scenario.sandbox, "node1");
+  // As a second network card's, or one that keepalived moves around.
+  const moving = [ipv4.replace(/\.11$/, ".99"), ipv6.replace(/:11$/, ":99")];
+  const ip = async (verb: string, address: string) => {
+    const prefix = `${address}/${address.includes(":") ? 128 : 32}`;
+    const flags = verb === "add" && address.includes(":") ? ["nodad"] : [];
+    const { code, stderr } = await scenario.onNode("node1", ["ip", "addr", verb, prefix, "dev", "eth0", ...flags]);
+    assert.equal(code, 0, stderr);
+  };
+  const known = async () => {
+    const { stdout } = await scenario.onNode("node1", ["cilium-dbg", "bpf", "endpoint", "list"]);
+    return moving.map((address) => new RegExp(`^${address}:0 +\\(localhost\\)$`, "m").test(stdout));
+  };
+  const codes = async () => (await Promise.all(moving.map((address) => ping(address)))).map(({ code }) => code);
+  for (const address of moving) await ip("add", address);
+  await eventually("its addresses", async () => isDeepStrictEqual(await known(), [true, true]));
+  for (const [entity, code] of [
+    ["host", 0],
+    ["world", 1],
+  ] as const) {
+    await scenario.apply(reaching(entity));
+    assert.deepEqual(await codes(), [code, code], entity);
+    await scenario.remove(reaching(entity));
+  }
+  for (const address of moving) await ip("del", address);
+  await eventually("none of its addresses", async () => isDeepStrictEqual(await known(), [false, false]));
+});
+
 test("threats: a pod cannot send with an address that is not its own", async () => {
   const stolen = { ipv4: "10.77.0.1/32", ipv6: "fd00:77::1/128" };
   for (const address of Object.values(stolen)) {
@@ -129,9 +166,9 @@ test("a pod that gets another label is another to policy", async () => {
   await scenario.apply(closed);
   assert.deepEqual(await scenario.probe("client", probes), [true, true]);
   await scenario.apply(clientPod("client", "node1", { app: "client", side: "bad" }));
-  await eventually(async () => (await scenario.probe("client", probes)).every((answered) => !answered));
+  await eventually("no answers", async () => (await scenario.probe("client", probes)).every((answered) => !answered));
   await scenario.apply(clientPod("client", "node1", { app: "client", side: "good" }));
-  await eventually(async () => (await scenario.probe("client", probes)).every((answered) => answered));
+  await eventually("answers", async () => (await scenario.probe("client", probes)).every((answered) => answered));
   await scenario.remove(closed);
 });
 
@@ -150,16 +187,11 @@ test("an agent that comes back knows what changed while it was away: policies, a
     ip: scenario.ip("echo-node1", family),
     port: 7000,
   }));
-  await eventually(async () => (await scenario.probe("bad", probes)).every((answered) => !answered));
+  await eventually("no answers", async () => (await scenario.probe("bad", probes)).every((answered) => !answered));
   assert.deepEqual(await scenario.probe("client", probes), [true, true]);
-  await eventually(async () => {
+  await eventually("the endpoint to go", async () => {
     const { stdout } = await scenario.onNode("node1", ["cilium-dbg", "endpoint", "list", "-o", "json"]);
     return !stdout.includes(address);
   });
   await scenario.remove(closed);
 });
-
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!(await condition())) assert.ok(performance.now() < end, "not within 60 s");
-}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the host firewall, masquerading and ipvlan pods: the devices that lead out of the node, and what they give to what leaves; for
-// the former and for chaining, where other plugins make devices with addresses, every address that is the node's own.
-import type { NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
+// The node's own addresses; for the host firewall, masquerading and ipvlan pods the devices that lead out of the node, and
+// what they give to what leaves.
+import type { Address, NetlinkEvent, Rtnetlink } from "../../kernel/index.ts";
 import type { LxcMap } from "../maps/types.ts";
 import { type MasqueradeCandidate, masqueradeCandidates } from "../masquerade/devices.ts";
 import type { ObjectStatus } from "../object-status.ts";
@@ -10,11 +10,14 @@ import { matchesDevice, mayLeadOut, physicalDevices } from "./physical.ts";
 
 type OutwardConfig = Pick<
   DatapathConfig,
-  "hostFirewall" | "allHostAddresses" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6" | "ipvlanMaster"
+  "hostFirewall" | "masquerade" | "devices" | "nodeIpv4" | "nodeIpv6" | "ipvlanMaster"
 >;
 
 /** Loopback and link-local: nobody reaches them through a pod's or the tunnel's device. */
 const unreachable = /^(127\.|::1$|fe[89ab])/;
+
+/** kube-proxy's in IPVS mode: it has services' addresses, which are not the node. */
+const servicesDevice = "kube-ipvs0";
 
 /** Whether there are programs on devices that lead out. */
 export function usesOutwardDevices({
@@ -25,7 +28,7 @@ export function usesOutwardDevices({
   return hostFirewall === true || masquerade !== undefined || ipvlanMaster !== undefined;
 }
 
-/** What the last look found; nothing when nobody needs it. */
+/** What the last look found. */
 export class OutwardDevices {
   readonly #config: OutwardConfig;
   #ifindexes: ReadonlyMap<string, number> = new Map();
@@ -34,11 +37,6 @@ export class OutwardDevices {
 
   constructor(config: OutwardConfig) {
     this.#config = config;
-  }
-
-  /** Whether any change of devices and addresses may concern it. */
-  get watches(): boolean {
-    return this.#config.hostFirewall === true || this.#config.allHostAddresses === true;
   }
 
   get names(): readonly string[] {
@@ -72,35 +70,42 @@ export class OutwardDevices {
 
   /** Looks; true when the node's addresses are others than before. */
   look(rtnl: Rtnetlink): boolean {
+    const found = rtnl.addresses();
+    const services = rtnl.link(servicesDevice)?.ifindex;
+    if (usesOutwardDevices(this.#config)) this.#lookOutward(rtnl, found);
+    const before = this.#addresses.join();
+    this.#addresses = found
+      .filter(({ ifindex }) => ifindex !== services)
+      .map(({ address }) => address)
+      .filter((address) => !unreachable.test(address))
+      .sort();
+    return this.#addresses.join() !== before;
+  }
+
+  #lookOutward(rtnl: Rtnetlink, addresses: readonly Address[]): void {
     const { masquerade, devices = [], nodeIpv4, nodeIpv6, ipvlanMaster } = this.#config;
-    const outward = usesOutwardDevices(this.#config);
-    if (!outward && !this.watches) return false;
-    const network = { links: rtnl.links(), addresses: rtnl.addresses(), routes: rtnl.routes() };
+    const network = { links: rtnl.links(), addresses, routes: rtnl.routes() };
     const nodeAddresses = [nodeIpv4, nodeIpv6].filter((address) => address !== undefined);
-    const names = new Set(outward ? physicalDevices(network, nodeAddresses, devices) : []);
+    const names = new Set(physicalDevices(network, nodeAddresses, devices));
     // What ipvlan pods send leaves there, whatever the device is for otherwise.
     const withPrograms = new Set([...names, ...(ipvlanMaster === undefined ? [] : [ipvlanMaster])]);
     this.#ifindexes = new Map(
       network.links.filter(({ name }) => withPrograms.has(name)).map(({ name, ifindex }) => [name, ifindex]),
     );
     this.#masquerading = masqueradeCandidates(network, [...names], masquerade);
-    if (!this.watches) return false;
-    const before = this.#addresses.join();
-    this.#addresses = network.addresses
-      .map(({ address }) => address)
-      .filter((address) => !unreachable.test(address))
-      .sort();
-    return this.#addresses.join() !== before;
   }
 }
 
-/** Whether an event may be about a device that leads out, other than its routes. */
+/** Whether an event may be about a device that leads out, other than its addresses and routes. */
 export function concernsOutward(event: NetlinkEvent): boolean {
-  return event.kind === "address" || (event.kind === "link" && mayLeadOut(event.link.name));
+  return event.kind === "link" && mayLeadOut(event.link.name);
 }
 
-/** Makes exactly these addresses the host's in cilium_lxc. */
+/** Makes exactly these addresses the host's in cilium_lxc; one that is an endpoint's stays that one's. */
 export function writeHostAddresses(lxc: LxcMap, addresses: readonly string[]): void {
-  lxc.upsertMany(addresses.map((address) => ({ address, endpointId: 0, host: true })));
-  lxc.deleteMany(lxc.list().filter((row) => row.host && !addresses.includes(row.address)));
+  const rows = lxc.list();
+  const pods = new Set(rows.filter(({ host }) => !host).map(({ address }) => address));
+  const wanted = new Set(addresses.filter((address) => !pods.has(address)));
+  lxc.upsertMany([...wanted].map((address) => ({ address, endpointId: 0, host: true })));
+  lxc.deleteMany(rows.filter((row) => row.host && !wanted.has(row.address)));
 }
