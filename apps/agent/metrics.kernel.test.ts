@@ -126,10 +126,14 @@ const labelsOf = (series: string) =>
 
 test("all metrics that are here have Cilium's names, types and labels", async () => {
   let text = "";
-  await node.until("connections are swept, and the policy is in force", async () => {
+  const late = [
+    "datapath_conntrack_gc_duration_seconds_count",
+    "datapath_nat_gc_entries",
+    "policy_implementation_delay_count",
+  ];
+  await node.until("flows are swept, and the policy is in force", async () => {
     text = await scrape("text/plain");
-    const counted = (name: string) => new RegExp(`^cilium_${name}_count\\{`, "m").test(text);
-    return counted("datapath_conntrack_gc_duration_seconds") && counted("policy_implementation_delay");
+    return late.every((name) => text.includes(`\ncilium_${name}{`));
   });
   const wrong: string[] = [];
   for (const kind of ["counter", "gauge", "histogram"] as const) {

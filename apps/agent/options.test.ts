@@ -27,6 +27,13 @@ for (const [what, argv, key, message] of [
   ["a range of the other family", ["--ipv4-range=fd00::/112"], "ipv4-range", /"ipv4-range" has "fd00::\/112"/],
   ["a bad duration", ["--kvstore-lease-ttl=soon"], "kvstore-lease-ttl", /"kvstore-lease-ttl" has "soon"/],
   ["a lease of no time", ["--kvstore-lease-ttl=0"], "kvstore-lease-ttl", /has "0" \(allowed: .*at least 1s/],
+  ["a metric without + or -", ["--metrics=cilium_x"], "metrics", /has "cilium_x" \(allowed: \+NAME or -NAME/],
+  [
+    "a limit of what has none",
+    ["--api-rate-limit=policy-put=rate-limit:1/s"],
+    "api-rate-limit",
+    /has "policy-put=rate-limit:1\/s" \(allowed: .*endpoint-create.*rate-burst/,
+  ],
   ["an empty state folder", ["--state-dir="], "state-dir", /has "" \(allowed: the absolute path of a folder\)/],
   ["a relative state folder", ["--state-dir=run"], "state-dir", /has "run" \(allowed: the absolute path/],
   ["a port that is none", ["--policy-confirm-ports=22,ssh"], "policy-confirm-ports", /has "22,ssh" .*ports/],
@@ -132,6 +139,18 @@ test("metrics are served where ADDRESS:PORT says", () => {
     assert.equal(config(address).get(options.prometheus), address);
   }
   assert.throws(() => config("9962"), /"9962"/);
+});
+
+test("metrics and limits are chosen by one flag or by several", () => {
+  const several = load([...ranges, "--metrics", "-cilium_x +cilium_y", "--metrics=+cilium_z"]);
+  assert.deepEqual(several.get(options.metrics), ["-cilium_x", "+cilium_y", "+cilium_z"]);
+  const limits = ["endpoint-create=rate-limit:10/m,rate-burst:2", "endpoint-get=log:true"];
+  for (const argv of [[`--api-rate-limit=${limits}`], limits.flatMap((limit) => ["--api-rate-limit", limit])]) {
+    assert.deepEqual(
+      [...load([...ranges, ...argv]).get(options.apiRateLimit)].map(([call, of]) => `${call}=${of}`),
+      limits,
+    );
+  }
 });
 
 test("addresses, paths and labels follow from the configuration", () => {
