@@ -191,3 +191,30 @@ test("policies that nobody named, and files that are none, are refused", async (
   await failed(typo, /Cannot find "shop\/apo": no pod.*\(did you mean "shop\/api"\?\)/);
   await failed(["lint", "-m", "/nonexistent"], /Cannot read "\/nonexistent": ENOENT/);
 });
+
+test("policy get shows the policies whose rules have all labels", async (t) => {
+  const web = { kind: "CiliumNetworkPolicy", metadata: { name: "web", uid: "1-2" }, spec: {} };
+  const labelled = { labels: [{ key: "team", value: "red" }] };
+  const wide = { kind: "CiliumClusterwideNetworkPolicy", metadata: { name: "wide" }, specs: [{}, labelled] };
+  const getPolicy = () => ({ revision: 7, policy: JSON.stringify([wide, web], null, 2) });
+  const { run } = await startCli(t, createMemoryAgent({ override: { getPolicy } }).api);
+  for (const [labels, names] of [
+    [["k8s:io.cilium.k8s.policy.name=web"], ["web"]],
+    [["io.cilium.k8s.policy.namespace=default", "k8s:io.cilium.k8s.policy.uid"], ["web"]],
+    [["io.cilium.k8s.policy.derived-from=CiliumClusterwideNetworkPolicy", "unspec:team=red"], ["wide"]],
+    [["io.cilium.k8s.policy.name"], ["wide", "web"]],
+  ] as const) {
+    const { stdout } = await run(["policy", "get", ...labels]);
+    const [json = "", revision] = stdout.split("Revision: ");
+    assert.equal(revision, "7\n");
+    const found = JSON.parse(json) as { metadata: { name: string } }[];
+    assert.deepEqual(
+      found.map(({ metadata }) => metadata.name),
+      names,
+      labels.join(" "),
+    );
+  }
+  const none = await run(["policy", "get", "team=red", "io.cilium.k8s.policy.name=web"]);
+  const stderr = 'Error: Cannot find policies: none has "team=red" and "io.cilium.k8s.policy.name=web"\n';
+  assert.deepEqual(none, { code: 1, stdout: "", stderr });
+});

@@ -3,6 +3,7 @@
 import type { LabelConfigurationStatus } from "../../../src/api/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, listOption } from "../define.ts";
+import { namesLabel } from "../labels.ts";
 import { alignTable, type Line } from "../output/table.ts";
 
 export const endpointLabels: CommandSpec = {
@@ -24,19 +25,15 @@ async function changedLabels(context: Context, call: Call): Promise<LabelConfigu
   const client = context.client();
   const { spec, status } = await client.endpointLabels(id);
   if (add.length + remove.length === 0) return status;
-  const user = new Set([...(spec.user ?? []), ...add.map(withSource)].filter((label) => !isAmong(label, remove)));
+  const user = new Set(
+    [...(spec.user ?? []), ...add.map(withSource)].filter((label) => !remove.some((text) => namesLabel(text, label))),
+  );
   return (await client.patchEndpointLabels(id, { user: [...user].sort() })).status;
 }
 
 /** A label without a source is of the user's own. */
 function withSource(label: string): string {
   return /^[^=]*:/.test(label) ? label : `unspec:${label}`;
-}
-
-/** Whether one of the texts names the label; the value, and the source, may be left out. */
-function isAmong(label: string, texts: readonly string[]): boolean {
-  const [, source = "", key = ""] = /^([^:=]*):([^=]*)/.exec(label) ?? [];
-  return texts.some((text) => [label, `${source}:${key}`, key, label.slice(source.length + 1)].includes(text));
 }
 
 function formatLabels(labels: LabelConfigurationStatus): string[] {
