@@ -19,7 +19,7 @@ export const features: CommandSpec = {
     {
       usage: "status",
       summary: "List the features that are used, by their metrics",
-      run: (context) => showMetrics(context, ["^cilium_feature_"]),
+      run: (context) => showMetrics(context, context.shellSocket, ["^cilium_feature_"]),
     },
   ],
 };

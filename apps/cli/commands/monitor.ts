@@ -23,7 +23,7 @@ export const monitor: CommandSpec = {
   ],
   counted: [["-v, --verbose", "all layers of each packet; twice: traces of sockets too"]],
   options: [
-    ["-j, --json", "one JSON object a line"],
+    ["-j, --json", "one JSON object a line, whatever -v and --hex say"],
     ["-o, --output <format>", "json: as --json"],
     ["-n, --numeric", "identities as numbers, without labels"],
     ["--hex", "packets as hex dumps"],
@@ -89,7 +89,6 @@ function formOf(call: Call): MonitorForm {
   if (output !== "" && output !== "json")
     throw new UsageError(`Cannot use output format "${output}" here: expected json`);
   const json = flag(call, "json") || output === "json";
-  if (json && flag(call, "hex")) throw new UsageError("Cannot use --json with --hex");
   if (json) return { kind: "json" };
   return { kind: times(call, "verbose") > 0 || flag(call, "hex") ? "verbose" : "brief", hex: flag(call, "hex") };
 }

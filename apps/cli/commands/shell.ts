@@ -3,9 +3,10 @@
 import { ShellClient } from "../../../src/api/index.ts";
 import { CiliumError, errorChain } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
-import { type Call, type CommandSpec, textOption } from "../define.ts";
+import type { CommandSpec } from "../define.ts";
 import { UsageError } from "../errors.ts";
 import { neutraliseLine } from "../output/escape.ts";
+import { shellSocketOf, shellSocketOption } from "./shell-socket.ts";
 
 const prompt = "cilium> ";
 
@@ -13,20 +14,16 @@ export const shell: CommandSpec = {
   usage: "shell [command...]",
   summary: "Run a command of the agent's shell, such as: shell -- db/show health (without one: ask for them)",
   plain: true,
-  options: [["--shell-sock-path <path>", "the shell's socket (default: shell.sock beside the agent's)"]],
+  options: [shellSocketOption],
   run: async (context, call) => {
     const { signal, stdout } = context.io;
-    using client = await ShellClient.open(socketOf(context, call), signal);
+    using client = await ShellClient.open(shellSocketOf(context, call), signal);
     const line = call.args.join(" ");
     if (/\n/.test(line)) throw new UsageError("Cannot run a command of several lines: one at a time");
     if (line.trim() === "") await runLines(context, client);
     else await client.run(line, stdout);
   },
 };
-
-function socketOf(context: Context, call: Call): string {
-  return textOption(call, "shellSockPath") ?? context.shellSocket;
-}
 
 /** Asks for lines until `exit`; where there is no terminal, reads them. An error ends a line and not the shell. */
 async function runLines(context: Context, client: ShellClient): Promise<void> {

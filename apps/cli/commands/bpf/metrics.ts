@@ -26,7 +26,6 @@ export const metrics: CommandSpec = {
       usage: "flush",
       summary: "Begin counting anew (for tests)",
       options: [bpfRootOption],
-      plain: true,
       run: async (context, call) => {
         using maps = await openMaps(context, call);
         maps.metrics.clear();
