@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls about identities, addresses and nodes.
 import { createHash } from "node:crypto";
-import type { AgentApi, Identity, IPListEntry, NodeElement } from "../../../src/api/index.ts";
+import type { AgentApi, Identity, IPListEntry } from "../../../src/api/index.ts";
 import { cidrContains, parseCidr, type ReadonlyTable } from "../../../src/core/index.ts";
 import type { EndpointRow } from "../../../src/endpoint/index.ts";
 import type { IdentityRow } from "../../../src/identity/index.ts";
@@ -9,6 +9,7 @@ import type { IpcacheRow, NodeAddressRow } from "../../../src/ipcache/index.ts";
 import type { NodeRow } from "../../../src/node/index.ts";
 import { hasLabels } from "./labels.ts";
 import { NodeClients } from "./node-clients.ts";
+import { toNodeModel } from "./node-model.ts";
 import { withStatus } from "./with-status.ts";
 
 export interface IdentityApiDeps {
@@ -60,7 +61,7 @@ export function createIdentityCalls(deps: IdentityApiDeps): IdentityCalls {
         .map(toIp);
     },
     nodes: (client) => {
-      const all = [...deps.nodes.all()].map(toNode).sort((a, b) => (a.name < b.name ? -1 : 1));
+      const all = [...deps.nodes.all()].map(toNodeModel).sort((a, b) => (a.name < b.name ? -1 : 1));
       return clients.answer(client, deps.self, all);
     },
     nodeIds: () =>
@@ -84,19 +85,5 @@ function toIp(row: IpcacheRow): IPListEntry {
     ...(row.hostIp === undefined ? {} : { hostIP: row.hostIp }),
     encryptKey: row.encryptKey,
     metadata: { source: row.source, ...row.metadata },
-  };
-}
-
-function toNode(row: NodeRow): NodeElement {
-  const family = (ipv4: boolean, range: string | undefined) => {
-    const address = row.addresses.find(({ type, ip }) => type === "InternalIP" && ip.includes(".") === ipv4);
-    if (address === undefined && range === undefined) return undefined;
-    return { enabled: true, ...(address && { ip: address.ip }), ...(range !== undefined && { "alloc-range": range }) };
-  };
-  const [ipv4, ipv6] = [family(true, row.ipv4PodCidr), family(false, row.ipv6PodCidr)];
-  return {
-    name: `${row.cluster}/${row.name}`,
-    "primary-address": { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) },
-    source: row.source,
   };
 }
