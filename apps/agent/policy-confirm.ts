@@ -22,6 +22,10 @@ import { connects, listeningPorts, type Target } from "./reachability.ts";
 /** Time between two looks while a policy is on trial, and while none is. Milliseconds. */
 const TRIAL_MS = 2000;
 const QUIET_MS = 15_000;
+/** So long after the start it is looked as often as in a trial, while something is not reached. */
+const EARLY_MS = 60_000;
+/** Other nodes that are looked for: a policy that cuts the node off from all of them does so from these. */
+const MOST_PEERS = 32;
 
 export interface PolicyConfirmDeps {
   readonly config: Config;
@@ -50,9 +54,12 @@ class PolicyConfirm implements Module {
   readonly #log = createLogger("policy-confirm");
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #startedAt = 0;
   /** Names of what was reached before the trial: what was not is no policy's fault. */
   #reached: ReadonlySet<string> = new Set();
   #missing: readonly string[] = [];
+  /** Whether everything was reached when it was looked last. */
+  #isWell = false;
   /** As the session with the store has them, which does not read its files again either. */
   #stores: readonly string[] = [];
 
@@ -66,6 +73,7 @@ class PolicyConfirm implements Module {
     if (config.get(options.kvstore) === "etcd") {
       this.#stores = etcdEndpoints(Object.fromEntries(config.get(options.kvstoreOpt)));
     }
+    this.#startedAt = performance.now();
     await this.#look();
     this.#next();
   }
@@ -88,8 +96,10 @@ class PolicyConfirm implements Module {
 
   #next(): void {
     if (this.#stopped) return;
-    const wait = this.#deps.guard.state.kind === "provisional" ? TRIAL_MS : QUIET_MS;
     const started = performance.now();
+    // After a start what is needed comes one by one, and only what is known to be reached can be missed.
+    const isEarly = !this.#isWell && started - this.#startedAt < EARLY_MS;
+    const wait = this.#deps.guard.state.kind === "provisional" || isEarly ? TRIAL_MS : QUIET_MS;
     // A trial that begins meanwhile is noticed at once.
     const turn = () => {
       if (performance.now() - started < wait && this.#deps.guard.state.kind !== "provisional") this.#wait(turn);
@@ -112,13 +122,17 @@ class PolicyConfirm implements Module {
       const needs = await this.#needs();
       const after = this.#deps.guard.state;
       if (after !== before) return;
+      const reached = new Set(needs.filter(({ met }) => met).map(({ name }) => name));
+      this.#isWell = reached.size === needs.length;
       if (after.kind !== "provisional") {
-        this.#reached = new Set(needs.filter(({ met }) => met).map(({ name }) => name));
+        this.#reached = reached;
         return;
       }
       this.#missing = needs.filter(({ name, met }) => !met && this.#reached.has(name)).map(({ name }) => name);
-      if (settled && this.#missing.length === 0) this.#confirm();
-      else if (this.#deps.guard.expire(this.#reason(settled))) this.#tellReverted();
+      if (settled && this.#missing.length === 0) {
+        this.#reached = reached;
+        this.#confirm();
+      } else if (this.#deps.guard.expire(this.#reason(settled))) this.#tellReverted();
     } catch (thrown) {
       this.#log.error("Cannot look whether policies for hosts may stay", { error: toError(thrown) });
     }
@@ -163,7 +177,7 @@ class PolicyConfirm implements Module {
   #outward(): Target[] {
     const { config, nodes } = this.#deps;
     const port = config.get(options.clusterHealthPort);
-    const peers = [...nodes.all()].filter(({ source }) => source !== "local");
+    const peers = [...nodes.all()].filter(({ source }) => source !== "local").slice(0, MOST_PEERS);
     return [
       ...this.#stores.map((url) => ({ name: `etcd ${url}`, ...hostAndPort(url) })),
       ...peers.flatMap(({ name, addresses }) =>
