@@ -80,7 +80,7 @@ static __always_inline void ct_tell_translation(struct packet *packet, struct ct
 	if (!masquerades_past_stack(family) || packet->direction != DIRECTION_EGRESS || packet->route != CT_ROUTE_STACK ||
 	    !entry->nat_port || packet->fragment || packet->by_stack)
 		return;
-	if (moved && !nat_keep(packet, entry, family))
+	if (unlikely(moved) && !nat_keep(packet, entry, family))
 		return;
 	packet->nat_port = entry->nat_port;
 	packet->tunnel_endpoint = entry->tunnel_endpoint;

@@ -123,7 +123,7 @@ static __always_inline bool keeps_address(const struct ct_entry *flow, const uni
 }
 
 /* A flow's translation in *found; false: it has none. `entry`: what conntrack knows of it. */
-static __always_inline bool find_translation(const struct packet *packet, struct ct_entry *entry,
+static __always_inline bool find_translation(struct packet *packet, struct ct_entry *entry,
 					     const union ip_address *address, struct nat_side *found, int family)
 {
 	struct ct_entry *tracking = nat_tracking(entry);
@@ -279,7 +279,7 @@ static __always_inline int masquerade_packet(struct __sk_buff *skb, struct packe
 	own = address_equal(&packet->source, address, family);
 	if (!own && !is_of_pod(packet, family))
 		return 0;
-	read_clock(packet);
+	read_fine_clock(packet);
 	if (packet->icmp_kind == KIND_ERROR)
 		return own ? 0 : masquerade_error(skb, packet, family);
 	if (unlikely(packet->fragment)) {

@@ -31,13 +31,14 @@ static __always_inline __u16 nat_flow_flags(const struct packet *packet, const s
 }
 
 /* False: the flow has lost its port to another one. */
-static __always_inline bool nat_tell(const struct packet *packet, struct ct_entry *flow, int family)
+static __always_inline bool nat_tell(struct packet *packet, struct ct_entry *flow, int family)
 {
 	struct nat_side in;
 	struct nat_entry *entry;
 	__u16 flags;
 	__u32 expires;
 
+	read_fine_clock(packet);
 	nat_answers_of(packet, flow, &in, family);
 	entry = nat_find(&in.key, family);
 	flags = nat_flow_flags(packet, flow, entry ? entry : &in.entry);
@@ -63,7 +64,7 @@ static __always_inline bool nat_tell(const struct packet *packet, struct ct_entr
 }
 
 /* The flow's own packet is at hand, and goes out. False: it has no port any more. */
-__verified_alone int nat_keep(const struct packet *packet, struct ct_entry *flow, int family)
+__verified_alone int nat_keep(struct packet *packet, struct ct_entry *flow, int family)
 {
 	bool kept;
 

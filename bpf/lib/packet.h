@@ -52,8 +52,8 @@ struct packet {
 	__u8 direction;			/* enum policy_direction of the program */
 	__u8 family;
 	__u8 by_stack;			/* what passes goes to whoever is next on the hook */
-	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: read_clock() has yet to be asked */
-	__u16 tick;			/* the same in units of 2^NAT_TICK_BITS ns, as in struct nat_entry */
+	__u32 now;			/* seconds of CLOCK_MONOTONIC; 0: not read yet */
+	__u16 tick;			/* the same in units of 2^NAT_TICK_BITS ns, as in struct nat_entry; 0: not read yet */
 	__be16 nat_port;		/* of the flow outside, with tunnel_endpoint as its address; 0: not masqueraded, or not yet */
 	__u8 pad[4];
 };
@@ -80,12 +80,19 @@ static __always_inline void *packet_end(struct __sk_buff *skb)
 	return end;
 }
 
-/* One time for all that is done with the packet. */
+/* The second, once for all that is done with the packet. */
 static __always_inline void read_clock(struct packet *packet)
+{
+	if (!packet->now)
+		packet->now = bpf_ktime_get_coarse_ns() / NS_PER_SECOND;
+}
+
+/* The tick too, which only translated flows need. */
+static __always_inline void read_fine_clock(struct packet *packet)
 {
 	__u64 ns;
 
-	if (packet->now)
+	if (packet->tick)
 		return;
 	ns = bpf_ktime_get_coarse_ns();
 	packet->now = ns / NS_PER_SECOND;

@@ -37,7 +37,7 @@ static __always_inline int find_asker(struct __sk_buff *skb, struct packet *pack
 	if (packet->fragment || !read_quoted_flow(skb, packet, &quote, family) ||
 	    !address_equal(&quote.sent.local, &packet->destination, family) || !in_nat_range(quote.sent.local_port))
 		return 0;
-	read_clock(packet);
+	read_fine_clock(packet);
 	ports = quoted_ports(&quote);
 	fill_nat_key(&key, &quote.sent.remote, &quote.sent.local, ports >> 16 | ports << 16, quote.sent.protocol, NAT_IN,
 		     family);
@@ -64,7 +64,7 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 	__u16 endpoint;
 	int verdict;
 
-	read_clock(packet);
+	read_fine_clock(packet);
 	read_nat_key(packet, &flow.key, NAT_IN, family);
 	entry = nat_lookup(&flow.key, packet->now, family);
 	if (!entry)

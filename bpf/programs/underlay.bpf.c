@@ -15,7 +15,8 @@ static __always_inline int take_tunnel_packet(struct __sk_buff *skb, struct pack
 	if (!find_inner_frame(skb, packet, headers, &inner) || !remove_tunnel_headers(skb, &inner))
 		return TC_ACT_UNSPEC;
 	/* Not in place: the kernel would make every packet writable that comes in by the device. */
-	if (bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &inner.protocol, sizeof(inner.protocol), 0))
+	if (inner.protocol != bpf_htons(ETH_P_IP) &&
+	    bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_proto), &inner.protocol, sizeof(inner.protocol), 0))
 		return drop(packet, DROP_WRITE_ERROR);
 	trace(skb, packet, TRACE_FROM_OVERLAY, packet->peer_endpoint, tunnel_ifindex);
 	skb->mark = 0;
