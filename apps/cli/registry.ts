@@ -23,6 +23,16 @@ function entry(name: string, load: () => Promise<CommandSpec>): Entry {
   };
 }
 
+/** One that a launcher of its own calls, left out of the help. */
+function hidden(name: string, load: () => Promise<CommandSpec>): Entry {
+  return {
+    name,
+    register: async (program, io) => {
+      program.addCommand(buildCommand(await load(), io), { hidden: true });
+    },
+  };
+}
+
 /** The commands of cilium-health. */
 export const healthRegistry: readonly Entry[] = healthNames.map((name) =>
   entry(name, async () => {
@@ -54,6 +64,7 @@ export const registry: readonly Entry[] = [
   entry("config", async () => (await import("./commands/config.ts")).config),
   entry("debuginfo", async () => (await import("./commands/debuginfo.ts")).debuginfo),
   entry("sysdump", async () => (await import("./commands/sysdump.ts")).sysdump),
+  hidden("bugtool", async () => (await import("./commands/bugtool.ts")).bugtool),
   entry("metrics", async () => (await import("./commands/metrics.ts")).metrics),
   entry("statedb", async () => (await import("./commands/statedb.ts")).statedb),
   entry("shell", async () => (await import("./commands/shell.ts")).shell),

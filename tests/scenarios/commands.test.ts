@@ -196,7 +196,7 @@ const expected: readonly (readonly [command: string, stdout: RegExp, code?: numb
 
 /** Commands that others test: with more than an agent, or without any. */
 const elsewhere = [
-  ...["completion", "sandbox", "monitor", "statedb", "shell", "debuginfo", "sysdump", "features", "metrics"],
+  ...["completion", "sandbox", "monitor", "statedb", "shell", "debuginfo", "sysdump", "bugtool", "features", "metrics"],
   ...["build-config", "prefilter update", "prefilter delete"],
   ...["bpf auth", "bpf bandwidth", "bpf egress", "bpf lb", "bpf multicast", "bpf socknat", "bpf srv6", "bpf vtep"],
   ...["bpf nat", "bpf ipmasq"],

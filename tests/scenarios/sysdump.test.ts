@@ -118,3 +118,22 @@ test("debuginfo holds no secret either, and a dump without an agent says what co
     assert.ok(!stdout.includes(`${secret}opt`) && !stdout.includes(`${secret}password`), output);
   }
 });
+
+test("cilium-bugtool makes the same archive where cilium-cli looks for it", async () => {
+  const bugtool = (...args: string[]) =>
+    node.run("node", [join(import.meta.dirname, "../../bin/cilium-bugtool"), ...args], {
+      CILIUM_SOCK: node.client.socketPath,
+    });
+  // As cilium-cli calls it, whose versions look for either line.
+  const { code, stdout, stderr } = await bugtool("--archiveType=gz", "--exclude-object-files", "-t", node.directory);
+  assert.equal(code, 0, stderr);
+  const [, path = ""] = /ARCHIVE at (.*)\n/.exec(stdout) ?? [];
+  assert.equal(/GZIP at (.*)\n/.exec(stdout)?.[1], path);
+  assert.match(path, /\/cilium-bugtool-[-\d]+\.tar\.gz$/);
+  assert.match(execFileSync("tar", ["-tzf", path], { encoding: "utf8" }), /^cilium-bugtool-[-\d]+\/sysdump\.json$/m);
+  const refused = await bugtool("-o", "zip");
+  assert.deepEqual(
+    [refused.code, refused.stderr],
+    [1, 'Error: Cannot make archive: type "zip" is unknown (expected tar or gz)\n'],
+  );
+});

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // sysdump: everything that helps to find a node's fault, in one archive without secrets.
-import { once } from "node:events";
-import { createWriteStream, rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
-import { CiliumError, parseDuration, toError } from "../../../src/core/index.ts";
+import { resolve } from "node:path";
+import { parseDuration } from "../../../src/core/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, type CommandSpec, flag, listOption, textOption } from "../define.ts";
 import { UsageError } from "../errors.ts";
-import { sysdumpItems } from "../sysdump/items.ts";
-import { collectAll } from "../sysdump/sysdump.ts";
-import { tarEnd, tarEntry } from "../sysdump/tar.ts";
+import { collectNode, refuseEmpty } from "../sysdump/node.ts";
+import { archive, folder } from "../sysdump/output.ts";
 import type { Bounds, Collected } from "../sysdump/types.ts";
 import { timestamp } from "../time.ts";
 
@@ -40,67 +34,14 @@ async function makeSysdump(context: Context, call: Call): Promise<void> {
   const now = context.io.now();
   const name = textOption(call, "outputFilename") ?? `cilium-sysdump-${timestamp(now)}`;
   const directory = textOption(call, "outputDirectory");
-  await using out = directory === undefined ? await archive(`${name}.tar.gz`, now) : folder(resolve(directory));
-  const items = sysdumpItems({
-    stateDir: dirname(context.agentSocket),
-    logs: listOption(call, "logFile"),
+  await using out =
+    directory === undefined ? await archive(`${name}.tar.gz`, now, { gzip: true }) : folder(resolve(directory));
+  const outcomes = await collectNode(context, out, {
+    ...{ logs: listOption(call, "logFile"), quick: flag(call, "quick"), bounds: boundsOf(call) },
     monitorMs: milliseconds(call, "monitorDuration"),
-    quick: flag(call, "quick"),
   });
-  const outcomes = await collectAll({
-    ...{ items, bounds: boundsOf(call), signal: context.io.signal, write: out.write },
-    env: { ...process.env, ...context.io.env, CILIUM_SOCK: context.agentSocket },
-  });
-  await out.write(
-    "sysdump.json",
-    Buffer.from(`${JSON.stringify({ time: new Date(now).toISOString(), items: outcomes }, null, 1)}\n`),
-  );
   context.print(summary(out.path, outcomes));
-  if (outcomes.every(({ bytes }) => bytes === 0))
-    throw new CiliumError("Cannot make sysdump: nothing could be collected");
-}
-
-/** Where files go; nothing of it is anybody else's business. */
-interface Output extends AsyncDisposable {
-  readonly path: string;
-  readonly write: (path: string, bytes: Buffer) => Promise<void>;
-}
-
-function folder(path: string): Output {
-  return {
-    path,
-    async write(name, bytes) {
-      const file = join(path, name);
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-      await writeFile(file, bytes, { mode: 0o600 });
-    },
-    [Symbol.asyncDispose]: async () => {},
-  };
-}
-
-async function archive(path: string, now: number): Promise<Output> {
-  const file = createWriteStream(path, { mode: 0o600 });
-  await once(file, "open");
-  const gzip = createGzip();
-  const written = pipeline(gzip, file).catch((error: unknown) => {
-    rmSync(path, { force: true });
-    throw new CiliumError(`Cannot write "${path}": ${toError(error).message} (the archive is removed)`);
-  });
-  // Whoever writes or closes next gets it.
-  written.catch(() => {});
-  const top = path.replace(/^.*\//, "").replace(/\.tar\.gz$/, "");
-  return {
-    path: resolve(path),
-    async write(name, bytes) {
-      if (gzip.destroyed) await written;
-      if (gzip.write(tarEntry(`${top}/${name}`, bytes, Math.floor(now / 1000)))) return;
-      await Promise.race([once(gzip, "drain"), written]);
-    },
-    async [Symbol.asyncDispose]() {
-      gzip.end(tarEnd);
-      await written;
-    },
-  };
+  refuseEmpty(outcomes);
 }
 
 function summary(path: string, outcomes: readonly Collected[]): string[] {
