@@ -2,6 +2,7 @@
 // One client of the shell: its lines one after the other, until it goes away. Nothing that it does grows without bound.
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { CiliumError, createLogger, errorChain, neutraliseLine, toError } from "../../core/index.ts";
 import { prepare } from "./commands.ts";
 import { splitLine } from "./line.ts";
@@ -25,8 +26,11 @@ export async function serveSession(socket: Socket, api: ShellApi): Promise<void>
   for (const event of ["end", "close"]) socket.once(event, () => gone.abort());
   try {
     for await (const line of linesOf(socket)) {
-      if (exitWords.has(line.trim())) break;
+      // Nobody waits for the answers to what a client sent before it went away.
+      if (socket.destroyed || exitWords.has(line.trim())) break;
       await answer(socket, api, line, gone.signal);
+      // Lines that wait already must not keep the agent from its work.
+      await turn();
     }
   } catch (error) {
     // What was wrong with the connection is the client's matter; it is told where it still listens.
