@@ -139,13 +139,14 @@ static __always_inline bool knows_route(const struct ct_entry *entry)
 	return entry->route != CT_ROUTE_UNKNOWN && (tunnel_ifindex || entry->route != CT_ROUTE_TUNNEL);
 }
 
-/* Does the entry still say who is at the other end? Also of a connection that its opener opens again: who may be there is
- * asked, not who is.
+/* Does the entry still say who is at the other end? Also of a masqueraded connection that its opener opens again: who may
+ * be there is asked, not who is. Not of others: what answers were taken for may stand there, as of a port that the node
+ * publishes for somebody else.
  */
 static __always_inline bool knows_peer(const struct packet *packet, const struct ct_flow *flow)
 {
 	return flow->fresh || (flow->state == CT_REOPENED && packet->direction == DIRECTION_EGRESS &&
-			       !(flow->entry->flags & CT_F_INGRESS) &&
+			       flow->entry->nat_port && !(flow->entry->flags & CT_F_INGRESS) &&
 			       flow->entry->ipcache_revision == flow->stamp.ipcache_revision);
 }
 

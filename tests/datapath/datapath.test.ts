@@ -17,6 +17,7 @@ import { overlayCases } from "./overlay.cases.ts";
 import { ownEventCases } from "./own-events.cases.ts";
 import { pickupCases } from "./pickup.cases.ts";
 import { policyCases } from "./policy.cases.ts";
+import { reopenedCases } from "./reopened.cases.ts";
 import { runCase } from "./run.ts";
 import { sourceCheckCases } from "./source-check.cases.ts";
 import { World } from "./world.ts";
@@ -27,6 +28,7 @@ const features: Readonly<Record<string, readonly Case[]>> = {
   "source check": sourceCheckCases,
   conntrack: conntrackCases,
   "connections picked up in the middle": pickupCases,
+  "connections that open again": reopenedCases,
   policy: policyCases,
   "identities on their way": identityCases,
   fragments: fragmentCases,
