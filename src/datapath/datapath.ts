@@ -346,11 +346,12 @@ class NodeDatapath implements Datapath {
     runtimeConfig.setAgentLiveness(ktimeNs());
   }
 
-  /** The node's own addresses in cilium_lxc; those of an earlier configuration go. */
-  #writeHostAddresses({ lxc }: PinnedMaps): void {
+  /** The node's own addresses in cilium_lxc; those of an earlier configuration go. Flows are asked anew whom they lead to. */
+  #writeHostAddresses({ lxc, runtimeConfig }: PinnedMaps): void {
     const { nodeIpv4, nodeIpv6 } = this.#config;
     const known = [nodeIpv4, nodeIpv6, ...this.#routerAddresses()].filter((address) => address !== undefined);
-    writeHostAddresses(lxc, [...new Set([...known, ...this.#outward.addresses])]);
+    const changed = writeHostAddresses(lxc, [...new Set([...known, ...this.#outward.addresses])]);
+    if (changed) runtimeConfig.bumpIpcacheRevision();
   }
 
   #routerAddresses(): string[] {

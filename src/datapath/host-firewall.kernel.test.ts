@@ -114,11 +114,15 @@ function tests(): void {
     assert.deepEqual(notes(), ["device non+"]);
     rtnl.deleteLink("late0");
     await eventually("late0 is missed again", () => notes().length === 2);
+    const revision = () => datapath.maps.runtimeConfig.get().ipcacheRevision;
+    const before = revision();
     const { ifindex } = rtnl.createVeth({ name: "eth1", peer: { name: "out1" } });
     rtnl.addAddress({ ifindex, address: "198.51.100.1", prefixLength: 24 });
     const host = (address: string) => datapath.maps.lxc.list().some((row) => row.host && row.address === address);
     await eventually("the program on eth1", () => programs("eth1", "ingress").includes("cil_from_netdev"));
     await eventually("the address of eth1", () => host("198.51.100.1"));
+    // What was somebody else's may have flows.
+    assert.equal(revision(), before + 1n);
     assert.deepEqual(datapath.hostFirewallDevices(), ["eth0", "eth1"]);
     rtnl.deleteLink("eth1");
     await eventually("no address of eth1", () => !host("198.51.100.1"));

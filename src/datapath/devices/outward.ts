@@ -101,11 +101,16 @@ export function concernsOutward(event: NetlinkEvent): boolean {
   return event.kind === "link" && mayLeadOut(event.link.name);
 }
 
-/** Makes exactly these addresses the host's in cilium_lxc; one that is an endpoint's stays that one's. */
-export function writeHostAddresses(lxc: LxcMap, addresses: readonly string[]): void {
+/**
+ * Makes exactly these addresses the host's in cilium_lxc; one that is an endpoint's stays that one's. True when something
+ * changed.
+ */
+export function writeHostAddresses(lxc: LxcMap, addresses: readonly string[]): boolean {
   const rows = lxc.list();
   const pods = new Set(rows.filter(({ host }) => !host).map(({ address }) => address));
+  const before = new Set(rows.filter(({ host }) => host).map(({ address }) => address));
   const wanted = new Set(addresses.filter((address) => !pods.has(address)));
   lxc.upsertMany([...wanted].map((address) => ({ address, endpointId: 0, host: true })));
   lxc.deleteMany(rows.filter((row) => row.host && !wanted.has(row.address)));
+  return before.symmetricDifference(wanted).size > 0;
 }
