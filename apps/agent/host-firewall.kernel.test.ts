@@ -148,7 +148,9 @@ test("a policy that cuts the node off from what it needs is reverted, stays so o
   const confirmation = async () => (await node.client.healthz()).modules?.find(({ name }) => name === "policy-confirm");
   const isReverted = async () =>
     /reverted \(.*\/cut\): .*172\.31\.251\.2:7000/.test((await confirmation())?.message ?? "");
+  const { revision } = await node.client.getPolicy();
   node.writeManifest("policy.yaml", policy());
+  await node.until("the good policy is there", async () => (await node.client.getPolicy()).revision > revision);
   await enforced("ingress");
   await node.until("the good policy is confirmed", async () => (await confirmation())?.message === undefined);
   using heard = listen();

@@ -4,10 +4,12 @@ import { type IncomingMessage, request } from "node:http";
 import { z } from "zod";
 import { checkShape } from "../../src/core/index.ts";
 
-/** Milliseconds for one question. */
-const timeout = 5_000;
-/** The same while the engine has not answered for once. */
-const timeoutAfterSilence = 1_000;
+/** Milliseconds for one question while the engine waits for our own answer. */
+const patience = 5_000;
+/** The same while it has not answered for once. */
+const patienceAfterSilence = 1_000;
+/** When nobody waits for us. */
+const longPatience = 20_000;
 const maxAnswer = 64 * 1024 * 1024;
 
 /** Whom an endpoint belongs to. */
@@ -40,15 +42,18 @@ export class EngineSilentError extends Error {}
  */
 export class Engine {
   readonly #socketPath: string;
-  #timeout = timeout;
+  #patience = patience;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
   }
 
-  /** The container of an endpoint that is being joined. Throws when the engine does not say: EngineSilentError when it says nothing. */
-  async containerOf(networkId: string, endpointId: string): Promise<EngineContainer> {
-    const network = checked(networkAnswer, await this.#get(`/networks/${networkId}`), "network");
+  /**
+   * The container of an endpoint that is being joined, or (`joined`) was. Throws when the engine does not say:
+   * EngineSilentError when it says nothing.
+   */
+  async containerOf(networkId: string, endpointId: string, joined = false): Promise<EngineContainer> {
+    const network = checked(networkAnswer, await this.#get(`/networks/${networkId}`, joined), "network");
     const members = Object.values(network.Containers ?? {});
     const name = members.find((member) => member.EndpointID === endpointId)?.Name;
     if (name === undefined) {
@@ -57,7 +62,7 @@ export class Engine {
     // The filter is a regular expression.
     const filters = { name: [`^/${name.replaceAll(/[^a-zA-Z0-9_-]/g, "\\$&")}$`] };
     const path = `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify(filters))}`;
-    const containers = checked(containersAnswer, await this.#get(path), "containers");
+    const containers = checked(containersAnswer, await this.#get(path, joined), "containers");
     const container = containers.find(({ Names }) => Names?.includes(`/${name}`));
     if (container === undefined) {
       throw new Error(`Cannot learn the labels of container "${name}": the engine does not list it`);
@@ -65,16 +70,16 @@ export class Engine {
     return { id: container.Id, name, labels: container.Labels ?? {}, networkOptions: network.Options ?? {} };
   }
 
-  async #get(path: string): Promise<unknown> {
-    const signal = AbortSignal.timeout(this.#timeout);
+  async #get(path: string, joined: boolean): Promise<unknown> {
+    const signal = AbortSignal.timeout(joined ? longPatience : this.#patience);
     try {
       const answer = await getJson(this.#socketPath, path, signal);
-      this.#timeout = timeout;
+      this.#patience = patience;
       return answer;
     } catch (error) {
       const text = `Cannot ask the Docker engine at "${this.#socketPath}" (set --docker-socket)`;
       if (!signal.aborted) throw new Error(text, { cause: error });
-      this.#timeout = timeoutAfterSilence;
+      this.#patience = patienceAfterSilence;
       throw new EngineSilentError(text, { cause: error });
     }
   }

@@ -7,63 +7,71 @@ import { labelsOf } from "./join.ts";
 import type { NetworkDeps } from "./network-driver.ts";
 
 const log = createLogger("docker");
-/** Between two tries, ms: the first one, and the longest while the engine speaks and does not know the endpoint. */
+/** Between two tries, ms: the first one, and the longest while something fails. */
 const pauses = { first: 1_000, longest: 30_000 };
 
 export class Naming {
   readonly #deps: Omit<NetworkDeps, "nameLater">;
-  readonly #stop = new AbortController();
+  #stopped = false;
   #running = false;
+  #pause = pauses.first;
 
   constructor(deps: Omit<NetworkDeps, "nameLater">) {
     this.#deps = deps;
   }
 
-  /** Begins to ask, if there is something to be asked for. */
+  /** Begins to ask, or asks more often again, as there is something new to be asked for. */
   start(): void {
+    this.#pause = pauses.first;
     if (!this.#running) void this.#run();
   }
 
   stop(): void {
-    this.#stop.abort();
+    this.#stopped = true;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    let pause = pauses.first;
-    while (!this.#stop.signal.aborted) {
-      const found = await this.#nameAll();
-      if (found === "all") break;
-      pause = found === "silence" ? pauses.first : Math.min(2 * pause, pauses.longest);
-      await sleep(pause);
+    try {
+      while (!this.#stopped && this.#deps.store.unnamed().length > 0) {
+        await this.#nameAll();
+        await sleep(this.#pause);
+        this.#pause = Math.min(2 * this.#pause, pauses.longest);
+      }
+    } catch (error) {
+      log.error("Cannot look for endpoints without labels", { error: errorChain(error) });
     }
     this.#running = false;
   }
 
-  async #nameAll(): Promise<"all" | "some" | "silence"> {
-    const { store, turns } = this.#deps;
-    for (const id of store.unnamed()) {
+  async #nameAll(): Promise<void> {
+    for (const id of this.#deps.store.unnamed()) {
       try {
-        await turns.take(id, () => this.#name(id));
+        await this.#name(id);
       } catch (error) {
-        if (error instanceof EngineSilentError) return "silence";
         log.warn("Cannot give a container's endpoint its labels yet", { endpoint: id, error: errorChain(error) });
+        // It would be silent for the others too.
+        if (error instanceof EngineSilentError) return;
       }
     }
-    return store.unnamed().length === 0 ? "all" : "some";
   }
 
+  /** The engine is asked while calls for the endpoint go on: they may be what it waits for. */
   async #name(id: string): Promise<void> {
-    const { agent, engine, store } = this.#deps;
-    const found = store.endpoint(id);
-    if (found?.unnamed !== true) return;
-    const { unnamed: _, ...stored } = found;
-    const container = await engine.containerOf(stored.networkId, id);
+    const { agent, engine, store, turns } = this.#deps;
+    const networkId = store.endpoint(id)?.networkId;
+    if (networkId === undefined) return;
+    const container = await engine.containerOf(networkId, id, true);
     const labels = labelsOf(container, await agent.getConfig());
-    // By address: an earlier try may have told the agent the container already.
-    const ref = stored.ipv4 === undefined ? `ipv6:${stored.ipv6}` : `ipv4:${stored.ipv4}`;
-    await agent.patchEndpoint(ref, { "container-id": container.id, labels });
-    store.saveEndpoint(id, { ...stored, containerId: container.id });
-    log.info("The engine has said whose endpoint it is", { endpoint: id, container: container.name });
+    await turns.take(id, async () => {
+      const found = store.endpoint(id);
+      if (found?.unnamed !== true || found.containerId === undefined) return;
+      const { unnamed: _, ...stored } = found;
+      // By address: an earlier try may have told the agent the container already.
+      const ref = stored.ipv4 === undefined ? `ipv6:${stored.ipv6}` : `ipv4:${stored.ipv4}`;
+      await agent.patchEndpoint(ref, { "container-id": container.id, labels });
+      store.saveEndpoint(id, { ...stored, containerId: container.id });
+      log.info("The engine has said whose endpoint it is", { endpoint: id, container: container.name });
+    });
   }
 }

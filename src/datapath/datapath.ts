@@ -15,7 +15,13 @@ import { removeDatapath } from "./cleanup/remove.ts";
 import { ensureAddresses } from "./devices/addresses.ts";
 import { ensureDevices, removeOtherTunnels } from "./devices/device-keeper.ts";
 import { ownDevices, tunnelOf } from "./devices/names.ts";
-import { concernsOutward, OutwardDevices, usesOutwardDevices, writeHostAddresses } from "./devices/outward.ts";
+import {
+  concernsOutward,
+  isNodeAddress,
+  OutwardDevices,
+  usesOutwardDevices,
+  writeHostAddresses,
+} from "./devices/outward.ts";
 import { ensureSysctls } from "./devices/sysctls.ts";
 import { DatapathError } from "./errors.ts";
 import { createEventReader } from "./events/reader.ts";
@@ -276,7 +282,9 @@ class NodeDatapath implements Datapath {
     const ours = ownDevices(this.#config);
     const relevant = (event: NetlinkEvent): boolean => {
       if (event.kind === "filter") return event.change === "delete" && this.#isFiltered(event.ifindex);
-      if (event.kind === "address") return true;
+      // Link-local ones come with every device; those of our own are put back.
+      if (event.kind === "address")
+        return isNodeAddress(event.address.address) || this.#indexes.has(event.address.ifindex);
       if (usesOutwardDevices(this.#config) && concernsOutward(event)) return true;
       if (event.kind === "link") return ours.includes(event.link.name) || this.#programs.isOn(event.link.ifindex);
       return event.kind === "route" && this.#isRouteRelevant(event.route);

@@ -253,7 +253,7 @@ class HealthProber implements HealthModule {
       log.debug("Cannot look for half-open connections", { error: toError(error).message });
       return undefined;
     }
-    return lasting && this.intervalMs <= longestTellingRoundMs ? false : undefined;
+    return lasting && this.#turns.plainIntervalMs <= longestTellingRoundMs ? false : undefined;
   }
 
   /** One line when a path breaks, and one when it is whole again. */

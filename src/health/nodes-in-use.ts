@@ -11,6 +11,7 @@ const rememberMs = 60_000;
 interface Use {
   /** A bit for each of the last looks, the last one's lowest. */
   sent: number;
+  /** In use until then; 0: never yet. */
   until: number;
 }
 
@@ -27,16 +28,17 @@ export class NodesInUse {
    */
   look(addresses: ReadonlySet<string>, now: number, probed: (address: string) => boolean): readonly string[] {
     for (const address of addresses) {
-      if (!this.#nodes.has(address) && !probed(address))
-        this.#nodes.set(address, { sent: 0, until: Number.NEGATIVE_INFINITY });
+      if (!this.#nodes.has(address) && !probed(address)) this.#nodes.set(address, { sent: 0, until: 0 });
     }
     const inUse: string[] = [];
     for (const [address, use] of this.#nodes) {
-      if (!probed(address)) use.sent = ((use.sent << 1) | (addresses.has(address) ? 1 : 0)) & ((1 << looks) - 1);
-      // More than one bit.
-      if ((use.sent & (use.sent - 1)) !== 0) use.until = now + rememberMs;
+      if (!probed(address)) {
+        use.sent = ((use.sent << 1) | (addresses.has(address) ? 1 : 0)) & ((1 << looks) - 1);
+        // More than one bit.
+        if ((use.sent & (use.sent - 1)) !== 0) use.until = now + rememberMs;
+      }
       if (use.until > now) inUse.push(address);
-      else if (use.sent === 0) this.#nodes.delete(address);
+      else if (use.sent === 0 || use.until > 0) this.#nodes.delete(address);
     }
     return inUse;
   }

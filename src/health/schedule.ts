@@ -30,16 +30,20 @@ export class ProbeSchedule {
     this.#options = options;
   }
 
-  /** How long a round takes now for those who are not preferred, ms. */
+  /** How long the longest round takes now, ms: that of all, or of those who are preferred if they are too many. */
   get intervalMs(): number {
-    const { rate, minIntervalMs } = this.#options;
+    const { minIntervalMs } = this.#options;
     if (!this.isTight) return minIntervalMs;
-    const turnsPerMs = rate / probeProtocols.length / 1000;
-    const share = Math.min(
-      (turnsPerMs * preferredInARow) / (preferredInARow + 1),
-      this.#preferred.size / minIntervalMs,
-    );
-    return Math.max(minIntervalMs, (this.#size - this.#preferred.size) / (turnsPerMs - share));
+    const [preferred, others] = [this.#preferred.size, this.#size - this.#preferred.size];
+    const most = preferredInARow / (preferredInARow + 1) / this.#fastest;
+    const share = others === 0 ? 1 / this.#fastest : Math.min(most, preferred / minIntervalMs);
+    const rounds = [others / (1 / this.#fastest - share || 1), preferred === 0 ? 0 : preferred / share];
+    return Math.max(minIntervalMs, ...rounds);
+  }
+
+  /** The same if nobody were preferred, ms: about what others do who prefer others. */
+  get plainIntervalMs(): number {
+    return Math.max(this.#options.minIntervalMs, this.#size * this.#fastest);
   }
 
   /** Whether the rate does not allow all of them a turn in the shortest round: being preferred makes a difference. */

@@ -37,6 +37,11 @@ export class Turns implements Disposable {
     this.#arm();
   }
 
+  /** The same if nobody were preferred, ms. */
+  get plainIntervalMs(): number {
+    return this.#schedule.plainIntervalMs;
+  }
+
   /** Whether being preferred makes a difference. */
   get isTight(): boolean {
     return this.#schedule.isTight;

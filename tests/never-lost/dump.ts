@@ -123,7 +123,9 @@ function dumpLinks(netns: string, bpf: string, names: Names, endpoints: readonly
 function dumpState(state: string, names: Names): string[] {
   const folder = join(state, "state");
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).map((id) => {
+  // Beside endpoints there is what the agent runs with.
+  const ids = readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  return ids.map((id) => {
     const stored = JSON.parse(readFileSync(join(folder, id, "endpoint.json"), "utf8")) as { podName?: string };
     return `stored ${names.endpoint(Number(id))} ${stored.podName ?? ""}`;
   });

@@ -46,7 +46,7 @@ function shellCommand(
       return value === undefined ? [] : [`--${name}=${value}`];
     });
     using client = await ShellClient.open(context.shellSocket, context.io.signal);
-    await client.runWords([command, ...call.args, ...given], context.io.stdout);
+    await client.runWords([command, ...given, "--", ...call.args], context.io.stdout);
   };
   return { usage, summary, options, plain: true, run };
 }

@@ -47,6 +47,10 @@ function readOptions(words: readonly string[], { name, flags: known = [] }: Shel
   const flags = new Map<string, string>();
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
+    if (word === "--") {
+      args.push(...words.slice(at + 1));
+      break;
+    }
     const match = /^--?([a-z]+)(?:=(.*))?$/s.exec(word);
     if (match === null) {
       args.push(word);

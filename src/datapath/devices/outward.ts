@@ -16,6 +16,11 @@ type OutwardConfig = Pick<
 /** Loopback and link-local: nobody reaches them through a pod's or the tunnel's device. */
 const unreachable = /^(127\.|::1$|fe[89ab])/;
 
+/** Whether others may reach a node by an address of it. */
+export function isNodeAddress(address: string): boolean {
+  return !unreachable.test(address);
+}
+
 /** kube-proxy's in IPVS mode: it has services' addresses, which are not the node. */
 const servicesDevice = "kube-ipvs0";
 
@@ -77,7 +82,7 @@ export class OutwardDevices {
     this.#addresses = found
       .filter(({ ifindex }) => ifindex !== services)
       .map(({ address }) => address)
-      .filter((address) => !unreachable.test(address))
+      .filter(isNodeAddress)
       .sort();
     return this.#addresses.join() !== before;
   }
