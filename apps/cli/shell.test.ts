@@ -123,7 +123,7 @@ test("status says what is done instead of features that the kernel lacks, and no
 test("the shell reads lines where no terminal is, and goes on after an error", async (t) => {
   const { run } = await setup(t);
   const { code, stdout, stderr } = await run(["shell"], { stdin: "db/show nowhere\n\ndb/shwo\nmetrics endpoint\n" });
-  assert.equal(code, 0);
+  assert.equal(code, 1);
   assert.equal(stdout, "Metric            Labels   Value\ncilium_endpoint            12.000000\n");
   assert.equal(
     stderr,

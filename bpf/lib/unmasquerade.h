@@ -70,7 +70,7 @@ static __always_inline int unmasquerade_answer(struct __sk_buff *skb, struct pac
 	if (!entry)
 		return 0;
 	flow.entry = *entry;
-	endpoint = pod_of_flow(entry, family);
+	endpoint = pod_of_flow(&flow.entry, family);
 	if (!endpoint && !(flow.entry.flags & NAT_F_HOST))
 		return 0;
 	if (!nat_touch(packet, entry, &flow, family))
