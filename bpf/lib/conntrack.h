@@ -265,14 +265,19 @@ static __always_inline void ct_set_route(const struct packet *packet, struct ct_
 	entry->route = packet->route;
 }
 
-/* The new verdict and route of a known flow. */
+/* The new verdict and route of a known flow. An answer that comes from somebody else than the flow was opened to, as from
+ * a port that the node publishes, says nothing of what is sent there: that is asked when it is.
+ */
 static __always_inline void ct_renew(const struct packet *packet, const struct ct_flow *flow, bool audited)
 {
 	bool egress = packet->direction == DIRECTION_EGRESS;
+	__u32 peer = egress ? packet->destination_identity : packet->source_identity;
 	struct ct_entry *entry = flow->entry;
 
+	if (!flow->fresh && flow->state == CT_REPLY && peer != entry->peer_identity)
+		return;
 	if (!flow->fresh) {
-		entry->peer_identity = egress ? packet->destination_identity : packet->source_identity;
+		entry->peer_identity = peer;
 		entry->cookie = packet->cookie;
 		entry->flags = (entry->flags & ~(CT_F_AUDITED | CT_F_DENIED)) | (audited ? CT_F_AUDITED : 0);
 		entry->route = CT_ROUTE_UNKNOWN;

@@ -19,21 +19,27 @@ export const reopenedCases: readonly Case[] = bothFamilies((words) => {
     egress(podA, { identity: words.world })(world);
     world.endpoint(podA, { flags: EndpointConfigFlags.ENDPOINT_ENFORCE_EGRESS, policyRevision: 2 });
   };
+  const answer = (flags: number): Step => ({
+    // The stack forwarded it: the node publishes the port for somebody else.
+    send: arriving(words, router, podA, tcp({ sport: 80, dport: 40_000, flags })),
+    into: { at: "to-pod", pod: podA, mark: 0x0f00 | (words.world << 16) },
+    verdict: Verdict.PASS,
+  });
   return [
     {
-      name: "threats: a denied connection to the node does not open again as one to whoever answered from its port",
+      name: "threats: a connection to the node that policy denies now ends, also when the answer comes first",
       steps: [
         passes(SYN),
-        {
-          // The stack forwarded it: the node publishes the port for somebody else.
-          send: arriving(words, router, podA, tcp({ sport: 80, dport: 40_000, flags: SYN | ACK })),
-          into: { at: "to-pod", pod: podA, mark: 0x0f00 | (words.world << 16) },
-          verdict: Verdict.PASS,
-        },
+        answer(SYN | ACK),
         passes(ACK),
-        { ...denied(ACK), change: onlyWorld },
+        { ...answer(ACK), change: onlyWorld },
+        denied(ACK),
         denied(SYN),
       ],
+    },
+    {
+      name: "threats: a denied connection to the node does not open again as one to whoever answered from its port",
+      steps: [passes(SYN), answer(SYN | ACK), passes(ACK), { ...denied(ACK), change: onlyWorld }, denied(SYN)],
     },
   ];
 });
