@@ -130,9 +130,12 @@ export class ModelFlows {
         flow.denied = true;
         return false;
       }
-      flow.denied = false;
-      flow.peer = peer;
-      flow.stamp = stamp;
+      // An answer from somebody else than the flow was opened to says nothing of what is sent there.
+      if (!reply || peer === flow.peer) {
+        flow.denied = false;
+        flow.peer = peer;
+        flow.stamp = stamp;
+      }
     } else {
       question.saw(flow.peer);
     }
